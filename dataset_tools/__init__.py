@@ -1,0 +1,1 @@
+"""What lies in a training set: find it, fingerprint it, draw a small one. Knows no trainer's options."""

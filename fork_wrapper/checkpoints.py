@@ -1,0 +1,105 @@
+"""The checkpoints of a run folder: which files they are, whether they are whole, what their headers say.
+
+The log is never asked: sd-scripts prints "saving checkpoint" before it writes (library/train_util.py:5889-5890).
+A file is whole when the safetensors library opens it, that is when the data reaches as far as the header says.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.sdscripts.names import CheckpointName, parse_checkpoint
+
+CONFIG_KEY = "modelspec.kft_config"
+RUN_KEY = "modelspec.kft_run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One checkpoint file of a run."""
+
+    path: Path
+    """The file."""
+    name: CheckpointName
+    """What its name says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a whole safetensors file says of itself."""
+
+    metadata: Mapping[str, str]
+    """`__metadata__`: sd-scripts writes `modelspec.*`."""
+    tensors: int
+    """Number of tensors."""
+    parameters: int
+    """Number of elements in all tensors."""
+
+
+def find_checkpoints(folder: Path, output_name: str) -> list[Checkpoint]:
+    """Checkpoints of `output_name` directly in `folder`, oldest first; whole or not."""
+    found = []
+    for path in sorted(folder.glob("*.safetensors"), key=_age):
+        name = parse_checkpoint(path.name, output_name)
+        if name is not None:
+            found.append(Checkpoint(path=path, name=name))
+    return found
+
+
+def read_header(path: Path) -> Header | None:
+    """The header of a whole file; None when it is truncated, no safetensors file, gone, or not ours to read."""
+    # Imported here: safetensors opens files through numpy, which no reader of records should wait for.
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+
+    try:
+        with safe_open(str(path), framework="np") as file:
+            shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118 - not a mapping
+            return Header(metadata=file.metadata() or {}, tensors=len(shapes), parameters=_elements(shapes))
+    except (SafetensorError, OSError):
+        return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file is a complete safetensors file."""
+    return read_header(path) is not None
+
+
+def embedded_config(path: Path) -> dict[str, Any]:
+    """The configuration and the run that kft put into a checkpoint's header.
+
+    InputError when the file is not whole or was not made through kft.
+    """
+    header = read_header(path)
+    if header is None:
+        finding = Finding(what="not a complete safetensors file", where=str(path), todo="copy or download it again")
+        raise InputError(f"cannot read {path.name}", [finding])
+    if CONFIG_KEY not in header.metadata:
+        made_by = header.metadata.get("modelspec.implementation_version", "another program")
+        finding = Finding(
+            what=f"its header holds no kft configuration (written by {made_by})",
+            where=str(path),
+            todo="name its sidecar or config file instead",
+        )
+        raise InputError(f"{path.name} was not trained through kft", [finding])
+    config: dict[str, Any] = json.loads(header.metadata[CONFIG_KEY])
+    return {**config, "run": json.loads(header.metadata.get(RUN_KEY, "{}")), "header": dict(header.metadata)}
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return path.stat().st_mtime, path.name
+    except OSError:  # pruned by save_last_n_* between listing and asking
+        return 0.0, path.name
+
+
+def _elements(shapes: list[list[int]]) -> int:
+    total = 0
+    for shape in shapes:
+        count = 1
+        for size in shape:
+            count *= size
+        total += count
+    return total

@@ -1,0 +1,115 @@
+"""The `kft` command: verbs loaded when they are used, and the one place where errors become words and exit codes.
+
+0 ok, 1 findings, differences or a failed run, 2 wrong usage or input, 3 a bug (with a log shaped as an issue
+report), 130 interrupted. Only click is imported here: `kft --help` is instant.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from fork_wrapper import __version__
+
+VERBS: dict[str, str] = {
+    "archive": "Write the sidecars that are missing, for one run or all.",
+    "check": "Say everything that stands between an experiment and its launch.",
+    "diff": "Compare two configurations by their values.",
+    "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
+    "list": "List experiments and runs.",
+    "run": "Train an experiment, or rehearse it on a CPU.",
+    "settings": "Show every setting and where it comes from.",
+    "show": "Show an experiment, a run, a sidecar or a checkpoint.",
+}
+"""Every verb with its line in `kft --help`; a test holds the lines to the commands' own."""
+
+EPILOG = """\b
+Start here:
+  kft run humanoid_05 --rehearse    the whole way on a CPU, in about a minute
+  kft check humanoid_05             what is missing for the real run
+  kft run humanoid_05               the real run
+"""
+
+
+class Verbs(click.Group):
+    """A group whose commands are modules of `fork_wrapper.commands`, imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All verbs."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the verb's module."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"fork_wrapper.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of verbs without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest verbs offered for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # noqa: PLC0415 - only a typo pays for it
+
+            near = difflib.get_close_matches(args[0], VERBS, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"{error.message.rstrip('.')}.{hint}", ctx) from None
+
+
+@click.group(
+    cls=Verbs,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Fine-tune SDXL with kohya-ss/sd-scripts, and never lose how a checkpoint was made.",
+)
+@click.version_option(__version__, message="kft %(version)s")
+def group() -> None:
+    """The group itself does nothing."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `kft` and exit with its code."""
+    sys.exit(call(sys.argv[1:] if argv is None else argv))
+
+
+def call(argv: Sequence[str]) -> int:
+    """Run `kft` with these arguments and return its exit code; every error ends here as words on stderr."""
+    try:
+        code = group.main(args=list(argv), prog_name="kft", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except BrokenPipeError:  # the reader of our stdout (`| head`) has left: nothing to say
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary: known errors have words, all others are bugs
+        return _report(error, argv)
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception, argv: Sequence[str]) -> int:
+    from dataset_tools.errors import DatasetError  # noqa: PLC0415
+    from fork_wrapper import output  # noqa: PLC0415
+    from fork_wrapper.errors import Finding, InputError, KftError  # noqa: PLC0415
+
+    if isinstance(error, DatasetError):
+        finding = Finding(what=error.what, where=error.where, todo=error.next_step)
+        error = InputError("the data set cannot be used", [finding])
+    if isinstance(error, KftError):
+        output.show_error(error)
+        return error.exit_code
+    output.show_bug(error, argv)
+    return 3

@@ -1,0 +1,40 @@
+"""`kft archive`."""
+
+from typing import Any
+
+import click
+
+from dataset_tools.hashing import HashCache
+from fork_wrapper import output
+from fork_wrapper.commands.options import PLACES, setting_flags, settings_from
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.paths import RunFolder, run_folders
+from fork_wrapper.settings import Settings
+from fork_wrapper.source import open_source
+from fork_wrapper.sweep import sweep_run
+
+
+@click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")
+@click.argument("run", required=False)
+@setting_flags(*PLACES)
+def command(run: str | None, **flags: Any) -> None:
+    """Sweep RUN, or every run, again: whole checkpoints without a sidecar get one.
+
+    Harmless at any time. A run whose kft was killed is closed as interrupted; one that is still alive is left running.
+    """
+    settings = settings_from(flags)
+    cache = HashCache(settings.cache / "hashes.json")
+    for folder in run_folders(settings.outputs) if run is None else [_folder(run, settings)]:
+        swept = sweep_run(folder, cache)
+        files = ", ".join(swept.new) or "nothing new"
+        output.print_text(f"{folder.run_id}: {swept.status}, {swept.archived} archived, {files}\n")
+
+
+def _folder(run: str, settings: Settings) -> RunFolder:
+    source = open_source(run, settings)
+    if source.kind != "run":
+        finding = Finding(
+            what=f"{run} is a {source.kind}", where=run, todo="name EXPERIMENT/RUN; `kft list` shows them"
+        )
+        raise InputError("only a run can be swept", [finding])
+    return RunFolder(folder=source.path.absolute().parent)

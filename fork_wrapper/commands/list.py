@@ -1,0 +1,37 @@
+"""`kft list`."""
+
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.experiment import experiment_names
+from fork_wrapper.history import RunLine, list_runs
+
+
+@click.command(name="list", short_help="List experiments and runs.")
+@click.argument("experiment", required=False)
+@json_flag
+@setting_flags(*PLACES)
+def command(experiment: str | None, as_json: bool, **flags: Any) -> None:
+    """List the experiments and every run, or the runs of one EXPERIMENT, oldest first."""
+    settings = settings_from(flags)
+    runs = list_runs(settings.outputs, experiment)
+    names = [name for name in experiment_names(settings.experiments) if experiment in (None, name)]
+    if as_json:
+        output.print_json({"experiments": names, "runs": [run.__dict__ for run in runs]})
+        return
+    if experiment is None:
+        output.print_text(f"experiments: {', '.join(names) or '(none)'}\n")
+    if runs:
+        output.print_table(("run", "status", "steps", "loss", "time", "checkpoints"), [_row(run) for run in runs])
+    else:
+        output.say(f"no runs in {settings.outputs}")
+
+
+def _row(run: RunLine) -> tuple[str, ...]:
+    loss = "-" if run.loss is None else f"{run.loss:.4f}"
+    time = "-" if run.seconds is None else output.clock(run.seconds)
+    steps = f"{run.steps}/{run.total_steps}" if run.total_steps else str(run.steps)
+    return run.run_id, run.status, steps, loss, time, str(run.checkpoints)

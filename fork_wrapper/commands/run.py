@@ -1,0 +1,104 @@
+"""`kft run`."""
+
+from typing import Any
+
+import click
+
+from dataset_tools.sample_set import draw_sample_set
+from fork_wrapper import output
+from fork_wrapper.commands.options import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.errors import InputError
+from fork_wrapper.record import Record
+from fork_wrapper.rehearsal.plan import rehearse, sample_folders
+from fork_wrapper.render import real_trainer
+from fork_wrapper.resolve import Resolved, parse_overrides, resolve
+from fork_wrapper.run import Job, run
+from fork_wrapper.settings import Settings
+
+EPILOG = """\b
+Examples:
+  kft run humanoid_05
+  kft run humanoid_05 --set learning_rate=2e-6 --set max_train_epochs=4
+  kft run humanoid_05 --rehearse
+"""
+
+
+@click.command(
+    name="run",
+    epilog=EPILOG,
+    short_help="Train an experiment, or rehearse it on a CPU.",
+)
+@click.argument("name")
+@override_flags
+@click.option("--rehearse", "rehearsal", is_flag=True, help="The same pipeline on a CPU with a miniature SDXL.")
+@click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")
+@setting_flags(*PLACES, *SCALE)
+def command(
+    name: str, assignments: tuple[str, ...], unset: tuple[str, ...], rehearsal: bool, stand_in: bool, **flags: Any
+) -> None:
+    """Train the experiment NAME with sd-scripts' sdxl_train.py and archive every checkpoint.
+
+    Everything missing is said at once, before anything starts. The run gets a folder of its own; beside every
+    checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
+    """
+    settings = settings_from(flags)
+    resolved = resolve(name, settings, parse_overrides(assignments, unset))
+    if rehearsal or stand_in:
+        job = _rehearsal(resolved, settings, stand_in=stand_in)
+    else:
+        job = Job(resolved=resolved, trainer=real_trainer(settings))
+    try:
+        record = run(job, settings, output.watch_run())
+    except InputError as error:
+        offer_rehearsal(error, name)
+        raise
+    _summarise(record)
+
+
+def offer_rehearsal(error: InputError, name: str) -> None:
+    """For a machine without a GPU, the last line of the error offers what works on it."""
+    if any(finding.where == "nvidia-smi" for finding in error.findings):
+        from fork_wrapper.errors import Finding  # noqa: PLC0415
+
+        hint = Finding(
+            what="without a GPU the whole way can still be rehearsed, in about a minute",
+            todo=f"kft run {name} --rehearse",
+            severity="note",
+        )
+        error.findings = (*error.findings, hint)
+
+
+def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job:
+    job = rehearse(resolved, settings, stand_in=stand_in)
+    assert job.rehearsal is not None
+    console = output.stderr()
+    output.say(f"rehearsal of {resolved.name} ({job.trainer.kind}); changed for it:")
+    for change in job.rehearsal["changes"]:
+        value = "(unset)" if change["value"] is None else change["value"]
+        was = "" if change["was"] is None else f", was {change['was']}"
+        console.print(f"  {change['key']} = {value}{was}", style="dim", markup=False)
+        console.print(f"      {change['why']}", style="dim", markup=False)
+    for folder in sample_folders(job, settings):
+        with output.counting("drawing the sample set") as progress:
+            draw_sample_set(folder, progress=progress)
+    return job
+
+
+def _summarise(record: Record) -> None:
+    facts = record.run
+    loss, speed = facts["loss"], facts["steps_per_second"]
+    words = [f"{facts['id']}: {facts['status']} in {output.clock(facts['seconds'])}", f"{facts['steps']} steps"]
+    if speed:
+        words.append(f"{speed:.2f} it/s")
+    if loss:
+        words.append(f"loss {loss['first']:.4f} -> {loss['last']:.4f}")
+    if facts["nan_step"]:
+        words.append(f"LOSS IS NaN SINCE STEP {facts['nan_step']}")
+    if facts["peak_vram_mib"]:
+        words.append(f"peak VRAM {max(facts['peak_vram_mib'])} MiB (sampled)")
+    output.print_text(", ".join(words) + "\n")
+    rows = [
+        (str(one["file"]), output.size(one["bytes"]), str(one["step"] or "-"), str(one["sha256"] or "-")[:12])
+        for one in record.checkpoints
+    ]
+    output.print_table(("checkpoint", "size", "step", "sha256"), rows)

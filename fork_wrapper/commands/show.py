@@ -1,0 +1,107 @@
+"""`kft show`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.files import flatten
+from fork_wrapper.record import Record
+from fork_wrapper.source import Source, open_source
+
+
+@click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
+@click.argument("source")
+@json_flag
+@setting_flags(*PLACES)
+def command(source: str, as_json: bool, **flags: Any) -> None:
+    """Show how SOURCE was, or would be, trained: values with their origins, provenance, how the run went.
+
+    SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
+    which tells how it was made even when its sidecar is lost.
+    """
+    opened = open_source(source, settings_from(flags))
+    if as_json:
+        output.print_json(_as_json(opened))
+        return
+    output.print_text(f"{opened.kind} {opened.label}\n{opened.path}\n\n")
+    facts = _facts(opened)
+    if facts:
+        output.print_table(("", ""), facts)
+        output.print_text("\n")
+    values = flatten({"training": opened.training, "dataset": opened.dataset})
+    shown = {key: value for key, value in values.items() if not key.startswith("training.metadata_kft_")}
+    rows = [(key, _spell(value), *_origin(opened, key)) for key, value in shown.items()]
+    output.print_table(("key", "value", "origin", "said by"), rows)
+
+
+def _as_json(source: Source) -> Mapping[str, Any]:
+    if source.record is not None:
+        content = source.record.to_json()
+        return {**content, "kind": source.kind, **({"checkpoint": source.checkpoint} if source.checkpoint else {})}
+    if source.header is not None:
+        return {"kind": source.kind, **source.header}
+    return {
+        "kind": source.kind,
+        "name": source.label,
+        "training": source.training,
+        "dataset": source.dataset,
+        "origins": {key: asdict(origin) for key, origin in source.origins.items()},
+        "story": dict(source.resolved.story) if source.resolved else {},
+    }
+
+
+def _facts(source: Source) -> list[tuple[str, str]]:
+    if source.record is not None:
+        return [*_checkpoint_facts(source.checkpoint), *_run_facts(source.record)]
+    if source.header is not None:
+        run = source.header["run"]
+        return [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+    story = source.resolved.story if source.resolved else {}
+    return [(key, "; ".join(value) if isinstance(value, list) else str(value)) for key, value in story.items()]
+
+
+def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if entry is None:
+        return []
+    loss = "-" if entry["loss"] is None else f"{entry['loss']:.4f}"
+    return [
+        ("checkpoint", f"{entry['file']}  {output.size(entry['bytes'])}  {entry['kind']}"),
+        ("step, epoch, loss", f"{entry['step']}, {entry['epoch']}, {loss}"),
+        ("sha256", str(entry["sha256"])),
+    ]
+
+
+def _run_facts(record: Record) -> list[tuple[str, str]]:
+    run, origin = record.run, record.provenance
+    loss = run["loss"]
+    facts = [
+        ("run", f"{run['id']}  {run['status']}  exit code {run['exit_code']}"),
+        ("trainer", str(record.launch["trainer"])),
+        ("time", f"{run['started']} to {run['ended']}"),
+        ("steps", f"{run['steps']} of {run['total_steps']}, {run['steps_per_second']} per second"),
+        ("loss", f"{loss['first']:.4f} -> {loss['last']:.4f}, lowest {loss['lowest']:.4f}" if loss else "-"),
+    ]
+    scripts, base, data = origin.get("sd_scripts"), origin.get("base_model"), origin.get("dataset")
+    if scripts:
+        dirty = " (with local changes)" if scripts["dirty"] else ""
+        facts.append(("sd-scripts", f"{scripts['commit']}{dirty}"))
+    if base:
+        facts.append(("base model", f"{base['path']}  sha256 {base['sha256']}"))
+    if data:
+        facts.append(("data set", f"{data['images']} images, {data['captions']} captions, sha256 {data['sha256']}"))
+    if run["failure"]:
+        facts.append(("failure", str(run["failure"]["what"])))
+    return facts
+
+
+def _origin(source: Source, key: str) -> tuple[str, str]:
+    origin = source.origins.get(key)
+    return (origin.kind, origin.by) if origin else ("", "")
+
+
+def _spell(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

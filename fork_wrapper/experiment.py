@@ -1,0 +1,189 @@
+"""An experiment as people write it: one small TOML file, its parents, its story and where its values come from.
+
+Here a file becomes an `Experiment`; that its keys exist and fit is checked on the way, all errors of a file at once.
+What the chain of parents adds up to is `resolve`'s work.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
+from fork_wrapper.schema import Where, check_dataset, check_training
+
+SUFFIX = ".toml"
+TABLES = ("extends", "unset", "story", "training", "dataset", "origin")
+STORY = {"purpose": str, "changes": str, "problems": list, "solutions": list, "decision": str, "notes": str}
+DECISIONS = ("candidate", "selected", "rejected")
+ORIGINS = ("documented", "assumed", "recovered", "measured")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One experiment file, checked."""
+
+    name: str
+    """The file's stem; runs and checkpoints are named after it."""
+    path: Path
+    """Absolute path of the file."""
+    text: str
+    """The file as written."""
+    sha256: str
+    """Of the text."""
+    extends: str | None
+    """Name of the parent."""
+    unset: tuple[str, ...]
+    """Inherited key paths to forget: TOML has no way to say absent."""
+    story: Mapping[str, Any]
+    """What no tool can derive: purpose, changes, problems, solutions, decision, notes."""
+    training: Mapping[str, Any]
+    """Options of sdxl_train.py, typed."""
+    dataset: Mapping[str, Any]
+    """sd-scripts' dataset config, as a tree."""
+    origins: Mapping[str, str]
+    """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
+
+
+def load_experiment(path: Path) -> Experiment:
+    """Read and check one file; InputError lists everything that is wrong with it."""
+    text = read_text(path)
+    raw = parse_toml(text, path)
+
+    def where(key: str) -> str:
+        line = line_of(text, key)
+        return f"{path}, line {line}: {key}" if line else f"{path}: {key}"
+
+    findings = _shape(raw, where)
+    tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
+    training, wrong = check_training(tables["training"], where)
+    findings += wrong + check_dataset(tables["dataset"], where)
+    origins, wrong = _origins(tables, where)
+    findings += wrong
+    raise_if_any(f"{path.name} has {_count(findings)}", findings)
+    return Experiment(
+        name=path.stem,
+        path=path.absolute(),
+        text=text,
+        sha256=sha256_text(text),
+        extends=raw.get("extends"),
+        unset=tuple(raw.get("unset", ())),
+        story=tables["story"],
+        training=training,
+        dataset=tables["dataset"],
+        origins=origins,
+    )
+
+
+def find_experiment(name: str, folder: Path, *, beside: Path | None = None) -> Path:
+    """The file of an experiment given by name or path; a parent is looked for beside its child first.
+
+    InputError offers the nearest names when there is none.
+    """
+    if name.endswith(SUFFIX) and Path(name).is_file():
+        return Path(name).absolute()
+    for place in (beside, folder):
+        if place is not None and (place / f"{name}{SUFFIX}").is_file():
+            return place / f"{name}{SUFFIX}"
+    names = experiment_names(folder)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names
+    todo = f"did you mean {' or '.join(near)}?" if near else f"write {folder / (name + SUFFIX)}"
+    raise InputError(
+        f"no experiment is called {name!r}", [Finding(what="no such experiment", where=str(folder), todo=todo)]
+    )
+
+
+def experiment_names(folder: Path) -> list[str]:
+    """Names of all experiment files of a folder, sorted."""
+    return sorted(path.stem for path in folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+
+
+def load_chain(name: str, folder: Path) -> tuple[Experiment, ...]:
+    """The experiment and its parents, root first; InputError names a cycle with its whole way round."""
+    chain: list[Experiment] = []
+    wanted: str | None = name
+    beside: Path | None = None
+    while wanted is not None:
+        experiment = load_experiment(find_experiment(wanted, folder, beside=beside))
+        chain.append(experiment)
+        names = [link.name for link in chain]
+        if experiment.extends in names:
+            way = " -> ".join([*names, experiment.extends])
+            finding = Finding(what=f"extends goes in a circle: {way}", where=str(experiment.path), todo="break it")
+            raise InputError(f"{name} has no root", [finding])
+        wanted, beside = experiment.extends, experiment.path.parent
+    return tuple(reversed(chain))
+
+
+def _count(findings: list[Finding]) -> str:
+    return "an error" if len(findings) == 1 else f"{len(findings)} errors"
+
+
+def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is wrong with the top level and the story."""
+    findings = []
+    for key, value in raw.items():
+        kind: type = {"extends": str, "unset": list}.get(key, dict)
+        if key not in TABLES:
+            near = difflib.get_close_matches(key, TABLES, n=1)
+            todo = f"did you mean [{near[0]}]?" if near else "options of sdxl_train.py belong under [training]"
+            findings.append(Finding(what=f"{key} is not part of an experiment", where=where(key), todo=todo))
+        elif not isinstance(value, kind):
+            name = {str: "a string", list: "a list of strings", dict: "a table"}[kind]
+            findings.append(Finding(what=f"{key} must be {name}", where=where(key), todo="see an experiment of yours"))
+    story = raw.get("story", {})
+    return findings + (_story(story, where) if isinstance(story, dict) else [])
+
+
+def _story(story: Mapping[str, Any], where: Where) -> list[Finding]:
+    findings = []
+    for key, value in story.items():
+        place = where(f"story.{key}")
+        if key not in STORY:
+            findings.append(
+                Finding(what=f"the story has no {key}", where=place, todo=f"use one of: {', '.join(STORY)}")
+            )
+        elif not isinstance(value, STORY[key]):
+            todo = "write a list of strings" if STORY[key] is list else "write a string"
+            findings.append(Finding(what=f"{key} has the wrong type", where=place, todo=todo))
+        elif key == "decision" and value not in DECISIONS:
+            findings.append(
+                Finding(
+                    what=f"decision cannot be {value!r}", where=place, todo=f"choose one of: {', '.join(DECISIONS)}"
+                )
+            )
+    return findings
+
+
+def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:
+    """The origin of every value of the file, and origins that name nothing or say nothing known.
+
+    A bare key (`noise_offset`) is meant for every value of that name; a key path for one. What nobody vouches for
+    is `assumed`: no value may pass for the authors' when it is ours.
+    """
+    said = flatten(tables["origin"])
+    findings = [
+        Finding(
+            what=f"{key} cannot be {value!r}", where=where(f"origin.{key}"), todo=f"choose one of: {', '.join(ORIGINS)}"
+        )
+        for key, value in said.items()
+        if value not in ORIGINS
+    ]
+    default = said.pop("default", "assumed")
+    values = flatten({"training": tables["training"], "dataset": tables["dataset"]})
+    used: set[str] = set()
+    origins = {}
+    for path in values:
+        names = [name for name in (path, path.rsplit(".", 1)[-1]) if name in said]
+        used.update(names)
+        origins[path] = said[names[0]] if names else default
+    findings += [
+        Finding(
+            what=f"this file sets no {key}", where=where(f"origin.{key}"), todo="remove the line, or set the value here"
+        )
+        for key in said
+        if key not in used
+    ]
+    return origins, findings

@@ -1,0 +1,150 @@
+"""Reading and writing of kft's own files: TOML, JSON, and anything that must appear whole or not at all."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.errors import Finding, InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write `path` so that a reader sees the old file or the new one, never a part; parents are made.
+
+    The bytes are on disk before the rename: after a power cut the name never points at an empty file.
+    """
+    payload = data.encode() if isinstance(data, str) else data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)  # mkstemp makes 0600, which a colleague on the same server could not read
+        os.replace(name, path)  # noqa: PTH105 - Path.replace is the same call; this is the documented idiom
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def canonical_json(value: Any) -> str:
+    """One line of JSON that is the same for equal values: sorted keys, no spaces, no NaN, text unescaped."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def pretty_json(value: Any) -> str:
+    """JSON for files that people open: sorted keys, two spaces, final newline."""
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def sha256_text(text: str) -> str:
+    """Hex sha256 of the UTF-8 bytes of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """The JSON of a file that kft or the user names; InputError says the line when it is not JSON."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path.name} is not JSON",
+            [
+                Finding(
+                    what=error.msg,
+                    where=f"{path}, line {error.lineno}, column {error.colno}",
+                    todo="mend the file, or name another",
+                )
+            ],
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """UTF-8 text of `path`, a byte order mark dropped; InputError when it is missing or not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        finding = Finding(what=f"byte {error.start} is not UTF-8", where=str(path), todo="save the file as UTF-8")
+        raise InputError(f"cannot read {path.name}", [finding]) from None
+    except OSError as error:
+        finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its rights")
+        raise InputError(f"cannot read {path.name}", [finding]) from None
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """Parse TOML; InputError with file and line when it is broken."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            f"{path.name} is not valid TOML",
+            [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
+        ) from None
+
+
+def line_of(text: str, key_path: str) -> int | None:
+    """The line (from 1) on which a dotted key path such as `dataset.datasets[0].batch_size` is set.
+
+    A scan for table headers and `key =` lines, good enough to point a person at a line; None when the key is
+    written another way (inline tables, quoted keys).
+    """
+    *table, key = key_path.split(".")
+    wanted, here = ".".join(table), ""
+    seen: dict[str, int] = {}
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if line.startswith("["):
+            here = _header_path(line, seen)
+        elif line.split("=")[0].strip() == key and "=" in line and here == wanted:
+            return number
+    return None
+
+
+def _header_path(line: str, seen: dict[str, int]) -> str:
+    """`[[a.b]]` as `a.b[n]`, with the index of every array of tables on the way."""
+    array = line.startswith("[[")
+    parts = line.strip("[]").split("#")[0].rstrip("] ").split(".")
+    path = ""
+    for position, part in enumerate(parts):
+        path = f"{path}.{part.strip()}" if path else part.strip()
+        if array and position == len(parts) - 1:
+            seen[path] = seen.get(path, -1) + 1
+        if path in seen:
+            path = f"{path}[{seen[path]}]"
+    return path
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested tables and arrays of tables by key path: `datasets[0].subsets[0].image_dir`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{path}."))
+        elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            for index, item in enumerate(value):
+                flat.update(flatten(item, f"{path}[{index}]."))
+        else:
+            flat[path] = value
+    return flat
+
+
+def parse_toml_value(text: str) -> Any:
+    """One TOML value (`1e-5`, `true`, `[512, 512]`, `"x"`); text that is no TOML value is returned as it is."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if set(table) == {"value"} else text

@@ -1,0 +1,110 @@
+"""Key paths such as `dataset.datasets[0].batch_size` on the two trees of an experiment, and values typed from text.
+
+A bare name (`batch_size`) is what people type; it means every place that sets it, or else the one place where it
+may stand. The trees are changed in place; the caller owns them.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fork_wrapper.files import flatten, parse_toml_value
+from fork_wrapper.sdscripts.options import dataset_keys, options
+
+Tree = dict[str, Any]
+"""`{"training": {...}, "dataset": {...}}`."""
+
+_PART = re.compile(r"[^.\[\]]+")
+
+
+def places(tree: Tree, key: str) -> list[str]:
+    """The full key paths that `key` means in `tree`; empty when no such key can exist."""
+    if key.startswith(("training.", "dataset.")):
+        return [key]
+    found = [path for path in flatten(tree) if path.rsplit(".", 1)[-1] == key]
+    # The dataset config wins over the same name in the training config (library/config_util.py:437-471),
+    # so what the dataset says is what a bare name must change.
+    in_dataset = [path for path in found if path.startswith("dataset.")]
+    if in_dataset or found:
+        return in_dataset or found
+    if key in dataset_keys() and key not in options() and "general" in dataset_keys()[key].levels:
+        return [f"dataset.general.{key}"]
+    return [f"training.{key}"]
+
+
+def type_of(path: str) -> str | None:
+    """The type sd-scripts wants at a full key path; None when the name is unknown."""
+    table, key = path.split(".", 1)[0], path.rsplit(".", 1)[-1]
+    row: Any = options().get(key) if table == "training" else dataset_keys().get(key)
+    return row.type if row else None
+
+
+def typed(path: str, text: str) -> Any:
+    """The text of `--set` as a value for the key: strings as they are, everything else as TOML reads it.
+
+    What is not TOML stays text, so that the type check can say what it should have been.
+    """
+    if type_of(path) == "str":
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+        return text[1:-1] if quoted else text
+    return parse_toml_value(text)
+
+
+def put(tree: Tree, path: str, value: Any) -> None:
+    """Set `path`; tables on the way are made. KeyError when an array of tables has no such entry."""
+    *way, last = _parts(path)
+    here: Any = tree
+    for part in way:
+        here = _entry(here, part, path) if isinstance(here, list) else here.setdefault(part, {})
+    here[last] = value
+
+
+def drop(tree: Tree, path: str) -> bool:
+    """Remove `path`; False when it is not set."""
+    *way, last = _parts(path)
+    here: Any = tree
+    for part in way:
+        if isinstance(here, list):
+            here = here[int(part)] if part.isdecimal() and int(part) < len(here) else None
+        else:
+            here = here.get(part) if isinstance(here, Mapping) else None
+    if not isinstance(here, dict) or last not in here:
+        return False
+    del here[last]
+    return True
+
+
+def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:
+    """The child's values over the parent's: tables by key, arrays of tables by position, all else replaced."""
+    merged = {key: _copy(value) for key, value in parent.items()}
+    for key, value in child.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            merged[key] = merge(old, value)
+        elif _is_tables(old) and _is_tables(value):
+            longer = max(len(old or ()), len(value))
+            pairs = [(old[i] if i < len(old) else {}, value[i] if i < len(value) else {}) for i in range(longer)]
+            merged[key] = [merge(first, second) for first, second in pairs]
+        else:
+            merged[key] = _copy(value)
+    return merged
+
+
+def _parts(path: str) -> list[str]:
+    return _PART.findall(path)
+
+
+def _entry(rows: list[Any], part: str, path: str) -> Any:
+    if not part.isdecimal() or int(part) >= len(rows):
+        raise KeyError(f"{path}: there is no entry [{part}], the experiment has {len(rows)} (counted from 0)")
+    return rows[int(part)]
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value

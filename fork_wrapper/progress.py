@@ -1,0 +1,131 @@
+"""How far a run is, folded from the trainer's raw output.
+
+The same fold serves the live display and a log read afterwards (`read_log`): a run whose kft was killed is
+described from `train.log` alone. Bytes come in any pieces; tqdm redraws with a carriage return.
+"""
+
+import math
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, parse_line
+
+TAIL_LINES = 400
+_ENDS = re.compile(rb"[\r\n]+")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """The state so far. Mutable: it is the accumulator of a stream."""
+
+    step: int = 0
+    """Optimizer steps done."""
+    total: int = 0
+    """Optimizer steps in all; 0 before the first is known."""
+    epoch: int = 0
+    """The epoch that is running, from 1."""
+    epochs: int = 0
+    """Epochs in all."""
+    elapsed: int = 0
+    """Seconds since the first step began, as the trainer prints them."""
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    """(step, mean loss) at every step that showed a finite one."""
+    nan_step: int | None = None
+    """The first step whose mean loss was not a number: nothing after it is worth keeping."""
+    facts: dict[str, int] = field(default_factory=dict)
+    """Numbers that the trainer printed before the first step (`sdscripts.lines.FACTS`)."""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    """The last lines that are no progress bars."""
+    _rest: bytes = b""
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """Fold in more output; returns the complete lines in it that are no redraws, for plain display."""
+        *pieces, self._rest = _ENDS.split(self._rest + chunk)
+        return [line for piece in pieces if (line := self._line(piece)) is not None]
+
+    def close(self) -> list[str]:
+        """Fold in what came without a line end."""
+        rest, self._rest = self._rest, b""
+        line = self._line(rest)
+        return [] if line is None else [line]
+
+    @property
+    def loss(self) -> float | None:
+        """The last mean loss."""
+        return self.losses[-1][1] if self.losses else None
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Steps over the seconds that the trainer's own bar shows; None before the first full second."""
+        return self.step / self.elapsed if self.elapsed and self.step else None
+
+    def step_of_epoch(self, epoch: int) -> int | None:
+        """The optimizer step at which an epoch ends; None before the trainer said how long one is.
+
+        sdxl_train.py:571-573: steps per epoch are batches over accumulation, rounded up.
+        """
+        batches = self.facts.get("batches_per_epoch")
+        if not batches:
+            return None
+        steps = -(-batches // self.facts.get("gradient_accumulation_steps", 1)) * epoch
+        return min(steps, self.total) if self.total else steps
+
+    def epoch_of_step(self, step: int) -> int | None:
+        """The epoch in which a step lies, from 1; None before the trainer said how long one is."""
+        per_epoch = self.step_of_epoch(1)
+        return -(-step // per_epoch) if per_epoch else None
+
+    def loss_at(self, step: int) -> float | None:
+        """The mean loss shown at a step; None when that step showed none."""
+        return dict(self.losses).get(step)
+
+    def _line(self, piece: bytes) -> str | None:
+        text = _ESCAPES.sub("", piece.decode("utf-8", errors="replace")).rstrip()
+        said = parse_line(text)
+        if isinstance(said, StepLine):
+            self._step(said)
+            return None
+        if not text or is_bar(text):
+            return None
+        if isinstance(said, EpochLine):
+            self.epoch, self.epochs = said.epoch, said.epochs
+        elif isinstance(said, FactLine):
+            self.facts[said.name] = said.value
+        self.tail.append(text)
+        return text
+
+    def _step(self, line: StepLine) -> None:
+        self.step, self.total, self.elapsed = line.step, line.total, line.elapsed
+        if line.loss is None or not line.step:
+            return
+        if not math.isfinite(line.loss):
+            self.nan_step = self.nan_step or line.step
+            return
+        if self.losses and self.losses[-1][0] == line.step:
+            self.losses[-1] = (line.step, line.loss)
+        else:
+            self.losses.append((line.step, line.loss))
+
+
+def read_log(path: Path) -> Progress:
+    """The progress that a raw log tells; empty when there is no log."""
+    progress = Progress()
+    if path.is_file():
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                progress.feed(chunk)
+        progress.close()
+    return progress
+
+
+def meaningful_tail(lines: deque[str], count: int = 12) -> list[str]:
+    """The last lines that help after a failure: accelerate's own traceback about the child's exit is dropped."""
+    kept: list[str] = []
+    for line in lines:
+        if line.startswith("Traceback (most recent call last)") and kept and any("Error" in old for old in kept[-3:]):
+            break
+        kept.append(line)
+    return kept[-count:]

@@ -1,0 +1,178 @@
+"""Where a checkpoint comes from: code, packages, hardware, base model, data. Facts only; nothing here judges.
+
+Apart from `launch`, the one module that starts processes: git, nvidia-smi, and the trainer's Python to ask what is
+installed there. Every question has a time limit and an answer for "not there".
+"""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dataset_tools.errors import DatasetError
+from dataset_tools.hashing import HashCache, sha256_file
+from fork_wrapper.files import canonical_json, sha256_text
+
+PATCH_LIMIT = 200_000
+"""Characters of this checkout's uncommitted patch that a record keeps."""
+
+_PROBE = """
+import importlib.metadata as m, json, platform, sys
+print(json.dumps({"version": platform.python_version(), "executable": sys.executable,
+    "packages": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerPython:
+    """The Python that trains, asked without importing anything heavy."""
+
+    executable: str
+    """Its own `sys.executable`."""
+    version: str
+    """As 3.11.7."""
+    packages: Mapping[str, str]
+    """Installed distributions and their versions."""
+
+    def version_of(self, package: str) -> str | None:
+        """The version of a distribution, however its name is spelled; None when it is not installed."""
+        plain = {_plain(name): version for name, version in self.packages.items()}
+        return plain.get(_plain(package))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One GPU, as nvidia-smi shows it."""
+
+    name: str
+    """Product name."""
+    memory_mib: int
+    """Total memory in MiB."""
+    used_mib: int
+    """Memory in use now in MiB, by anyone."""
+    driver: str
+    """Driver version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitState:
+    """A checkout's commit."""
+
+    commit: str | None
+    """Full hash; None when the folder is no checkout or git is missing."""
+    dirty: bool | None
+    """Whether tracked files differ from the commit."""
+    patch: str = ""
+    """The difference, where it was asked for."""
+
+
+def probe_python(python: str) -> TrainerPython | None:
+    """The trainer's Python and its packages; None when it cannot be started."""
+    answer = _ask([python, "-c", _PROBE], timeout=60)
+    return TrainerPython(**json.loads(answer)) if answer else None
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """NVIDIA GPUs of this machine; empty without nvidia-smi."""
+    query = "--query-gpu=name,memory.total,memory.used,driver_version"
+    answer = _ask(["nvidia-smi", query, "--format=csv,noheader,nounits"], timeout=20)
+    rows = [[cell.strip() for cell in line.split(",")] for line in (answer or "").splitlines()]
+    return tuple(
+        Gpu(name=name, memory_mib=int(total), used_mib=int(used), driver=driver)
+        for name, total, used, driver in (row for row in rows if len(row) == 4)
+        if total.isdecimal() and used.isdecimal()
+    )
+
+
+def git_state(folder: Path, *, with_patch: bool = False) -> GitState:
+    """The commit of a checkout whose root is `folder`; a plain folder inside another checkout has none."""
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None or not _same(Path(top.strip()), folder):
+        return GitState(commit=None, dirty=None)
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    patch = _git(folder, "diff", "HEAD") if with_patch and changes else None
+    return GitState(
+        commit=commit.strip() if commit else None,
+        dirty=None if changes is None else bool(changes.strip()),
+        patch=(patch or "")[:PATCH_LIMIT],
+    )
+
+
+def host() -> dict[str, Any]:
+    """This machine, without anything that names its user."""
+    return {
+        "cpus": os.cpu_count(),
+        "hostname": platform.node(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+    }
+
+
+def accelerate_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The user's accelerate default config, which `accelerate launch` reads where a flag is not given."""
+    home = environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    path = Path(home) / "accelerate" / "default_config.yaml"
+    try:
+        return {"path": str(path), "text": path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError):
+        return {"path": None, "text": None}
+
+
+def base_model(name: str, cache: HashCache, stop: Callable[[], bool] | None = None) -> dict[str, Any]:
+    """Path, bytes and sha256 of the base model: of the file, or of a folder's files and their names.
+
+    sha256 is None when `stop()` became true, or for a name on the Hugging Face Hub.
+    """
+    path = Path(name)
+    if path.is_file():
+        size = path.stat().st_size
+        return {"path": name, "kind": "file", "bytes": size, "sha256": _sha256(path, cache, stop)}
+    if path.is_dir():
+        files = sorted(item for item in path.rglob("*") if item.is_file())
+        hashes = [(item.relative_to(path).as_posix(), _sha256(item, cache, stop)) for item in files]
+        size = sum(item.stat().st_size for item in files)
+        whole = None if any(value is None for _, value in hashes) else _sha256_of(hashes)
+        return {"path": name, "kind": "folder", "bytes": size, "sha256": whole}
+    return {"path": name, "kind": "name", "bytes": None, "sha256": None}
+
+
+def _sha256(path: Path, cache: HashCache, stop: Callable[[], bool] | None) -> str | None:
+    try:
+        return sha256_file(path, cache, stop)
+    except DatasetError:
+        return None
+
+
+def _sha256_of(hashes: Sequence[tuple[str, str | None]]) -> str:
+
+    return sha256_text(canonical_json(hashes))
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # safe.directory: a checkout owned by another user (a shared install) is only read here.
+    return _ask(["git", "-c", "safe.directory=*", "-C", str(folder), *arguments], timeout=30)
+
+
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False
+
+
+def _ask(argv: list[str], timeout: float) -> str | None:
+    """The output of a short question; None when the program is missing, fails or takes too long."""
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=timeout, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", errors="replace")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")

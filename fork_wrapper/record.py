@@ -1,0 +1,185 @@
+"""The record of one run, `record.json`: written as `running` before the launch, closed afterwards.
+
+Plain JSON with a schema version; what a sidecar holds is this plus one checkpoint (`archive`). Reading an older
+version goes through small named functions, one per version.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from fork_wrapper import __version__
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import pretty_json, read_json, write_whole
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.progress import Progress
+from fork_wrapper.render import Rendered
+from fork_wrapper.resolve import Resolved
+
+SCHEMA_VERSION = 1
+
+Status = Literal["running", "completed", "rehearsed", "failed", "interrupted"]
+
+UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From an older schema version to the next; empty while version 1 is the only one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Everything known about a run. Sections are plain JSON values, as they stand in the file."""
+
+    experiment: Mapping[str, Any]
+    """name, the files of the chain as written, stories, origins by key path, overrides, sample prompts."""
+    training: Mapping[str, Any]
+    """The content of train.toml."""
+    dataset: Mapping[str, Any]
+    """The content of dataset.toml."""
+    toml: Mapping[str, str]
+    """Both TOML texts: `train`, `dataset`."""
+    launch: Mapping[str, Any]
+    """argv, env set by kft, cwd, trainer."""
+    effective: Mapping[str, Any]
+    """All options of sdxl_train.py with defaults filled in."""
+    provenance: Mapping[str, Any]
+    """base_model, dataset, sd_scripts, project, python, gpus, host, accelerate."""
+    rehearsal: Mapping[str, Any] | None
+    """trainer and overrides of a rehearsal; None for a real run."""
+    run: Mapping[str, Any]
+    """id, parent, status, times, exit code, stops, process, steps, speed, loss, peak VRAM, failure."""
+    checkpoints: tuple[Mapping[str, Any], ...] = ()
+    """One entry per archived checkpoint, pruned ones included."""
+
+    @property
+    def status(self) -> Status:
+        """How the run stands."""
+        status: Status = self.run["status"]
+        return status
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return str(self.experiment["name"])
+
+    def with_run(self, **changes: Any) -> "Record":
+        """This record with fields of `run` replaced."""
+        return replace(self, run={**self.run, **changes})
+
+    def with_provenance(self, **changes: Any) -> "Record":
+        """This record with fields of `provenance` replaced."""
+        return replace(self, provenance={**self.provenance, **changes})
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON of `record.json`."""
+        return {"kft": __version__, "kind": "run", "schema_version": SCHEMA_VERSION, **asdict(self)}
+
+
+def begin(
+    resolved: Resolved,
+    rendered: Rendered,
+    *,
+    started: datetime,
+    provenance: Mapping[str, Any],
+    rehearsal: Mapping[str, Any] | None,
+    process: Mapping[str, Any],
+) -> Record:
+    """The record of a run that is about to be launched."""
+    files = [
+        {"name": link.name, "path": str(link.path), "sha256": link.sha256, "text": link.text} for link in resolved.chain
+    ]
+    return Record(
+        experiment={
+            "name": resolved.name,
+            "files": files,
+            "story": dict(resolved.story),
+            "sample_prompts": _prompts(rendered),
+            "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
+            "overrides": list(resolved.overrides),
+        },
+        training=dict(rendered.training),
+        dataset=dict(rendered.dataset),
+        toml={"train": rendered.train_toml, "dataset": rendered.dataset_toml},
+        launch={
+            "argv": list(rendered.argv),
+            "cwd": str(rendered.run.folder),
+            "env": dict(rendered.trainer.env),
+            "trainer": rendered.trainer.kind,
+        },
+        effective=dict(rendered.effective),
+        provenance=dict(provenance),
+        rehearsal=rehearsal,
+        run={
+            "id": rendered.run.run_id,
+            "parent": None,
+            "status": "running",
+            "started": started.isoformat(timespec="seconds"),
+            "ended": None,
+            "seconds": None,
+            "exit_code": None,
+            "stops": [],
+            "failure": None,
+            "process": dict(process),
+            "peak_vram_mib": None,
+            **summary(Progress()),
+        },
+    )
+
+
+def _prompts(rendered: Rendered) -> str | None:
+    """The text of the sample prompts: the path alone would not say what was drawn."""
+    path = rendered.training.get("sample_prompts")
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def summary(progress: Progress) -> dict[str, Any]:
+    """What a run's progress comes to: steps, epochs, speed, loss. Losses are the trainer's running means."""
+    losses = [loss for _, loss in progress.losses]
+    speed = progress.steps_per_second
+    return {
+        "steps": progress.step,
+        "total_steps": progress.total or None,
+        "epochs": progress.epochs or None,
+        "facts": dict(progress.facts),
+        "steps_per_second": round(speed, 5) if speed else None,
+        "loss": {"first": losses[0], "last": losses[-1], "lowest": min(losses)} if losses else None,
+        "nan_step": progress.nan_step,
+    }
+
+
+def write_record(run: RunFolder, record: Record) -> None:
+    """Write `record.json` whole."""
+    write_whole(run.record, pretty_json(record.to_json()))
+
+
+def read_record(path: Path) -> Record:
+    """Read a record or the record part of a sidecar; InputError when it is neither, or newer than this kft."""
+    return from_json(read_json(path), path)
+
+
+def from_json(raw: Any, path: Path) -> Record:
+    """A record from its JSON, upgraded from older versions; see `read_record`."""
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    if kind not in ("run", "sidecar"):
+        finding = Finding(what="neither a run record nor a sidecar of kft", where=str(path), todo="name another file")
+        raise InputError(f"cannot use {path.name}", [finding])
+    version = raw.get("schema_version")
+    while isinstance(version, int) and version in UPGRADES:
+        raw = UPGRADES[version](raw)
+        version = raw["schema_version"]
+    if version != SCHEMA_VERSION:
+        finding = Finding(
+            what=f"it has schema version {version}, this kft reads up to {SCHEMA_VERSION}",
+            where=str(path),
+            todo="update kft",
+        )
+        raise InputError(f"cannot use {path.name}", [finding])
+    missing = [name for name in Record.__dataclass_fields__ if name not in raw and name != "checkpoints"]
+    if missing:
+        finding = Finding(what=f"it lacks {', '.join(missing)}", where=str(path), todo="restore it from a copy")
+        raise InputError(f"cannot use {path.name}", [finding])
+    values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
+    return Record(**{**values, "checkpoints": tuple(raw.get("checkpoints", ()))})

@@ -1,0 +1,185 @@
+"""What a rehearsal changes in an experiment, and why: only what needs a GPU, 7 GB or hours.
+
+Everything else stays the experiment's own. A value given with --set is the user's and is left alone.
+Nothing here imports torch; the miniature is built by the trainer's process.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dataset_tools.sample_set import sample_set_folder
+from fork_wrapper import keypath
+from fork_wrapper.files import flatten, read_text
+from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, base_model, miniature_folder, tokenizers
+from fork_wrapper.render import ENVIRONMENT, Trainer
+from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.run import Job
+from fork_wrapper.settings import Settings
+from fork_wrapper.subsets import subsets
+
+STEPS = 8
+SAVE_EVERY = 3
+RESOLUTION = 64
+BATCH = 2
+PROMPTS = 2
+PROMPTS_FILE = "sample_prompts.txt"
+HERE = Path(__file__).parent
+
+CUDA = "needs CUDA"
+SCALE = "scale: a rehearsal takes a minute"
+MINIATURE = "the miniature SDXL stands in for the 7 GB base model"
+BESIDE = "would leave the miniature's caches beside your images, and real training would read them"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One override of a rehearsal."""
+
+    key: str
+    """Full key path."""
+    value: Any
+    """The rehearsal's value; None where the key is unset."""
+    was: Any
+    """The experiment's value; None where it sets none."""
+    why: str
+    """The reason, for people and the record."""
+
+
+def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False) -> Job:
+    """The rehearsal of an experiment: the real trainer shrunk where sd-scripts is there, else the stand-in."""
+    trainer = _trainer(settings, stand_in=stand_in or not (settings.sd_scripts / "sdxl_train.py").is_file())
+    prompts = _prompts(resolved.training.get("sample_prompts"))
+    tree: keypath.Tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
+    origins = dict(resolved.origins)
+    changes = []
+    for path, value, why in _wanted(resolved, settings, sampling=prompts is not None):
+        was = flatten(tree).get(path)
+        said = origins.get(path)
+        if was == value or (said is not None and said.by == "--set"):
+            continue
+        changes.append(Change(key=path, value=value, was=was, why=why))
+        if value is None:
+            keypath.drop(tree, path)
+            origins.pop(path, None)
+        else:
+            keypath.put(tree, path, value)
+            origins[path] = Origin(kind="kft", by="rehearsal")
+    return Job(
+        resolved=replace(resolved, training=tree["training"], dataset=tree["dataset"], origins=origins),
+        trainer=trainer,
+        rehearsal={
+            "trainer": trainer.kind,
+            "miniature": MINIATURE_VERSION,
+            "changes": [change.__dict__ for change in changes],
+        },
+        files={PROMPTS_FILE: prompts} if prompts else None,
+    )
+
+
+def sample_folders(job: Job, settings: Settings) -> list[Path]:
+    """Image folders of the rehearsal that are kft's own sample set, to be drawn before it starts."""
+    drawn = sample_set_folder(settings.cache)
+    rendered = subsets(job.resolved.training, job.resolved.dataset)
+    return [drawn] if any(one.image_dir == drawn for one in rendered) else []
+
+
+def _trainer(settings: Settings, *, stand_in: bool) -> Trainer:
+    miniature = str(miniature_folder(settings.cache))
+    # accelerate would give one thread to a CPU process that it cannot place; the machine's cores are ours
+    # here
+    accelerate = ("--cpu", "--num_cpu_threads_per_process", str(os.cpu_count() or 1))
+    # no GPU is touched, even where there is one in use; and everything that is needed lies in the cache
+    env = {**ENVIRONMENT, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if stand_in:
+        return Trainer(
+            kind="stand-in",
+            script=HERE / "standin.py",
+            arguments=("--miniature", miniature),
+            accelerate=accelerate,
+            env=env,
+        )
+    return Trainer(
+        kind="sd-scripts on the miniature",
+        script=HERE / "shrunk.py",
+        arguments=("--sd-scripts", str(settings.sd_scripts), "--miniature", miniature),
+        accelerate=accelerate,
+        env=env,
+    )
+
+
+def _wanted(resolved: Resolved, settings: Settings, *, sampling: bool) -> Iterator[tuple[str, Any, str]]:
+    """Every override that could be needed, as (key path, value or None, reason)."""
+    miniature = miniature_folder(settings.cache)
+    yield "training.pretrained_model_name_or_path", base_model(miniature).as_posix(), MINIATURE
+    yield "training.tokenizer_cache_dir", tokenizers(miniature).as_posix(), MINIATURE
+    for key in ("vae", "resume"):
+        yield f"training.{key}", None, MINIATURE
+    yield "training.mixed_precision", "no", CUDA
+    for key in ("full_fp16", "full_bf16", "fp8_base", "torch_compile", "deepspeed"):
+        yield f"training.{key}", None, CUDA
+    if resolved.training.get("xformers"):
+        yield "training.xformers", None, "xformers has no CPU kernel"
+        yield "training.sdpa", True, "takes the place of xformers"
+    yield from _length(resolved.training)
+    yield from _sampling(sampling=sampling)
+    for key in ("cache_latents_to_disk", "cache_text_encoder_outputs_to_disk"):
+        yield f"training.{key}", None, BESIDE
+    yield from _dataset(resolved, settings)
+
+
+def _length(training: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    yield "training.max_train_epochs", None, SCALE
+    yield "training.max_train_steps", STEPS, SCALE
+    for key in ("save_every_n_epochs", "save_n_epoch_ratio", "save_state", "save_state_on_train_end"):
+        yield f"training.{key}", None, SCALE
+    yield "training.save_every_n_steps", SAVE_EVERY, SCALE
+    if isinstance(training.get("lr_warmup_steps"), int):
+        yield "training.lr_warmup_steps", None, SCALE
+    if training.get("gradient_accumulation_steps", 1) > BATCH:
+        yield "training.gradient_accumulation_steps", BATCH, SCALE
+    yield "training.max_data_loader_n_workers", 0, SCALE
+    yield "training.persistent_data_loader_workers", None, "without worker processes there is none to keep"
+
+
+def _sampling(*, sampling: bool) -> Iterator[tuple[str, Any, str]]:
+    yield "training.sample_every_n_epochs", None, SCALE
+    yield "training.sample_at_first", None, SCALE
+    yield "training.sample_every_n_steps", STEPS if sampling else None, SCALE
+    yield "training.sample_prompts", f"{{run}}/{PROMPTS_FILE}" if sampling else None, SCALE
+
+
+def _dataset(resolved: Resolved, settings: Settings) -> Iterator[tuple[str, Any, str]]:
+    sizes = {
+        "resolution": RESOLUTION,
+        "min_bucket_reso": RESOLUTION,
+        "max_bucket_reso": 2 * RESOLUTION,
+        "bucket_reso_steps": RESOLUTION,
+        "cache_info": None,
+    }
+    for path, value in flatten({"dataset": resolved.dataset}).items():
+        key = path.split(".")[-1].split("[")[0]
+        if key in sizes:
+            yield path, sizes[key], BESIDE if key == "cache_info" else SCALE
+        elif key == "batch_size" and isinstance(value, int) and value > BATCH:
+            yield path, BATCH, SCALE
+    if "resolution" in resolved.training:
+        yield "training.resolution", f"{RESOLUTION},{RESOLUTION}", SCALE
+    for one in subsets(resolved.training, resolved.dataset):
+        if not one.image_dir.is_dir():
+            folder = sample_set_folder(settings.cache).as_posix()
+            yield f"{one.key}.image_dir", folder, "the images are not on this machine: a drawn sample set"
+
+
+def _prompts(path: str | None) -> str | None:
+    """The first prompts of the experiment's file, at the rehearsal's size; None when there are none to take.
+
+    Flags are sd-scripts' own (library/train_util.py:6254-6326); later ones win.
+    """
+    if not path or not path.endswith(".txt") or not Path(path).is_file():
+        return None
+    lines = [line.strip() for line in read_text(Path(path)).splitlines()]
+    prompts = [line for line in lines if line and not line.startswith("#")][:PROMPTS]
+    return "".join(f"{line} --w {RESOLUTION} --h {RESOLUTION} --s 4\n" for line in prompts) or None

@@ -1,0 +1,257 @@
+"""From resolved values to exactly what is launched: two TOML texts, an argument vector, an environment.
+
+`Rendered` is the one value that `launch` reads and the archive stores: what was archived is what ran. Nothing is
+written here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import toml
+import tomli_w
+
+from fork_wrapper import __version__
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import canonical_json, flatten
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.schema import fits
+from fork_wrapper.sdscripts.options import dataset_keys, effective
+from fork_wrapper.settings import Settings
+
+TrainerKind = Literal["sd-scripts", "sd-scripts on the miniature", "stand-in"]
+
+KFT = Origin(kind="kft", by="kft")
+
+DEFAULTS: Mapping[str, Any] = {
+    "save_model_as": "safetensors",  # absent with a single-file base means .ckpt (sdxl_train.py:240-248)
+    "log_with": "tensorboard",  # logging_dir alone already implies it; said so that the archive says it
+    "console_log_simple": True,  # else paths in the log are wrapped at 80 columns (library/utils.py:62-70)
+}
+"""Set by kft where an experiment says nothing, because sd-scripts' defaults are traps."""
+
+CAPTION_EXTENSION = ".txt"
+"""Set in `[general]` where an experiment says nothing; sd-scripts' own default is `.caption`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """The program that trains, as `accelerate launch` starts it."""
+
+    kind: TrainerKind
+    """What it is; printed and recorded."""
+    script: Path
+    """The script that accelerate runs."""
+    arguments: tuple[str, ...] = ()
+    """Arguments before --config_file."""
+    accelerate: tuple[str, ...] = ()
+    """Arguments for `accelerate launch` that this trainer needs."""
+    env: Mapping[str, str]
+    """Environment variables that kft sets."""
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it trains the miniature."""
+        return self.kind != "sd-scripts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """One launch, complete."""
+
+    name: str
+    """The experiment's name, and of its checkpoints."""
+    run: RunFolder
+    """Where it writes."""
+    trainer: Trainer
+    """What it starts."""
+    training: Mapping[str, Any]
+    """The content of train.toml."""
+    dataset: Mapping[str, Any]
+    """The content of dataset.toml."""
+    train_toml: str
+    """train.toml, byte for byte."""
+    dataset_toml: str
+    """dataset.toml, byte for byte."""
+    argv: tuple[str, ...]
+    """The whole command."""
+    effective: Mapping[str, Any]
+    """All options of sdxl_train.py with defaults filled in."""
+    origins: Mapping[str, Origin]
+    """Where each value comes from, by full key path."""
+
+
+ENVIRONMENT: Mapping[str, str] = {
+    "PYTHONUNBUFFERED": "1",  # stdout of a pipe is block buffered: lines would come minutes late
+    "PYTHONUTF8": "1",  # sd-scripts logs Japanese; a Windows code page would crash on it
+}
+
+
+def real_trainer(settings: Settings) -> Trainer:
+    """`sdxl_train.py` of the checkout that the settings name."""
+    return Trainer(kind="sd-scripts", script=settings.sd_scripts / "sdxl_train.py", env=dict(ENVIRONMENT))
+
+
+def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFolder, started: datetime) -> Rendered:
+    """Everything one launch needs; InputError when sd-scripts' TOML reader would not read back what was meant."""
+    training, dataset, origins = _with_defaults(resolved)
+    training = {key: _in_run(value, run) for key, value in training.items()}
+    training |= {"output_dir": run.folder.as_posix(), "output_name": resolved.name, "logging_dir": run.logs.as_posix()}
+    origins |= {f"training.{key}": KFT for key in ("output_dir", "output_name", "logging_dir")}
+    training["metadata_kft_config"] = _identity(resolved, training, dataset)
+    training["metadata_kft_run"] = canonical_json(
+        {
+            "experiment": resolved.name,
+            "kft": __version__,
+            "rehearsal": trainer.rehearsal,
+            "run": run.run_id,
+            "started": started.isoformat(timespec="seconds"),
+            "trainer": trainer.kind,
+        }
+    )
+    training = dict(sorted(training.items()))
+    train_toml, dataset_toml = tomli_w.dumps(training), dataset_text(dataset)
+    _prove(train_toml, training, "train.toml")
+    _prove(dataset_toml, dataset, "dataset.toml")
+    return Rendered(
+        name=resolved.name,
+        run=run,
+        trainer=trainer,
+        training=training,
+        dataset=dataset,
+        train_toml=train_toml,
+        dataset_toml=dataset_toml,
+        argv=command(settings, trainer, run, str(training.get("mixed_precision", "no"))),
+        effective=effective(training, run.train_toml, run.dataset_toml),
+        origins=origins,
+    )
+
+
+def command(settings: Settings, trainer: Trainer, run: RunFolder, mixed_precision: str) -> tuple[str, ...]:
+    """The argument vector. `-m accelerate.commands.launch` and not `accelerate`: the interpreter is ours to choose.
+
+    sdxl_train.py passes its own mixed_precision to Accelerator (library/train_util.py:5494-5502); it is repeated
+    here, with the other flags, so that accelerate has no default to guess and nothing to warn about.
+    """
+    launcher = [settings.python, "-m", "accelerate.commands.launch"]
+    launcher += ["--mixed_precision", mixed_precision, "--dynamo_backend", "no"]
+    if trainer.rehearsal:
+        launcher += ["--num_processes", "1", "--num_machines", "1"]
+    else:
+        launcher += _scale(settings)
+    return (
+        *launcher,
+        *trainer.accelerate,
+        str(trainer.script),
+        *trainer.arguments,
+        "--config_file",
+        str(run.train_toml),
+        "--dataset_config",
+        str(run.dataset_toml),
+    )
+
+
+def _scale(settings: Settings) -> list[str]:
+    """The flags for processes and machines, and the user's own last: later flags win."""
+    flags = ["--num_processes", str(settings.num_processes), "--num_machines", str(settings.num_machines)]
+    if settings.num_processes > 1:
+        flags.append("--multi_gpu")
+    if settings.num_machines > 1:
+        flags += ["--machine_rank", str(settings.machine_rank)]
+    if settings.main_process_ip:
+        flags += ["--main_process_ip", settings.main_process_ip]
+    if settings.main_process_port:
+        flags += ["--main_process_port", str(settings.main_process_port)]
+    return [*flags, *settings.accelerate_args]
+
+
+def _with_defaults(resolved: Resolved) -> tuple[dict[str, Any], dict[str, Any], dict[str, Origin]]:
+    origins = dict(resolved.origins)
+    training = dict(resolved.training)
+    for key, value in DEFAULTS.items():
+        if key not in training:
+            training[key] = value
+            origins[f"training.{key}"] = KFT
+    dataset = _typed_tree(resolved.dataset)
+    if not any(path.rsplit(".", 1)[-1] == "caption_extension" for path in flatten(dataset)):
+        dataset = {"general": {**dataset.get("general", {}), "caption_extension": CAPTION_EXTENSION}, **_rest(dataset)}
+        origins["dataset.general.caption_extension"] = KFT
+    return training, dataset, origins
+
+
+def _in_run(value: Any, run: RunFolder) -> Any:
+    """`{run}` as the run folder: for files that kft itself writes there."""
+    return value.replace("{run}", run.folder.as_posix()) if isinstance(value, str) else value
+
+
+def _rest(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in dataset.items() if key != "general"}
+
+
+def _typed_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with sorted keys, tables after values, and pairs of floats made of floats: TOML arrays of one type."""
+    copy: dict[str, Any] = {}
+    tables = ("general", "datasets", "subsets")
+    for key in sorted(tree, key=lambda key: (key in tables, key == "datasets", key)):
+        value = tree[key]
+        if isinstance(value, Mapping) and key in tables:
+            copy[key] = _typed_tree(value)
+        elif isinstance(value, list) and key in tables:
+            copy[key] = [_typed_tree(item) for item in value]
+        elif key in dataset_keys() and dataset_keys()[key].type == "float_pair" and fits(value, "float_pair"):
+            copy[key] = [float(item) for item in value]
+        else:
+            copy[key] = value
+    return copy
+
+
+def _identity(resolved: Resolved, training: Mapping[str, Any], dataset: Mapping[str, Any]) -> str:
+    """The configuration as it travels inside every checkpoint.
+
+    sd-scripts copies `metadata_*` strings into the header as `modelspec.*` (library/train_util.py:3532-3548).
+    """
+    return canonical_json(
+        {
+            "dataset": dataset,
+            "experiment": resolved.name,
+            "files": [{"name": link.name, "sha256": link.sha256} for link in resolved.chain],
+            "overrides": list(resolved.overrides),
+            "schema_version": 1,
+            "training": training,
+        }
+    )
+
+
+def dataset_text(dataset: Mapping[str, Any]) -> str:
+    """dataset.toml in the form people know, `[[datasets.subsets]]` and all; the writer alone would inline short tables.
+
+    A table among the values (custom_attributes) cannot stand below such a header: then the writer decides.
+    """
+    blocks = [("[general]", dataset["general"])] if "general" in dataset else []
+    for one in dataset.get("datasets", []):
+        blocks.append(("[[datasets]]", {key: value for key, value in one.items() if key != "subsets"}))
+        blocks += [("[[datasets.subsets]]", subset) for subset in one.get("subsets", [])]
+    if any(isinstance(value, Mapping) for _, values in blocks for value in values.values()):
+        return tomli_w.dumps(dict(dataset))
+    return "\n".join(f"{header}\n{tomli_w.dumps(dict(values))}" for header, values in blocks)
+
+
+def _prove(text: str, meant: Mapping[str, Any], name: str) -> None:
+    """Read `text` with the library that sd-scripts reads with; `toml` 0.10.2 misreads some valid TOML."""
+    wrong: list[str] = []
+    try:
+        read = flatten(toml.loads(text))
+    except (toml.TomlDecodeError, IndexError, ValueError) as error:
+        wrong.append(str(error))
+    else:
+        expected = flatten(meant)
+        wrong += [key for key in expected.keys() | read.keys() if repr(expected.get(key)) != repr(read.get(key))]
+    if wrong:
+        findings = [
+            Finding(what=f"its TOML reader cannot read back {item}", where=name, todo="use plainer characters there")
+            for item in sorted(wrong)
+        ]
+        raise InputError("sd-scripts would not see the values as they are meant", findings)

@@ -1,0 +1,189 @@
+"""From a chain of experiment files, and what was said with --set, to one set of values with their origins.
+
+Placeholders become paths of this machine and relative paths become absolute: sd-scripts would resolve them against
+its working folder. Whether the files behind the paths exist is `preflight`'s question.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from fork_wrapper import keypath
+from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.experiment import Experiment, load_chain
+from fork_wrapper.files import flatten
+from fork_wrapper.schema import check_dataset, check_training
+from fork_wrapper.settings import Settings, placeholders
+
+OriginKind = Literal["documented", "assumed", "recovered", "measured", "kft"]
+
+PATH_OPTIONS = frozenset(
+    (
+        *("console_log_file", "in_json", "log_tracker_config", "reg_data_dir", "resume", "sample_prompts"),
+        *("tokenizer_cache_dir", "train_data_dir", "conditioning_data_dir", "image_dir", "metadata_file"),
+    )
+)
+"""Options and dataset keys that are always paths."""
+
+MODEL_OPTIONS = frozenset(["pretrained_model_name_or_path", "vae"])
+"""Paths or names on the Hugging Face Hub: relative ones are made absolute only when they start with a dot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where one value comes from."""
+
+    kind: OriginKind
+    """documented, assumed, recovered or measured, as the experiment says; kft for kft's own defaults."""
+    by: str
+    """Name of the experiment, `--set`, `rehearsal` or `kft`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """Everything an experiment comes to on this machine, before kft adds what belongs to one run."""
+
+    name: str
+    """The experiment's name."""
+    chain: tuple[Experiment, ...]
+    """The experiment files, root first, the named one last."""
+    training: Mapping[str, Any]
+    """Options of sdxl_train.py that are set."""
+    dataset: Mapping[str, Any]
+    """The dataset config as a tree."""
+    origins: Mapping[str, Origin]
+    """By full key path."""
+    overrides: tuple[str, ...] = ()
+    """What was typed with --set and --unset."""
+
+    @property
+    def story(self) -> Mapping[str, Any]:
+        """The story of the named experiment; stories are not inherited."""
+        return self.chain[-1].story
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """One `--set KEY=VALUE` or `--unset KEY`."""
+
+    key: str
+    """Bare name or key path."""
+    text: str | None
+    """The value as typed; None to unset."""
+
+    def __str__(self) -> str:
+        """As it was typed."""
+        return f"--unset {self.key}" if self.text is None else f"--set {self.key}={self.text}"
+
+
+def parse_overrides(assignments: Sequence[str], unset: Sequence[str] = ()) -> tuple[Override, ...]:
+    """Overrides from the command line; InputError for a --set without `=`."""
+    findings = [
+        Finding(what="a --set needs key=value", where=f"--set {text}", todo=f"write --set {text}=VALUE")
+        for text in assignments
+        if "=" not in text
+    ]
+    raise_if_any("the command line has errors", findings)
+    sets = [Override(key=text.split("=", 1)[0].strip(), text=text.split("=", 1)[1].strip()) for text in assignments]
+    return (*sets, *(Override(key=key, text=None) for key in unset))
+
+
+def resolve(name: str, settings: Settings, overrides: Sequence[Override] = ()) -> Resolved:
+    """The values of an experiment, by name or path of its file; InputError lists all that is wrong."""
+    chain = load_chain(name, settings.experiments)
+    tree: keypath.Tree = {"training": {}, "dataset": {}}
+    origins: dict[str, Origin] = {}
+    for experiment in chain:
+        _forget(tree, origins, experiment)
+        own = {"training": experiment.training, "dataset": experiment.dataset}
+        tree = keypath.merge(tree, _on_this_machine(own, experiment.path.parent, placeholders(settings)))
+        by = experiment.name
+        origins |= {path: Origin(kind=kind, by=by) for path, kind in experiment.origins.items()}  # type: ignore[arg-type]
+    resolved = Resolved(
+        name=chain[-1].name,
+        chain=chain,
+        training=tree["training"],
+        dataset=tree["dataset"],
+        origins=origins,
+    )
+    return override(resolved, overrides, base=Path.cwd(), words=placeholders(settings))
+
+
+def override(
+    resolved: Resolved,
+    overrides: Sequence[Override],
+    *,
+    base: Path,
+    words: Mapping[str, str],
+) -> Resolved:
+    """`resolved` with the user's overrides applied and checked; relative paths belong to `base`."""
+    tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
+    origins = dict(resolved.origins)
+    findings: list[Finding] = []
+    for item in overrides:
+        for path in keypath.places(tree, item.key):
+            findings += _apply(tree, origins, item, path)
+    said = {path: item for item in overrides for path in keypath.places(tree, item.key)}
+
+    def where(path: str) -> str:
+        return str(said.get(path, path))
+
+    clean, wrong = check_training(tree["training"], where)
+    findings += wrong + check_dataset(tree["dataset"], where)
+    raise_if_any("the command line has errors", findings)
+    tree = _on_this_machine({"training": clean, "dataset": tree["dataset"]}, base, words)
+    return replace(
+        resolved,
+        training=tree["training"],
+        dataset=tree["dataset"],
+        origins=origins,
+        overrides=(*resolved.overrides, *(str(item) for item in overrides)),
+    )
+
+
+def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override, path: str) -> list[Finding]:
+    if item.text is None:
+        if keypath.drop(tree, path):
+            origins.pop(path, None)
+            return []
+        return [Finding(what=f"{item.key} is not set, so it cannot be unset", where=str(item), todo="remove the flag")]
+    try:
+        keypath.put(tree, path, keypath.typed(path, item.text))
+    except (KeyError, TypeError) as error:
+        return [Finding(what=str(error.args[0]), where=str(item), todo="correct the key path")]
+    origins[path] = Origin(kind="assumed", by="--set")
+    return []
+
+
+def _forget(tree: keypath.Tree, origins: dict[str, Origin], experiment: Experiment) -> None:
+    """Drop what the experiment unsets from what it inherits; InputError for keys that nothing set."""
+    findings = []
+    for key in experiment.unset:
+        dropped = [path for path in keypath.places(tree, key) if keypath.drop(tree, path)]
+        for path in dropped:
+            for known in [known for known in origins if known == path or known.startswith((f"{path}.", f"{path}["))]:
+                del origins[known]
+        if not dropped:
+            where = f"{experiment.path}: unset"
+            findings.append(Finding(what=f"no parent sets {key}", where=where, todo="remove it from the list"))
+    if findings:
+        raise InputError(f"{experiment.path.name} has errors", findings)
+
+
+def _on_this_machine(tree: keypath.Tree, base: Path, words: Mapping[str, str]) -> keypath.Tree:
+    """The tree with placeholders filled in and relative paths made absolute against `base`."""
+    changed = keypath.merge(tree, {})
+    for path, value in flatten(tree).items():
+        if isinstance(value, str) and (text := _place(path.rsplit(".", 1)[-1], value, base, words)) != value:
+            keypath.put(changed, path, text)
+    return changed
+
+
+def _place(key: str, value: str, base: Path, words: Mapping[str, str]) -> str:
+    for word, folder in words.items():
+        value = value.replace(f"{{{word}}}", folder)
+    if key in PATH_OPTIONS or (key in MODEL_OPTIONS and value.startswith((".", "~"))):
+        path = Path(value).expanduser()
+        return (path if path.is_absolute() else (base / path).resolve()).as_posix()
+    return value

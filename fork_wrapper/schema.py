@@ -1,0 +1,203 @@
+"""What an experiment may say: every key known, every value of its type, nothing that kft manages, no secret.
+
+sd-scripts takes unknown keys, wrong types and illegal choices from its config file without a word
+(library/train_util.py:4748-4764), so all of that is refused here, all at once. Whether values make sense
+together is not judged here.
+"""
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fork_wrapper.errors import Finding
+from fork_wrapper.sdscripts.options import Level, dataset_keys, options
+
+Where = Callable[[str], str]
+"""From a key path such as `training.seed` to the words that point at it: file and line, or the flag."""
+
+MANAGED: Mapping[str, str] = {
+    "output_dir": "every run gets a folder of its own; set `outputs` in the settings to move them all",
+    "output_name": "checkpoints are named after the experiment; rename the file",
+    "logging_dir": "TensorBoard events go to the run's own `logs` folder",
+    "config_file": "kft renders it",
+    "dataset_config": "kft renders it from [dataset]",
+    "output_config": "it makes sd-scripts print its config and leave without training; use `kft export-config`",
+}
+"""Options that kft sets itself, with what to do instead."""
+
+SECRETS: Mapping[str, str] = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
+"""Options whose value would end in every archive, with the environment variable that carries it instead."""
+
+_WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "number": "a number",
+    "str": "a string",
+    "int_or_float": "a whole number (steps) or a fraction (of all steps)",
+    "list[str]": "a list of strings",
+    "int_or_pair": "a whole number or a pair of them",
+    "float_pair": "a pair of numbers with decimal points",
+    "table": "a table",
+}
+
+
+def check_training(values: Mapping[str, Any], where: Where) -> tuple[dict[str, Any], list[Finding]]:
+    """The `[training]` values as sd-scripts wants them (an int for a float option becomes one), and what is wrong."""
+    clean: dict[str, Any] = {}
+    findings: list[Finding] = []
+    for key, value in values.items():
+        finding = _forbidden(key, where(f"training.{key}")) or _training_value(key, value, where(f"training.{key}"))
+        if finding:
+            findings.append(finding)
+        else:
+            clean[key] = float(value) if options()[key].type == "float" else value
+    return clean, findings
+
+
+def check_dataset(tree: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is wrong with a `[dataset]` tree: unknown keys, keys at a level where sd-scripts refuses them, types."""
+    findings = [
+        _unknown(key, ("general", "datasets"), where(f"dataset.{key}"), "table of the dataset config")
+        for key in tree
+        if key not in ("general", "datasets")
+    ]
+    findings += _check_table(tree.get("general", {}), "general", "dataset.general", where)
+    datasets, wrong = _tables(tree.get("datasets", []), "dataset.datasets", where)
+    findings += wrong
+    for index, dataset in enumerate(datasets):
+        path = f"dataset.datasets[{index}]"
+        own = {key: value for key, value in dataset.items() if key != "subsets"}
+        findings += _check_table(own, "dataset", path, where)
+        subsets, wrong = _tables(dataset.get("subsets", []), f"{path}.subsets", where)
+        findings += wrong
+        for number, subset in enumerate(subsets):
+            findings += _check_table(subset, "subset", f"{path}.subsets[{number}]", where)
+    return findings
+
+
+def fits(value: Any, kind: str) -> bool:
+    """Whether a TOML value has the type that sd-scripts needs; a bool is never a number here, NaN never a value."""
+    if kind in ("int_or_pair", "float_pair"):
+        scalar = kind == "int_or_pair" and fits(value, "int")
+        return scalar or (
+            isinstance(value, list) and len(value) == 2 and all(_is(item, kind.split("_", 1)[0]) for item in value)
+        )
+    if kind == "list[str]":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind in ("number", "int_or_float"):
+        return _is(value, "int") or _is(value, "float")
+    return _is(value, kind) or (kind == "float" and _is(value, "int"))
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind == "float":
+        return isinstance(value, float) and math.isfinite(value)
+    types = {"bool": bool, "int": int, "str": str, "table": Mapping}
+    return isinstance(value, types[kind]) and (kind != "int" or not isinstance(value, bool))
+
+
+def _forbidden(key: str, where: str) -> Finding | None:
+    if key in SECRETS:
+        return Finding(
+            what=f"{key} is a secret and would be archived with every checkpoint",
+            where=where,
+            todo=f"remove it and set the environment variable {SECRETS[key]} before the run",
+        )
+    if key in MANAGED or key.startswith("metadata_kft_"):
+        todo = MANAGED.get(key, "kft writes its own records under these names")
+        return Finding(what=f"{key} is managed by kft", where=where, todo=f"remove it: {todo}")
+    return None
+
+
+def _training_value(key: str, value: Any, where: str) -> Finding | None:
+    option = options().get(key)
+    if option is None:
+        if key in dataset_keys():
+            levels = " or ".join(_LEVEL_NAMES[level] for level in dataset_keys()[key].levels)
+            return Finding(what=f"{key} is not an option of sdxl_train.py", where=where, todo=f"move it to {levels}")
+        return _unknown(key, options(), where, "option of sdxl_train.py")
+    if not fits(value, option.type):
+        return _wrong_type(key, value, option.type, where)
+    if option.choices and value not in option.choices:
+        choices = ", ".join(option.choices)
+        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=f"choose one of: {choices}")
+    return None
+
+
+_LEVEL_NAMES: Mapping[Level, str] = {
+    "general": "[dataset.general]",
+    "dataset": "[[dataset.datasets]]",
+    "subset": "[[dataset.datasets.subsets]]",
+}
+
+
+def _check_table(table: Any, level: Level, path: str, where: Where) -> list[Finding]:
+    if not isinstance(table, Mapping):
+        return [_wrong_type(path, table, "table", where(path))]
+    return [
+        finding
+        for key, value in table.items()
+        if (finding := _dataset_value(key, value, level, where(f"{path}.{key}"))) is not None
+    ]
+
+
+def _dataset_value(key: str, value: Any, level: Level, where: str) -> Finding | None:
+    known = dataset_keys().get(key)
+    if known is None:
+        if key in options():
+            return Finding(what=f"{key} is not a key of the dataset config", where=where, todo="move it to [training]")
+        names = [name for name, row in dataset_keys().items() if level in row.levels]
+        return _unknown(key, names, where, "key of the dataset config")
+    if level not in known.levels:
+        levels = " or ".join(_LEVEL_NAMES[name] for name in known.levels)
+        what = f"{key} may not stand in {_LEVEL_NAMES[level]}: sd-scripts refuses it there"
+        return Finding(what=what, where=where, todo=f"move it to {levels}")
+    if known.type == "float" and not _is(value, "float"):
+        what = f"{key} must be a number with a decimal point, not {value!r}"
+        return Finding(what=what, where=where, todo="write for example 1.0")
+    return None if fits(value, known.type) else _wrong_type(key, value, known.type, where)
+
+
+def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]], list[Finding]]:
+    if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+        return value, []
+    what = f"{path} must be an array of tables"
+    return [], [Finding(what=what, where=where(path), todo=f"write it as [[{path.replace('[0]', '')}]]")]
+
+
+def _unknown(key: str, names: Iterable[str], where: str, noun: str) -> Finding:
+    near = difflib.get_close_matches(key, list(names), n=3, cutoff=0.6)
+    todo = (
+        f"did you mean {' or '.join(near)}?" if near else "remove it; `kft check` knows all names of the pinned commit"
+    )
+    return Finding(what=f"{key} is not a {noun}".replace("a option", "an option"), where=where, todo=todo)
+
+
+def _wrong_type(key: str, value: Any, kind: str, where: str) -> Finding:
+    what = f"{key} must be {_WORDS[kind]}, not {_spell(value)}"
+    return Finding(what=what, where=where, todo=f"write {key.rsplit('.', maxsplit=1)[-1]} = {_example(value, kind)}")
+
+
+def _spell(value: Any) -> str:
+    """A value as TOML spells it, as far as a message needs."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'the string "{value}"' if isinstance(value, str) else repr(value)
+
+
+def _example(value: Any, kind: str) -> str:
+    """The value in the type it should have where that is plain, else an example of the type."""
+    if kind == "str":
+        return f'"{value}"'
+    if kind == "bool" and str(value).lower() in ("true", "false", "0", "1"):
+        return "true" if str(value).lower() in ("true", "1") else "false"
+    if kind in ("int", "float", "number", "int_or_float") and isinstance(value, str):
+        try:
+            return str(int(value)) if kind == "int" else str(float(value))
+        except ValueError:
+            pass
+    return {"bool": "true", "int": "1", "list[str]": '["name=value"]', "int_or_pair": "1024", "table": "{}"}.get(
+        kind, "1.0"
+    )

@@ -1,0 +1,136 @@
+"""A configuration from wherever it lies: an experiment, a run, a sidecar, a checkpoint.
+
+Every reader takes all of them by name, id or path. A run is never guessed ("the latest"): an experiment's name
+means the experiment file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fork_wrapper.checkpoints import embedded_config
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.experiment import experiment_names, find_experiment
+from fork_wrapper.files import read_json
+from fork_wrapper.paths import RunFolder, run_folders
+from fork_wrapper.record import Record, from_json, read_record
+from fork_wrapper.resolve import Origin, Resolved, resolve
+from fork_wrapper.settings import Settings
+
+SourceKind = Literal["experiment", "run", "sidecar", "checkpoint"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One configuration and what else is known about it."""
+
+    kind: SourceKind
+    """What was named."""
+    label: str
+    """How output names it: an experiment's name, a run id, a file name."""
+    path: Path
+    """The file it was read from."""
+    training: Mapping[str, Any]
+    """Training options as they are set."""
+    dataset: Mapping[str, Any]
+    """The dataset config as a tree."""
+    origins: Mapping[str, Origin]
+    """By full key path; empty for a bare checkpoint."""
+    resolved: Resolved | None = None
+    """Of an experiment."""
+    record: Record | None = None
+    """Of a run or a sidecar."""
+    checkpoint: Mapping[str, Any] | None = None
+    """The `checkpoint` section of a sidecar."""
+    header: Mapping[str, Any] | None = None
+    """What a checkpoint's header holds: identity, run, and all `modelspec.*`."""
+
+
+def open_source(text: str, settings: Settings) -> Source:
+    """The configuration that `text` names; InputError says what kinds of names there are."""
+    path = Path(text)
+    if path.suffix == ".safetensors":
+        return _checkpoint(path)
+    if path.suffix == ".json" and path.is_file():
+        return _json(path)
+    for folder in (path, settings.outputs / text):
+        if (folder / "record.json").is_file():
+            return _run(RunFolder(folder=folder.absolute()))
+    try:
+        find_experiment(text, settings.experiments)
+    except InputError as error:
+        raise _unknown(text, settings) if "/" in text or "\\" in text else error from None
+    return _experiment(resolve(text, settings))
+
+
+def _experiment(resolved: Resolved) -> Source:
+    return Source(
+        kind="experiment",
+        label=resolved.name,
+        path=resolved.chain[-1].path,
+        training=resolved.training,
+        dataset=resolved.dataset,
+        origins=resolved.origins,
+        resolved=resolved,
+    )
+
+
+def _run(run: RunFolder) -> Source:
+    return _recorded("run", run.run_id, run.record, read_record(run.record))
+
+
+def _json(path: Path) -> Source:
+    raw = read_json(path)
+    record = from_json(raw, path)
+    if raw["kind"] == "run":
+        return _recorded("run", str(record.run["id"]), path, record)
+    return _recorded("sidecar", path.name, path, record, raw.get("checkpoint"))
+
+
+def _recorded(
+    kind: SourceKind, label: str, path: Path, record: Record, checkpoint: Mapping[str, Any] | None = None
+) -> Source:
+    return Source(
+        kind=kind,
+        label=label,
+        path=path,
+        training=record.training,
+        dataset=record.dataset,
+        origins={key: Origin(**origin) for key, origin in record.experiment["origins"].items()},
+        record=record,
+        checkpoint=checkpoint,
+    )
+
+
+def _checkpoint(path: Path) -> Source:
+    if not path.is_file():
+        raise InputError(
+            f"cannot read {path.name}", [Finding(what="no such file", where=str(path), todo="check the path")]
+        )
+    config = embedded_config(path)
+    return Source(
+        kind="checkpoint",
+        label=path.name,
+        path=path,
+        training=config["training"],
+        dataset=config["dataset"],
+        origins={},
+        header=config,
+    )
+
+
+def _unknown(text: str, settings: Settings) -> InputError:
+    runs = [run.run_id for run in run_folders(settings.outputs)][-3:]
+    names = experiment_names(settings.experiments)
+    todo = f"name an experiment ({', '.join(names)})" if names else "name an experiment"
+    todo += f", a run ({', '.join(runs)})" if runs else ", a run (EXPERIMENT/RUN)"
+    finding = Finding(what="no such experiment, run or file", where=text, todo=f"{todo}, a sidecar or a checkpoint")
+    return InputError(f"cannot find {text!r}", [finding])
+
+
+def toml_texts(source: Source) -> tuple[str, str] | None:
+    """The archived texts of train.toml and dataset.toml, byte for byte; None where only values are known."""
+    if source.record is None:
+        return None
+    return source.record.toml["train"], source.record.toml["dataset"]

@@ -1,0 +1,67 @@
+"""The training sets that a rendered dataset config names, as `dataset_tools` takes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dataset_tools.errors import DatasetError
+from dataset_tools.fingerprint import Fingerprint, fingerprint
+from dataset_tools.hashing import HashCache
+from dataset_tools.scan import FolderScan, scan_folder
+from fork_wrapper.sdscripts.options import options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset:
+    """One `[[datasets.subsets]]` with a folder."""
+
+    key: str
+    """Its key path, as `dataset.datasets[0].subsets[0]`."""
+    image_dir: Path
+    """The folder, absolute."""
+    caption_extension: str
+    """In force for it."""
+    num_repeats: int
+    """In force for it."""
+
+
+def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Subset]:
+    """Every subset that has an `image_dir`.
+
+    A value is looked up as sd-scripts does (library/config_util.py:437-471): subset, dataset, general, training
+    config, default.
+    """
+    found = []
+    for index, one in enumerate(dataset.get("datasets", [])):
+        for number, subset in enumerate(one.get("subsets", [])):
+            levels = (subset, one, dataset.get("general", {}), training)
+            if "image_dir" in subset:
+                found.append(
+                    Subset(
+                        key=f"dataset.datasets[{index}].subsets[{number}]",
+                        image_dir=Path(subset["image_dir"]),
+                        caption_extension=_first(levels, "caption_extension", options()["caption_extension"].default),
+                        num_repeats=_first(levels, "num_repeats", training.get("dataset_repeats", 1)),
+                    )
+                )
+    return found
+
+
+def scan_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[FolderScan]:
+    """A scan of every subset's folder; DatasetError for a folder that cannot be listed."""
+    return [scan_folder(one.image_dir, one.caption_extension) for one in subsets(training, dataset)]
+
+
+def fingerprint_subsets(
+    training: Mapping[str, Any], dataset: Mapping[str, Any], cache: HashCache
+) -> Fingerprint | None:
+    """The content fingerprint of everything the configs train on; None when a folder cannot be read."""
+    try:
+        return fingerprint(scan_subsets(training, dataset), cache)
+    except DatasetError:
+        return None
+
+
+def _first(levels: tuple[Mapping[str, Any], ...], key: str, default: Any) -> Any:
+    return next((level[key] for level in levels if key in level), default)

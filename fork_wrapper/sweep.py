@@ -1,0 +1,64 @@
+"""A sweep over a run folder after the fact: `kft archive`.
+
+Progress is read back from the raw log, so a run whose kft was killed is described as fully as any other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from dataset_tools.hashing import HashCache
+from fork_wrapper.archive import Archive
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.progress import read_log
+from fork_wrapper.provenance import host
+from fork_wrapper.record import Record, Status, read_record
+
+CLOCK_SLACK = 2.0
+"""Seconds by which two readings of a process's start may differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep did."""
+
+    status: Status
+    """The run's status now."""
+    archived: int
+    """Checkpoints with a sidecar."""
+    new: tuple[str, ...]
+    """File names archived by this sweep."""
+
+
+def sweep_run(run: RunFolder, cache: HashCache) -> Swept:
+    """Archive what is whole and has no sidecar; close a record whose kft is gone; InputError without a record."""
+    record = read_record(run.record)
+    archive = Archive(run, record, read_log(run.log), cache)
+    alive = record.status == "running" and kft_is_alive(record)
+    archive.describe_inputs(lambda: False)
+    if record.status == "running" and not alive:
+        new = archive.close(status="interrupted", stops=["kft was killed"], ended=_last_write(run.log))
+    else:
+        new = archive.sweep()
+    cache.save()
+    return Swept(status=archive.record.status, archived=archive.archived, new=tuple(new))
+
+
+def kft_is_alive(record: Record) -> bool:
+    """Whether the kft process that owns a running record still exists; on another host that is believed."""
+    process = record.run["process"]
+    if process["host"] != host()["hostname"]:
+        return True
+    try:
+        created = psutil.Process(process["pid"]).create_time()
+    except psutil.Error:
+        return False
+    return abs(created - float(process["created"])) < CLOCK_SLACK
+
+
+def _last_write(log: Path) -> str | None:
+    if not log.is_file():
+        return None
+    return datetime.fromtimestamp(log.stat().st_mtime).astimezone().isoformat(timespec="seconds")
