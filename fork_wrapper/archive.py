@@ -5,12 +5,9 @@ never delay reading its output), once more at the end, and by `kft archive` afte
 when sd-scripts prunes their checkpoint.
 """
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
@@ -170,11 +167,3 @@ def sidecar(record: Record, checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     content = record.to_json()
     del content["checkpoints"]
     return {**content, "kind": "sidecar", "checkpoint": dict(checkpoint)}
-
-
-@lru_cache(maxsize=1)
-def sidecar_schema() -> dict[str, Any]:
-    """The JSON Schema that every sidecar satisfies."""
-    path = Path(__file__).with_name("sidecar.schema.json")
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema

@@ -15,8 +15,28 @@ from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_t
 from fork_wrapper.schema import Where, check_dataset, check_training
 
 SUFFIX = ".toml"
-TABLES = ("extends", "unset", "story", "training", "dataset", "origin")
-STORY = {"purpose": str, "changes": str, "problems": list, "solutions": list, "decision": str, "notes": str}
+TABLES: Mapping[str, str] = {
+    "extends": "a string",
+    "unset": "a list of strings",
+    "story": "a table",
+    "training": "a table",
+    "dataset": "a table",
+    "origin": "a table",
+}
+"""What an experiment file may hold at its top, and of which shape."""
+
+STORY: Mapping[str, str] = {
+    "purpose": "a string",
+    "changes": "a string",
+    "problems": "a list of strings",
+    "solutions": "a list of strings",
+    "decision": "a string",
+    "notes": "a string",
+}
+"""What a story may tell, and of which shape."""
+
+_SHAPES = {"a string": '{key} = "..."', "a list of strings": '{key} = ["..."]', "a table": "[{key}] as a table"}
+
 DECISIONS = ("candidate", "selected", "rejected")
 ORIGINS = ("documented", "assumed", "recovered", "measured")
 
@@ -125,16 +145,21 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
     """What is wrong with the top level and the story."""
     findings = []
     for key, value in raw.items():
-        kind: type = {"extends": str, "unset": list}.get(key, dict)
         if key not in TABLES:
             near = difflib.get_close_matches(key, TABLES, n=1)
             todo = f"did you mean [{near[0]}]?" if near else "options of sdxl_train.py belong under [training]"
             findings.append(Finding(what=f"{key} is not part of an experiment", where=where(key), todo=todo))
-        elif not isinstance(value, kind):
-            name = {str: "a string", list: "a list of strings", dict: "a table"}[kind]
-            findings.append(Finding(what=f"{key} must be {name}", where=where(key), todo="see an experiment of yours"))
+        elif not _has_shape(value, TABLES[key]):
+            what, todo = f"{key} must be {TABLES[key]}", f"write {_SHAPES[TABLES[key]].format(key=key)}"
+            findings.append(Finding(what=what, where=where(key), todo=todo))
     story = raw.get("story", {})
     return findings + (_story(story, where) if isinstance(story, dict) else [])
+
+
+def _has_shape(value: Any, shape: str) -> bool:
+    if shape == "a list of strings":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str if shape == "a string" else dict)
 
 
 def _story(story: Mapping[str, Any], where: Where) -> list[Finding]:
@@ -145,9 +170,9 @@ def _story(story: Mapping[str, Any], where: Where) -> list[Finding]:
             findings.append(
                 Finding(what=f"the story has no {key}", where=place, todo=f"use one of: {', '.join(STORY)}")
             )
-        elif not isinstance(value, STORY[key]):
-            todo = "write a list of strings" if STORY[key] is list else "write a string"
-            findings.append(Finding(what=f"{key} has the wrong type", where=place, todo=todo))
+        elif not _has_shape(value, STORY[key]):
+            todo = f"write {_SHAPES[STORY[key]].format(key=key)}"
+            findings.append(Finding(what=f"{key} must be {STORY[key]}", where=place, todo=todo))
         elif key == "decision" and value not in DECISIONS:
             findings.append(
                 Finding(

@@ -86,12 +86,13 @@ def read_text(path: Path) -> str:
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """Parse TOML; InputError with file and line when it is broken."""
     try:
-        return tomllib.loads(text)
+        parsed: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"{path.name} is not valid TOML",
             [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
         ) from None
+    return parsed
 
 
 def line_of(text: str, key_path: str) -> int | None:

@@ -6,7 +6,8 @@ may stand. The trees are changed in place; the caller owns them.
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeGuard
 
 from fork_wrapper.files import flatten, parse_toml_value
 from fork_wrapper.sdscripts.options import dataset_keys, options
@@ -82,9 +83,8 @@ def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:
         if isinstance(old, dict) and isinstance(value, Mapping):
             merged[key] = merge(old, value)
         elif _is_tables(old) and _is_tables(value):
-            longer = max(len(old or ()), len(value))
-            pairs = [(old[i] if i < len(old) else {}, value[i] if i < len(value) else {}) for i in range(longer)]
-            merged[key] = [merge(first, second) for first, second in pairs]
+            nothing: Mapping[str, Any] = {}
+            merged[key] = [merge(first, second) for first, second in zip_longest(old, value, fillvalue=nothing)]
         else:
             merged[key] = _copy(value)
     return merged
@@ -100,7 +100,7 @@ def _entry(rows: list[Any], part: str, path: str) -> Any:
     return rows[int(part)]
 
 
-def _is_tables(value: Any) -> bool:
+def _is_tables(value: Any) -> TypeGuard[list[Mapping[str, Any]]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 

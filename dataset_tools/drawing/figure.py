@@ -120,7 +120,7 @@ def _boot_leg(body: Body, side: int, ankle: Point) -> None:
     (x, y), wide = ankle, 34 * body.thick
     height = 132 if body.one.footwear == "knee-high boots" else 62
     middle, top = x - side * height * 0.1, y - height
-    low = 29 * body.thick
+    low = 33 * body.thick  # wider than the trousers inside
     shaft = [(middle - wide, top), (middle + wide, top), (x + low, y), (x - low, y)]
     body.brush.shape(shaft, shoe_tint(body.one).rgb, smooth=False)
     cuff = [(middle - wide + 6, top - 4, 12.0), (middle + wide - 6, top - 4, 12.0)]

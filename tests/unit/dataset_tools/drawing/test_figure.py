@@ -62,7 +62,16 @@ def test_left_is_the_mirror_image_of_right() -> None:
 )
 def test_what_the_caption_says_is_drawn(change: dict[str, str]) -> None:
     """Each trait leaves its mark on the picture."""
-    plain = replace(WHOLE, prop="", back="", head="short hair", upper="vest", view="front view")
+    plain = replace(
+        WHOLE,
+        prop="",
+        back="",
+        head="short hair",
+        upper="vest",
+        lower="trousers",
+        footwear="boots",
+        pose="standing with arms at the sides",
+    )
     assert draw(plain, 96).tobytes() != draw(replace(plain, **change), 96).tobytes()  # type: ignore[arg-type]
 
 
