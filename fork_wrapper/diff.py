@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.files import flatten
-from fork_wrapper.render import DEFAULTS
 from fork_wrapper.resolve import Origin
 from fork_wrapper.schema import MANAGED
 from fork_wrapper.sdscripts.options import options
@@ -64,9 +63,9 @@ def differences(first: Source, second: Source) -> list[Difference]:
 
 
 def comparable(source: Source) -> dict[str, Any]:
-    """The values of a source by full key path, without those that name a run, with what kft always sets."""
+    """The values of a source by full key path, without those that name a run."""
     training = {key: value for key, value in source.training.items() if not _names_a_run(key)}
-    return flatten({"training": {**DEFAULTS, **training}, "dataset": source.dataset})
+    return flatten({"training": training, "dataset": source.dataset})
 
 
 def _names_a_run(key: str) -> bool:

@@ -117,7 +117,13 @@ def _subset(subset: Subset) -> list[Finding]:
     if not scan.images:
         todo = "images must lie directly in the folder, not in folders below it"
         return [Finding(what="no training images: the folder holds none", where=where, todo=todo)]
-    return _captions(scan, where)
+    return [*_not_files(scan, where), *_captions(scan, where)]
+
+
+def _not_files(scan: FolderScan, where: str) -> list[Finding]:
+    names = ", ".join(path.name for path in scan.not_files)
+    what = f"sd-scripts would list these as images and fail to open them: {names}"
+    return [Finding(what=what, where=where, todo="move these folders or dead links away")] if names else []
 
 
 def _captions(scan: FolderScan, where: str) -> list[Finding]:

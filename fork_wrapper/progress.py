@@ -44,7 +44,11 @@ class Progress:
     def feed(self, chunk: bytes) -> list[str]:
         """Fold in more output; returns the complete lines in it that are no redraws, for plain display."""
         *pieces, self._rest = _ENDS.split(self._rest + chunk)
-        return [line for piece in pieces if (line := self._line(piece)) is not None]
+        lines = [line for piece in pieces if (line := self._line(piece)) is not None]
+        # tqdm writes its carriage return first: the newest redraw has no end yet, and is whole with its bracket.
+        if self._rest.endswith(b"]") and isinstance(said := parse_line(_text(self._rest)), StepLine):
+            self._step(said)
+        return lines
 
     def close(self) -> list[str]:
         """Fold in what came without a line end."""
@@ -83,7 +87,7 @@ class Progress:
         return dict(self.losses).get(step)
 
     def _line(self, piece: bytes) -> str | None:
-        text = _ESCAPES.sub("", piece.decode("utf-8", errors="replace")).rstrip()
+        text = _text(piece)
         said = parse_line(text)
         if isinstance(said, StepLine):
             self._step(said)
@@ -108,6 +112,10 @@ class Progress:
             self.losses[-1] = (line.step, line.loss)
         else:
             self.losses.append((line.step, line.loss))
+
+
+def _text(piece: bytes) -> str:
+    return _ESCAPES.sub("", piece.decode("utf-8", errors="replace")).rstrip()
 
 
 def read_log(path: Path) -> Progress:

@@ -17,24 +17,12 @@ from fork_wrapper import __version__
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json, flatten
 from fork_wrapper.paths import RunFolder
-from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.resolve import KFT, Origin, Resolved
 from fork_wrapper.schema import fits
 from fork_wrapper.sdscripts.options import dataset_keys, effective
 from fork_wrapper.settings import Settings
 
 TrainerKind = Literal["sd-scripts", "sd-scripts on the miniature", "stand-in"]
-
-KFT = Origin(kind="kft", by="kft")
-
-DEFAULTS: Mapping[str, Any] = {
-    "save_model_as": "safetensors",  # absent with a single-file base means .ckpt (sdxl_train.py:240-248)
-    "log_with": "tensorboard",  # logging_dir alone already implies it; said so that the archive says it
-    "console_log_simple": True,  # else paths in the log are wrapped at 80 columns (library/utils.py:62-70)
-}
-"""Set by kft where an experiment says nothing, because sd-scripts' defaults are traps."""
-
-CAPTION_EXTENSION = ".txt"
-"""Set in `[general]` where an experiment says nothing; sd-scripts' own default is `.caption`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +85,9 @@ def real_trainer(settings: Settings) -> Trainer:
 
 def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFolder, started: datetime) -> Rendered:
     """Everything one launch needs; InputError when sd-scripts' TOML reader would not read back what was meant."""
-    training, dataset, origins = _with_defaults(resolved)
-    training = {key: _in_run(value, run) for key, value in training.items()}
+    origins = dict(resolved.origins)
+    dataset = _typed_tree(resolved.dataset)
+    training = {key: _in_run(value, run) for key, value in resolved.training.items()}
     training |= {"output_dir": run.folder.as_posix(), "output_name": resolved.name, "logging_dir": run.logs.as_posix()}
     origins |= {f"training.{key}": KFT for key in ("output_dir", "output_name", "logging_dir")}
     training["metadata_kft_config"] = _identity(resolved, training, dataset)
@@ -168,27 +157,9 @@ def _scale(settings: Settings) -> list[str]:
     return [*flags, *settings.accelerate_args]
 
 
-def _with_defaults(resolved: Resolved) -> tuple[dict[str, Any], dict[str, Any], dict[str, Origin]]:
-    origins = dict(resolved.origins)
-    training = dict(resolved.training)
-    for key, value in DEFAULTS.items():
-        if key not in training:
-            training[key] = value
-            origins[f"training.{key}"] = KFT
-    dataset = _typed_tree(resolved.dataset)
-    if not any(path.rsplit(".", 1)[-1] == "caption_extension" for path in flatten(dataset)):
-        dataset = {"general": {**dataset.get("general", {}), "caption_extension": CAPTION_EXTENSION}, **_rest(dataset)}
-        origins["dataset.general.caption_extension"] = KFT
-    return training, dataset, origins
-
-
 def _in_run(value: Any, run: RunFolder) -> Any:
     """`{run}` as the run folder: for files that kft itself writes there."""
     return value.replace("{run}", run.folder.as_posix()) if isinstance(value, str) else value
-
-
-def _rest(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in dataset.items() if key != "general"}
 
 
 def _typed_tree(tree: Mapping[str, Any]) -> dict[str, Any]:

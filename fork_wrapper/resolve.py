@@ -40,6 +40,19 @@ class Origin:
     """Name of the experiment, `--set`, `rehearsal` or `kft`."""
 
 
+KFT = Origin(kind="kft", by="kft")
+
+DEFAULTS: Mapping[str, Any] = {
+    "save_model_as": "safetensors",  # absent with a single-file base means .ckpt (sdxl_train.py:240-248)
+    "log_with": "tensorboard",  # logging_dir alone already implies it; said so that the archive says it
+    "console_log_simple": True,  # else paths in the log are wrapped at 80 columns (library/utils.py:62-70)
+}
+"""Set by kft where an experiment says nothing, because sd-scripts' defaults are traps."""
+
+CAPTION_EXTENSION = ".txt"
+"""Set in `[general]` where an experiment says nothing; sd-scripts' own default is `.caption`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
     """Everything an experiment comes to on this machine, before kft adds what belongs to one run."""
@@ -107,7 +120,7 @@ def resolve(name: str, settings: Settings, overrides: Sequence[Override] = ()) -
         dataset=tree["dataset"],
         origins=origins,
     )
-    return override(resolved, overrides, base=Path.cwd(), words=placeholders(settings))
+    return with_defaults(override(resolved, overrides, base=Path.cwd(), words=placeholders(settings)))
 
 
 def override(
@@ -140,6 +153,17 @@ def override(
         origins=origins,
         overrides=(*resolved.overrides, *(str(item) for item in overrides)),
     )
+
+
+def with_defaults(resolved: Resolved) -> Resolved:
+    """`resolved` with what kft always sets, where nobody said otherwise."""
+    missing = {key: value for key, value in DEFAULTS.items() if key not in resolved.training}
+    origins = {**resolved.origins, **{f"training.{key}": KFT for key in missing}}
+    dataset = dict(resolved.dataset)
+    if not any(path.rsplit(".", 1)[-1] == "caption_extension" for path in flatten(dataset)):
+        dataset["general"] = {**dataset.get("general", {}), "caption_extension": CAPTION_EXTENSION}
+        origins["dataset.general.caption_extension"] = KFT
+    return replace(resolved, training={**resolved.training, **missing}, dataset=dataset, origins=origins)
 
 
 def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override, path: str) -> list[Finding]:

@@ -169,9 +169,7 @@ def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]
 
 def _unknown(key: str, names: Iterable[str], where: str, noun: str) -> Finding:
     near = difflib.get_close_matches(key, list(names), n=3, cutoff=0.6)
-    todo = (
-        f"did you mean {' or '.join(near)}?" if near else "remove it; `kft check` knows all names of the pinned commit"
-    )
+    todo = f"did you mean {' or '.join(near)}?" if near else "remove it; no name that sd-scripts knows comes near"
     return Finding(what=f"{key} is not a {noun}".replace("a option", "an option"), where=where, todo=todo)
 
 

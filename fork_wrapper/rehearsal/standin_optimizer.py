@@ -40,6 +40,8 @@ def optimizer_of(options: Options, groups: list[dict[str, Any]]) -> Any:
         print(f"stand-in: optimizer {kind} is replaced by AdamW, with those of its arguments that AdamW knows")
         arguments = {key: value for key, value in arguments.items() if key in ADAMW_ARGUMENTS}
     print(f"use AdamW optimizer | {arguments}")
+    # fused: one kernel for all weights instead of a dozen per weight, which would be a fifth of a CPU step
+    arguments = {"fused": "foreach" not in arguments} | arguments
     return torch.optim.AdamW(groups, lr=options["learning_rate"], **arguments)
 
 

@@ -1,8 +1,8 @@
 """Print the option table of a checked-out sd-scripts, read from its real parser.
 
 Started by path in the trainer's Python (`read_parser.py SD_SCRIPTS`), never imported by kft: it is the
-one place outside `rehearsal/` that loads sd-scripts' code. With more arguments it prints instead the namespace
-that the script's own parser and config reader make of them, which is what training would see.
+one place outside `rehearsal/` that loads sd-scripts' code. With pairs of TRAIN_TOML DATASET_TOML behind it, it prints
+instead the namespaces that the script's own parser and config reader make of each pair: what training would see.
 """
 
 import contextlib
@@ -43,18 +43,20 @@ def table(module: ModuleType) -> dict[str, Any]:
     return {a.dest: describe(a) for a in actions if a.dest != "help"}
 
 
-def namespace(module: ModuleType, argv: list[str]) -> dict[str, Any]:
-    """The namespace that `sdxl_train.py` would train with, for these arguments (sdxl_train.py:945-951)."""
-    sys.argv = ["sdxl_train.py", *argv]
+def namespace(module: ModuleType, train_toml: str, dataset_toml: str) -> dict[str, Any]:
+    """The namespace that `sdxl_train.py` would train with, for these two files (sdxl_train.py:945-951)."""
+    sys.argv = [f"{SCRIPT}.py", "--config_file", train_toml, "--dataset_config", dataset_toml]
     parser = module.setup_parser()
     return dict(vars(module.train_util.read_config_from_file(parser.parse_args(), parser)))
 
 
 def main(argv: list[str]) -> None:
     """Print JSON on stdout; all that the import says goes to stderr."""
+    folder, *pairs = argv
     with contextlib.redirect_stdout(sys.stderr):
-        module = load(Path(argv[0]).resolve())
-        answer = namespace(module, argv[1:]) if argv[1:] else table(module)
+        module = load(Path(folder).resolve())
+        spaces = [namespace(module, *pair) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
+        answer = spaces if pairs else table(module)
     json.dump(answer, sys.stdout, indent=1, ensure_ascii=False, default=os.fspath)
     sys.stdout.write("\n")
 

@@ -1,0 +1,27 @@
+# Two commands, each doing all its set-up: `make rehearse` and `make test`. Logic lives in the package, not here.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: rehearse test bench clean
+
+rehearse: $(VENV)/.installed
+	$(BIN)/kft run humanoid_05 --rehearse
+
+test: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/bench -m bench -s
+
+# One environment for kft, the trainer and the tests: the pins agree. Made again when the requirements change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,149 @@
+"""What a machine lacks: everything at once, each with its next step; and what the finished messages look like."""
+
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from fork_wrapper import preflight
+from tests.cli.conftest import Answer
+
+Kft = Callable[..., Answer]
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without an NVIDIA GPU, wherever the tests run."""
+    monkeypatch.setattr(preflight, "gpus", lambda: ())
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path) -> str:
+    """A Python without any package."""
+    venv.create(tmp_path / "bare", with_pip=False)
+    return str(tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+
+
+def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, bare_python: str) -> None:
+    """Model, images, sd-scripts, packages and GPU in one answer, and the rehearsal as the last line."""
+    answer = kft("run", "first", "--python", bare_python)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.replace(bare_python, "PYTHON") == (
+        "error: cannot run first: 5 things are missing\n"
+        "  • the base model is missing\n"
+        "    PROJECT/models/base.safetensors\n"
+        "    → download it from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0, or say where your "
+        "models are: `models` in kft.local.toml\n"
+        "  • no training images: the image folder does not exist\n"
+        "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
+        "    → put the images and captions there, or say where your data sets are: `datasets` in kft.local.toml\n"
+        "  • sd-scripts is missing\n"
+        "    PROJECT/third_party/sd-scripts\n"
+        "    → git submodule update --init third_party/sd-scripts, or name an existing checkout: `sd_scripts` in "
+        "kft.local.toml\n"
+        "  • the trainer's Python lacks torch, torchvision, accelerate, transformers, diffusers, safetensors, "
+        "huggingface-hub, toml, voluptuous, einops, opencv-python, imagesize, ftfy, numpy, pillow, tqdm, rich, "
+        'tensorboard (for log_with = "tensorboard")\n'
+        "    PYTHON\n"
+        '    → "PYTHON" -m pip install -c constraints.txt -e ".[train]"\n'
+        "  • no NVIDIA GPU was found\n"
+        "    nvidia-smi\n"
+        "    → install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take 21 GB)\n"
+        "  • note: without a GPU the whole way can still be rehearsed, in about a minute\n"
+        "    → kft run first --rehearse\n"
+    )
+    assert not (project / "runs").exists()
+
+
+def test_check_says_the_same_with_exit_code_1(kft: Kft, bare_python: str) -> None:
+    """`kft check` puts the findings on stdout, as data; the experiment itself is fine."""
+    answer = kft("check", "first", "--python", bare_python)
+    assert answer.code == 1
+    assert answer.out.count("  • ") == 5
+    assert answer.err == "first: 6 options, all known and well typed\n"
+
+
+def found(answer: Answer, what: str) -> str:
+    """The finding that begins with `what`: its place and next step."""
+    lines = (answer.err + answer.out).splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith(f"  • {what}")]
+    assert len(starts) == 1, answer
+    return "\n".join(lines[starts[0] : starts[0] + 3])
+
+
+def test_a_damaged_base_model_is_named(kft: Kft, project: Path) -> None:
+    """A truncated download is found before seven gigabytes are loaded."""
+    base = project / "models" / "base.safetensors"
+    base.parent.mkdir()
+    save_file({"weight": np.zeros(4096, dtype=np.float32)}, base)
+    assert "base model" not in kft("run", "first").err
+    base.write_bytes(base.read_bytes()[:-1])
+    assert found(kft("run", "first"), "the base model is damaged") == (
+        "  • the base model is damaged or incomplete\n"
+        "    PROJECT/models/base.safetensors\n"
+        "    → download it again from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0 and compare its "
+        "sha256"
+    )
+
+
+def test_an_empty_data_set_and_captions_of_another_name(kft: Kft, project: Path) -> None:
+    """No image is an error; images without the asked caption are a warning that counts what lies beside them."""
+    pictures = project / "datasets" / "pictures"
+    (pictures / "below").mkdir(parents=True)
+    assert found(kft("check", "first"), "no training images") == (
+        "  • no training images: the folder holds none\n"
+        "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
+        "    → images must lie directly in the folder, not in folders below it"
+    )
+    for number in range(3):
+        Image.new("RGB", (8, 8)).save(pictures / f"{number}.png")
+        (pictures / f"{number}.txt").write_text("a caption")
+    (pictures / "0.caption").write_text("a caption")
+    answer = kft("check", "first", "--set", "dataset.general.caption_extension=.caption")
+    assert found(answer, "warning: 2 of 3 images") == (
+        "  • warning: 2 of 3 images have no .caption caption\n"
+        "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
+        "    → set caption_extension; beside them: 2 have .txt"
+    )
+
+
+def test_captions_default_to_txt(kft: Kft, project: Path) -> None:
+    """What kft would render (.txt) is what it checks, not sd-scripts' own .caption."""
+    pictures = project / "datasets" / "pictures"
+    pictures.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(pictures / "a.png")
+    (pictures / "a.txt").write_text("a caption")
+    assert "caption" not in kft("check", "first").out
+
+
+def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
+    """A place where no folder can be made is found before the launch."""
+    (project / "file").write_text("")
+    assert found(kft("run", "first", "--outputs", "file/runs"), "runs cannot be written") == (
+        "  • runs cannot be written\n    PROJECT/file/runs\n    → mend its rights, or set `outputs` to another folder"
+    )
+
+
+def test_a_disk_too_small_for_the_checkpoints(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoints that the options ask for are counted against the free space."""
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 30e9})())
+    flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
+    assert found(kft("run", "first", *flags), "the checkpoints need") == (
+        "  • the checkpoints need about 37 GB, 30.0 GB are free\n"
+        "    PROJECT/runs\n"
+        "    → free space, set `outputs` to another disk, or save fewer checkpoints"
+    )
+
+
+def test_nasty_names_pass_unharmed(kft: Kft, project: Path) -> None:
+    """Spaces, quotes, ñ and emoji in names and values reach the rendered files as they are."""
+    nasty = "año 'uno' \"dos\" 🙂"
+    (project / "experiments" / f"{nasty}.toml").write_text("extends = 'first'\n", encoding="utf-8")
+    answer = kft("export-config", nasty)
+    assert answer.code == 0, answer.err
+    assert 'output_name = "año \'uno\' \\"dos\\" 🙂"' in answer.out

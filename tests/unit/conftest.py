@@ -1,0 +1,47 @@
+"""A project of its own for tests that need settings or experiment files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.settings import Settings, load_settings
+
+MINIMAL = """
+[training]
+learning_rate = 1e-5
+[[dataset.datasets]]
+resolution = 512
+[[dataset.datasets.subsets]]
+image_dir = "{datasets}/people"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty project in `tmp_path/project`, with no other layer above the built-in one."""
+    project = tmp_path / "project"
+    (project / "experiments").mkdir(parents=True)
+    (project / "kft.toml").write_text("", encoding="utf-8")
+    elsewhere = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return load_settings({}, environ=elsewhere, cwd=project)
+
+
+@pytest.fixture
+def write(settings: Settings) -> Callable[..., Path]:
+    """Write an experiment of the project, by name; without a text, a minimal one."""
+
+    def writer(name: str, text: str = MINIMAL) -> Path:
+        path = settings.experiments / f"{name}.toml"
+        path.write_text(dedent(text), encoding="utf-8")
+        return path
+
+    return writer
+
+
+@pytest.fixture
+def run_folder(settings: Settings) -> RunFolder:
+    """The folder of a run that has not begun."""
+    return RunFolder(folder=settings.outputs / "one" / "20260102-030405")
