@@ -24,9 +24,6 @@ from fork_wrapper.errors import Finding, KftError
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered
 
-PLAIN_WIDTH = 120
-"""Columns of tables where stdout is no terminal: a pipe has no width, and wrapped cells are no data."""
-
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
 
@@ -45,8 +42,7 @@ def stderr() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PLAIN_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=not stream.isatty())
+    return Console(stderr=stderr, highlight=False, soft_wrap=not stream.isatty())
 
 
 def say(text: str) -> None:
@@ -100,14 +96,25 @@ def show_bug(error: BaseException, argv: Sequence[str]) -> None:
     console.print(Text(f"  this is kft's fault; please report it with {file.name}"))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """A table on stdout."""
-    table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout: fitted to a terminal, or with columns as wide as their cells where a program reads it."""
+    cells = [tuple(row) for row in rows]
+    console = stdout()
+    if not console.is_terminal:
+        _print_columns([tuple(headers), *cells])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for header in headers:
         table.add_column(header, overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(escape(cell) for cell in row))
-    stdout().print(table)
+    console.print(table)
+
+
+def _print_columns(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows if any(rows[0]) else rows[1:]:
+        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
 
 
 @contextmanager

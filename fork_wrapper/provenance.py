@@ -132,7 +132,7 @@ def base_model(name: str, cache: HashCache, stop: Callable[[], bool] | None = No
     if path.is_file():
         size = path.stat().st_size
         return {"path": name, "kind": "file", "bytes": size, "sha256": _sha256(path, cache, stop)}
-    if path.is_dir():
+    if name and path.is_dir():
         files = sorted(item for item in path.rglob("*") if item.is_file())
         hashes = [(item.relative_to(path).as_posix(), _sha256(item, cache, stop)) for item in files]
         size = sum(item.stat().st_size for item in files)

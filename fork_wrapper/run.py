@@ -176,6 +176,9 @@ def _train(
             on_tick=lambda: watch.progress(archive.progress, archive.archived),
             on_stop=lambda rung: watch.stopping(rung, settings.interrupt_grace),
         )
+    except OSError as error:  # the program vanished since preflight asked it
+        archive.write(status="failed", failure=Failure(what=str(error), cause=None, tail=()).to_json())
+        raise RunFailedError(f"{rendered.run.run_id} could not be started: {error}") from error
     finally:
         archive.progress.close()
         watch.finishing()

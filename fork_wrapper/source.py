@@ -54,9 +54,9 @@ def open_source(text: str, settings: Settings) -> Source:
         return _checkpoint(path)
     if path.suffix == ".json" and path.is_file():
         return _json(path)
-    for folder in (path, settings.outputs / text):
-        if (folder / "record.json").is_file():
-            return _run(RunFolder(folder=folder.absolute()))
+    for run in (RunFolder(folder=path.absolute()), RunFolder(folder=settings.outputs / text)):
+        if run.record.is_file():
+            return _run(run)
     try:
         find_experiment(text, settings.experiments)
     except InputError as error:

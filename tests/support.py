@@ -1,10 +1,16 @@
 """A project folder in which tests call the real `kft`."""
 
+import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from fork_wrapper.progress import read_log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +44,32 @@ class Project:
         process = self.start(*arguments, **env)
         out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def record(self, run: Path) -> dict[str, Any]:
+        """The record of a run folder."""
+        loaded: dict[str, Any] = json.loads((run / "record.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def by_hand(self, record: Mapping[str, Any]) -> tuple[float, float]:
+        """Repeat a recorded run's command without kft into another folder: wall seconds, steps per second."""
+        folder = self.folder / f"by-hand-{len(list(self.folder.glob('by-hand-*')))}"
+        folder.mkdir()
+        train = record["toml"]["train"].replace(str(record["launch"]["cwd"]), str(folder))
+        (folder / "train.toml").write_text(train, encoding="utf-8")
+        prompts = Path(record["launch"]["cwd"]) / "sample_prompts.txt"
+        (folder / prompts.name).write_bytes(prompts.read_bytes())
+        argv = [word.replace(str(record["launch"]["cwd"]), str(folder)) for word in record["launch"]["argv"]]
+        (folder / "dataset.toml").write_text(record["toml"]["dataset"], encoding="utf-8")
+        start = time.perf_counter()
+        with (folder / "train.log").open("wb") as log:
+            env = {**self.env, **record["launch"]["env"]}
+            subprocess.run(argv, cwd=folder, env=env, stdout=log, stderr=log, check=True)
+        wall = time.perf_counter() - start
+        return wall, read_log(folder / "train.log").steps_per_second or 0.0
+
+
+def assert_golden(text: str, golden: Path) -> None:
+    """Compare with a golden file; GOLDEN=write makes the file anew, for a person to read and commit."""
+    if os.environ.get("GOLDEN") == "write":
+        golden.write_text(text, encoding="utf-8", newline="\n")
+    assert text == golden.read_text(encoding="utf-8"), f"differs from {golden}; GOLDEN=write writes it anew"

@@ -53,7 +53,8 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
         '    → "PYTHON" -m pip install -c constraints.txt -e ".[train]"\n'
         "  • no NVIDIA GPU was found\n"
         "    nvidia-smi\n"
-        "    → install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take 21 GB)\n"
+        "    → install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take "
+        "21 GB)\n"
         "  • note: without a GPU the whole way can still be rehearsed, in about a minute\n"
         "    → kft run first --rehearse\n"
     )
@@ -131,7 +132,7 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
 
 def test_a_disk_too_small_for_the_checkpoints(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checkpoints that the options ask for are counted against the free space."""
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 30e9})())
+    monkeypatch.setattr("fork_wrapper.preflight.shutil.disk_usage", lambda _path: type("Usage", (), {"free": 30e9})())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
     assert found(kft("run", "first", *flags), "the checkpoints need") == (
         "  • the checkpoints need about 37 GB, 30.0 GB are free\n"

@@ -9,13 +9,22 @@ import pytest
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.settings import Settings, load_settings
 
-MINIMAL = """
+BASE = """
 [training]
 learning_rate = 1e-5
+seed = 1
+sample_prompts = "prompts/a.txt"
+[dataset.general]
+flip_aug = true
 [[dataset.datasets]]
 resolution = 512
+batch_size = 4
 [[dataset.datasets.subsets]]
 image_dir = "{datasets}/people"
+num_repeats = 1
+[origin]
+default = "documented"
+seed = "measured"
 """
 
 
@@ -31,9 +40,9 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def write(settings: Settings) -> Callable[..., Path]:
-    """Write an experiment of the project, by name; without a text, a minimal one."""
+    """Write an experiment of the project, by name; without a text, one with a few values everywhere."""
 
-    def writer(name: str, text: str = MINIMAL) -> Path:
+    def writer(name: str, text: str = BASE) -> Path:
         path = settings.experiments / f"{name}.toml"
         path.write_text(dedent(text), encoding="utf-8")
         return path

@@ -86,7 +86,7 @@ def test_type_of_a_key(path: str, kind: str | None) -> None:
         ("training.lr_warmup_steps", "500", 500),
         ("training.resolution", "1024", "1024"),
         ("training.metadata_title", "true", "true"),
-        ("training.metadata_title", "it's a \"niño\" 🦊 = # x", "it's a \"niño\" 🦊 = # x"),
+        ("training.metadata_title", 'it\'s a "niño" 🦊 = # x', 'it\'s a "niño" 🦊 = # x'),
         ("training.metadata_title", "' spaces stay '", " spaces stay "),
         ("training.metadata_title", '"fortnite, "', "fortnite, "),
         ("training.metadata_title", '"', '"'),
@@ -189,13 +189,8 @@ def test_merge() -> None:
 def test_merge_keeps_every_leaf_of_the_child(parent: Tree, child: Tree) -> None:
     """What the child says is said after the merge; merging with nothing changes nothing."""
     merged = flatten(merge(parent, child))
-    assert flatten(child).items() <= merged.items() if _plain(child) else True
+    assert flatten(child).items() <= merged.items()
     assert merge(parent, {}) == merge({}, parent) == parent
-
-
-def _plain(tree: Tree) -> bool:
-    """No empty tables: they have no leaves, and an array of them is nothing to compare."""
-    return all(value not in ({}, [{}]) for value in tree.values())
 
 
 @given(_trees)

@@ -79,4 +79,4 @@ elif behaviour == "memory":
 elif behaviour == "nodata":
     print("No data found. Please verify the metadata file and train_data_dir option. / 画像がありません。")
 elif behaviour == "package":
-    import a_package_that_nobody_has  # noqa: F401
+    __import__("a_package_that_nobody_has")

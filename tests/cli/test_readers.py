@@ -1,0 +1,131 @@
+"""What people read, compared whole: help, settings, experiments, differences, exports."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from fork_wrapper.cli import VERBS, group
+from tests.cli.conftest import Answer
+from tests.support import assert_golden
+
+Kft = Callable[..., Answer]
+GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"
+
+
+def test_help_is_complete_and_in_the_readme(kft: Kft, root: Path) -> None:
+    """`kft --help` lists every verb, and the README shows the same text."""
+    answer = kft("--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert_golden(answer.out, GOLDEN / "help.txt")
+    assert answer.out.strip() in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
+    """The table of `kft --help` and the commands' own short help cannot drift apart."""
+    modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "options"}
+    assert {verb.replace("-", "_") for verb in VERBS} == modules
+    assert len(VERBS) == 8
+    for verb, line in VERBS.items():
+        command = group.get_command(click.Context(group), verb)
+        assert command is not None
+        assert (command.name, command.short_help) == (verb, line)
+        assert command.help
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_help(kft: Kft, verb: str) -> None:
+    """`kft VERB --help` works for all of them and names its arguments."""
+    answer = kft(verb, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"Usage: kft {verb} [OPTIONS]")
+
+
+def test_settings_name_their_source(kft: Kft, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value with the layer that said it, relative paths made absolute."""
+    (project / "kft.toml").write_text("models = 'm'\ninterrupt_grace = 60\n")
+    (project / "kft.local.toml").write_text("datasets = '../data'\n")
+    monkeypatch.setenv("KFT_PYTHON", str(project / "python"))
+    answer = kft("settings", "--num-processes", "2", "--cache", "c", "--json")
+    shown = json.loads(answer.out)
+    assert len(shown) == 14
+    assert shown["models"] == {"value": "PROJECT/m", "source": "PROJECT/kft.toml"}
+    assert shown["datasets"]["source"] == "PROJECT/kft.local.toml"
+    assert shown["python"] == {"value": "PROJECT/python", "source": "KFT_PYTHON"}
+    assert shown["num_processes"] == {"value": 2, "source": "command line"}
+    assert shown["outputs"] == {"value": "PROJECT/runs", "source": "built in"}
+    assert shown["interrupt_grace"] == {"value": 60, "source": "PROJECT/kft.toml"}
+    table = kft("settings", "--cache", "c").out
+    assert re.search(r"^models +PROJECT/m +PROJECT/kft.toml", table, re.MULTILINE)
+
+
+def test_show_an_experiment(kft: Kft) -> None:
+    """An experiment with its parents' values, each with its origin."""
+    answer = kft("show", "second")
+    assert (answer.code, answer.err) == (0, "")
+    # columns are as wide as the longest path of this machine
+    assert_golden(re.sub(" {2,}", "  ", answer.out), GOLDEN / "show_experiment.txt")
+
+
+def test_show_an_experiment_as_json(kft: Kft) -> None:
+    """The same as values."""
+    shown = json.loads(kft("show", "second", "--json").out)
+    assert shown["training"]["learning_rate"] == 2e-5
+    assert shown["origins"]["training.learning_rate"] == {"kind": "assumed", "by": "second"}
+    assert shown["origins"]["training.save_model_as"] == {"kind": "kft", "by": "kft"}
+
+
+def test_diff_shows_only_what_changed(kft: Kft) -> None:
+    """One line per key, exit code 1; nothing and 0 for the same."""
+    answer = kft("diff", "first", "second")
+    assert (answer.code, answer.err) == (1, "")
+    assert answer.out == (
+        "                        first  second  origin\ntraining.learning_rate  1e-05  2e-05   assumed\n"
+    )
+    same = kft("diff", "first", "first")
+    assert (same.code, same.out, same.err) == (0, "", "first and first train the same\n")
+    found = json.loads(kft("diff", "first", "second", "--json").out)["differences"]
+    assert [one["key"] for one in found] == ["training.learning_rate"]
+
+
+def test_export_writes_the_exact_files_and_never_over_others(kft: Kft, project: Path) -> None:
+    """train.toml and dataset.toml in a folder; a second export into it is refused."""
+    answer = kft("export-config", "second", "-o", "out")
+    assert (answer.code, answer.out) == (0, "out/train.toml\nout/dataset.toml\n")
+    assert_golden(
+        (project / "out" / "dataset.toml").read_text().replace(str(project), "PROJECT"), GOLDEN / "dataset.toml"
+    )
+    again = kft("export-config", "second", "-o", "out")
+    assert again.code == 2
+    assert again.err == (
+        "error: nothing was written\n"
+        "  • the file exists\n"
+        "    out/train.toml\n"
+        "    → name another folder\n"
+        "  • the file exists\n"
+        "    out/dataset.toml\n"
+        "    → name another folder\n"
+    )
+
+
+def test_list_without_runs(kft: Kft) -> None:
+    """Experiments on stdout, the absence of runs as talk."""
+    answer = kft("list")
+    assert (answer.code, answer.out) == (0, "experiments: first, second\n")
+    assert answer.err == "no runs in PROJECT/runs\n"
+
+
+def test_unknown_sources_are_explained(kft: Kft) -> None:
+    """What can be named is said where a name is unknown."""
+    assert kft("show", "first/20260101-000000").err == (
+        "error: cannot find 'first/20260101-000000'\n"
+        "  • no such experiment, run or file\n"
+        "    first/20260101-000000\n"
+        "    → name an experiment (first, second), a run (EXPERIMENT/RUN), a sidecar or a checkpoint\n"
+    )
+    assert kft("show", "gone.safetensors").err == (
+        "error: cannot read gone.safetensors\n  • no such file\n    gone.safetensors\n    → check the path\n"
+    )

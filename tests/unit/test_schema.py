@@ -1,0 +1,266 @@
+"""What an experiment may say: the whole message for everything that it may not."""
+
+import math
+from typing import Any
+
+import pytest
+
+from fork_wrapper.errors import Finding
+from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
+from fork_wrapper.sdscripts.options import dataset_keys, options
+
+
+def _where(key: str) -> str:
+    return f"a.toml: {key}"
+
+
+def _training(key: str, value: Any) -> tuple[str, str]:
+    """(what, todo) of the one finding for a training value."""
+    clean, [finding] = check_training({key: value}, _where)
+    assert (clean, finding.where, finding.severity) == ({}, f"a.toml: training.{key}", "error")
+    return finding.what, finding.todo
+
+
+def _dataset(tree: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(where, what, todo) of all findings for a dataset tree."""
+    return [(one.where.removeprefix("a.toml: "), one.what, one.todo) for one in check_dataset(tree, _where)]
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("learning_rat", "did you mean learning_rate or learning_rate_te2 or learning_rate_te1?"),
+        ("gradient-checkpointing", "did you mean gradient_checkpointing?"),
+        ("zzzz", "remove it; no name that sd-scripts knows comes near"),
+    ],
+)
+def test_unknown_option(key: str, nearest: str) -> None:
+    """sd-scripts would take a misspelt option without a word; the nearest names are offered, else none."""
+    assert _training(key, 1) == (f"{key} is not an option of sdxl_train.py", nearest)
+
+
+def test_managed_options_say_what_to_do_instead() -> None:
+    """The six options that kft sets itself are refused, each with its own way out."""
+    assert sorted(MANAGED) == [
+        *("config_file", "dataset_config", "logging_dir", "output_config", "output_dir", "output_name"),
+    ]
+    for key, instead in MANAGED.items():
+        assert _training(key, "x") == (f"{key} is managed by kft", f"remove it: {instead}")
+    assert _training("metadata_kft_anything", "x") == (
+        "metadata_kft_anything is managed by kft",
+        "remove it: kft writes its own records under these names",
+    )
+
+
+def test_secrets_travel_by_environment() -> None:
+    """The two options that hold a secret are refused, with the variable that carries it; the value is not repeated."""
+    assert dict(SECRETS) == {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
+    for key, variable in SECRETS.items():
+        assert _training(key, "hunter2") == (
+            f"{key} is a secret and would be archived with every checkpoint",
+            f"remove it and set the environment variable {variable} before the run",
+        )
+
+
+@pytest.mark.parametrize("key", [*MANAGED, *SECRETS])
+def test_the_dataset_is_no_way_round(key: str) -> None:
+    """A managed option or a secret in the dataset config is not sent to [training], where it is refused as well."""
+    [(_, _, todo)] = _dataset({"general": {key: "x"}})
+    assert "[training]" not in todo
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what", "todo"),
+    [
+        ("learning_rate", "1e-5", 'a number, not the string "1e-5"', "learning_rate = 1e-05"),
+        ("learning_rate", "fast", 'a number, not the string "fast"', "learning_rate = 1.0"),
+        ("learning_rate", math.nan, "a number, not nan", "learning_rate = 1.0"),
+        ("learning_rate", math.inf, "a number, not inf", "learning_rate = 1.0"),
+        ("learning_rate", True, "a number, not true", "learning_rate = 1.0"),
+        ("seed", True, "a whole number, not true", "seed = 1"),
+        ("seed", 1.0, "a whole number, not 1.0", "seed = 1"),
+        ("seed", "42", 'a whole number, not the string "42"', "seed = 42"),
+        ("xformers", "true", 'true or false, not the string "true"', "xformers = true"),
+        ("xformers", 0, "true or false, not 0", "xformers = false"),
+        ("xformers", 1, "true or false, not 1", "xformers = true"),
+        ("xformers", "yes", 'true or false, not the string "yes"', "xformers = true"),
+        ("resolution", 1024, "a string, not 1024", 'resolution = "1024"'),
+        ("optimizer_type", False, "a string, not false", 'optimizer_type = "False"'),
+        ("optimizer_args", "a=1", 'a list of strings, not the string "a=1"', 'optimizer_args = ["name=value"]'),
+        ("optimizer_args", ["a=1", 2], "a list of strings, not ['a=1', 2]", 'optimizer_args = ["name=value"]'),
+        ("seed", [1], "a whole number, not [1]", "seed = 1"),
+    ],
+)
+def test_wrong_type(key: str, value: Any, what: str, todo: str) -> None:
+    """sd-scripts converts nothing in its config file: the message says what it must be, what it is, what to write."""
+    assert _training(key, value) == (f"{key} must be {what}", f"write {todo}")
+
+
+def test_steps_or_fraction() -> None:
+    """Warm-up takes steps as a whole number or a fraction of all steps; a string is neither."""
+    assert check_training({"lr_warmup_steps": 500, "lr_decay_steps": 0.05}, _where)[1] == []
+    what, _ = _training("lr_warmup_steps", "10%")
+    assert what == 'lr_warmup_steps must be a whole number (steps) or a fraction (of all steps), not the string "10%"'
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
+def test_no_example_that_would_be_refused(text: str) -> None:
+    """What a message says to write is something that is then taken."""
+    _, todo = _training("learning_rate", text)
+    assert todo == "write learning_rate = 1.0"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "choices"),
+    [
+        ("mixed_precision", "fp32", "no, fp16, bf16"),
+        ("loss_type", "L2", "l1, l2, huber, smooth_l1"),
+        ("save_precision", "fp32", "float, fp16, bf16"),
+        ("save_model_as", "safetensor", "ckpt, safetensors, diffusers, diffusers_safetensors"),
+        ("zero_stage", 5, "0, 1, 2, 3"),
+    ],
+)
+def test_choices(key: str, value: Any, choices: str) -> None:
+    """The config file is not checked against the parser's choices by sd-scripts: here it is."""
+    assert _training(key, value) == (f"{key} cannot be {value!r}", f"choose one of: {choices}")
+
+
+def test_token_length_is_one_that_the_parser_takes() -> None:
+    """A number that is no choice is refused as a wrong string would be."""
+    what, todo = _training("max_token_length", 100)
+    assert what == "max_token_length cannot be 100"
+    assert todo.endswith("150, 225")
+
+
+def test_good_values_of_every_type() -> None:
+    """Good values come back as they are; a whole number for a float option becomes a float, and nothing else changes."""
+    values = {
+        *(("learning_rate", 1), ("lr_scheduler_power", 2), ("seed", 0), ("xformers", False), ("metadata_title", "")),
+        *(("max_token_length", 225), ("mixed_precision", "bf16"), ("lr_warmup_steps", 0), ("zero_stage", 3)),
+    }
+    clean, findings = check_training(dict(values), _where)
+    assert findings == []
+    assert {key: repr(value) for key, value in clean.items()} == {
+        key: repr(float(value)) if key in ("learning_rate", "lr_scheduler_power") else repr(value)
+        for key, value in values
+    }
+
+
+def test_zero_false_and_absent_stay_apart() -> None:
+    """0, 0.0, false and nothing at all are never made of one another."""
+    clean, _ = check_training({"learning_rate_te2": 0, "seed": 0, "flip_aug": False}, _where)
+    assert repr(clean) == "{'learning_rate_te2': 0.0, 'seed': 0, 'flip_aug': False}"
+
+
+def test_keys_of_the_other_file() -> None:
+    """A key of the dataset config in [training] is sent to where it may stand, and the other way round."""
+    assert _training("batch_size", 4) == (
+        "batch_size is not an option of sdxl_train.py",
+        "move it to [dataset.general] or [[dataset.datasets]]",
+    )
+    assert _training("image_dir", "x") == (
+        "image_dir is not an option of sdxl_train.py",
+        "move it to [[dataset.datasets.subsets]]",
+    )
+    assert _dataset({"general": {"seed": 1}}) == [
+        ("dataset.general.seed", "seed is not a key of the dataset config", "move it to [training]")
+    ]
+
+
+def test_levels_of_the_dataset() -> None:
+    """A key that may not stand at a level is named with the levels where it may, all of them at once."""
+    tree = {
+        "general": {"image_dir": "x"},
+        "datasets": [{"num_repeats": 1, "is_reg": True, "subsets": [{"batch_size": 2}, {"num_repeats": 3}]}],
+    }
+    general, dataset, subset = "[dataset.general]", "[[dataset.datasets]]", "[[dataset.datasets.subsets]]"
+
+    def wrong(path: str, here: str, there: str) -> tuple[str, str, str]:
+        key = path.rsplit(".", 1)[-1]
+        return path, f"{key} may not stand in {here}: sd-scripts refuses it there", f"move it to {there}"
+
+    assert _dataset(tree) == [
+        wrong("dataset.general.image_dir", general, subset),
+        wrong("dataset.datasets[0].is_reg", dataset, subset),
+        wrong("dataset.datasets[0].subsets[0].batch_size", subset, f"{general} or {dataset}"),
+    ]
+
+
+@pytest.mark.parametrize("value", [1, 0, True, "1.0", math.nan])
+def test_float_only_dataset_keys(value: Any) -> None:
+    """The dataset schema refuses a whole number for some keys: so does kft, and says how to write it."""
+    assert _dataset({"general": {"validation_split": value}}) == [
+        (
+            "dataset.general.validation_split",
+            f"validation_split must be a number with a decimal point, not {value!r}",
+            "write for example 1.0",
+        )
+    ]
+
+
+def test_dataset_numbers_of_either_kind() -> None:
+    """Where the dataset schema takes both kinds of number, both stay as they are written."""
+    tree = {"general": {"caption_dropout_rate": 0, "token_warmup_step": 0.5, "validation_split": 0.1}}
+    assert _dataset(tree) == []
+    [(_, what, _)] = _dataset({"general": {"caption_dropout_rate": "0.1"}})
+    assert what == 'caption_dropout_rate must be a number, not the string "0.1"'
+
+
+def test_unknown_names_in_the_dataset() -> None:
+    """Unknown tables and keys are named with the nearest that may stand at that level."""
+    tree = {"genral": {}, "general": {"flip_agu": True}, "datasets": [{"subsets": [{"num_repeat": 1, "qqqq": 1}]}]}
+    subset = "dataset.datasets[0].subsets[0]"
+    assert _dataset(tree) == [
+        ("dataset.genral", "genral is not a table of the dataset config", "did you mean general?"),
+        ("dataset.general.flip_agu", "flip_agu is not a key of the dataset config", "did you mean flip_aug?"),
+        (f"{subset}.num_repeat", "num_repeat is not a key of the dataset config", "did you mean num_repeats?"),
+        (
+            f"{subset}.qqqq",
+            "qqqq is not a key of the dataset config",
+            "remove it; `kft check` knows all names of the pinned commit",
+        ),
+    ]
+
+
+def test_wrong_shapes_of_the_dataset() -> None:
+    """A table or an array of tables that is something else is named with the header to write, which is valid TOML."""
+    assert _dataset({"general": 1, "datasets": [{}, {"subsets": {}}]}) == [
+        ("dataset.general", "dataset.general must be a table, not 1", "write general = {}"),
+        (
+            "dataset.datasets[1].subsets",
+            "dataset.datasets[1].subsets must be an array of tables",
+            "write it as [[dataset.datasets.subsets]]",
+        ),
+    ]
+    for value in (1, {}, [1], [{}, "x"]):
+        assert _dataset({"datasets": value}) == [
+            ("dataset.datasets", "dataset.datasets must be an array of tables", "write it as [[dataset.datasets]]")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("int_or_pair", [1024, [512, 768], 0], [[512], [1, 2, 3], [512, 1.0], "512", True, [True, 1], 1.5]),
+        ("float_pair", [[1.0, 2.5]], [[1, 2], [1.0, 2], [1.0], 1.0, "1.0,2.0", [1.0, math.inf]]),
+        ("table", [{}, {"a": [1]}], [[], "x", 0]),
+        ("list[str]", [[], ["a", ""]], ["a", [1], [["a"]]]),
+        ("number", [0, -1.5], [True, "1", math.nan, math.inf]),
+    ],
+)
+def test_what_fits(kind: str, good: list[Any], bad: list[Any]) -> None:
+    """The types that only some keys have, by example."""
+    assert [fits(value, kind) for value in good] == [True] * len(good)
+    assert [fits(value, kind) for value in bad] == [False] * len(bad)
+
+
+def test_every_type_of_both_tables_can_be_checked() -> None:
+    """No option and no dataset key has a type without a check and words for it: 176 options, 38 keys."""
+    rows = [*options().values(), *dataset_keys().values()]
+    assert len(rows) == 214
+    for row in rows:
+        assert fits(None, row.type) is False
+    nothing = object()
+    _, findings = check_training({name: nothing for name in options()}, _where)
+    assert len(findings) == 176
+    assert all(isinstance(finding, Finding) and finding.todo for finding in findings)
