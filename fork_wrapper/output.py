@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,20 @@ def show_bug(error: BaseException, argv: Sequence[str]) -> None:
     console = stderr()
     console.print(Text.assemble(("bug: ", "bold red"), f"{type(error).__name__}: {error}"))
     console.print(Text(f"  this is kft's fault; please report it with {file.name}"))
+
+
+def show_changes(title: str, changes: Iterable[Mapping[str, Any]]) -> None:
+    """What a rehearsal changes in an experiment, under the reason for each change."""
+    console = stderr()
+    console.print(Text.assemble((title, "bold"), ": the experiment's own options, but for"))
+    reasons: dict[str, list[str]] = {}
+    for change in changes:
+        before, after = ("absent" if change[name] is None else str(change[name]) for name in ("was", "value"))
+        reasons.setdefault(str(change["why"]), []).append(f"{change['key'].rsplit('.', 1)[-1]}: {before} -> {after}")
+    for why, lines in reasons.items():
+        console.print(Text(f"  {why}"))
+        for line in lines:
+            console.print(Text(f"    {line}", style="dim"))
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -47,7 +47,11 @@ class Project:
 
     def record(self, run: Path) -> dict[str, Any]:
         """The record of a run folder."""
-        loaded: dict[str, Any] = json.loads((run / "record.json").read_text(encoding="utf-8"))
+        return self.read_json(run / "record.json")
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """A record or a sidecar."""
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return loaded
 
     def by_hand(self, record: Mapping[str, Any]) -> tuple[float, float]:

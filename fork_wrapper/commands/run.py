@@ -7,7 +7,7 @@ import click
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
 from fork_wrapper.commands.options import PLACES, SCALE, override_flags, setting_flags, settings_from
-from fork_wrapper.errors import InputError
+from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.plan import rehearse, sample_folders
 from fork_wrapper.render import real_trainer
@@ -50,34 +50,23 @@ def command(
     try:
         record = run(job, settings, output.watch_run())
     except InputError as error:
-        offer_rehearsal(error, name)
+        _offer_rehearsal(error, name)
         raise
     _summarise(record)
 
 
-def offer_rehearsal(error: InputError, name: str) -> None:
+def _offer_rehearsal(error: InputError, name: str) -> None:
     """For a machine without a GPU, the last line of the error offers what works on it."""
     if any(finding.where == "nvidia-smi" for finding in error.findings):
-        from fork_wrapper.errors import Finding  # noqa: PLC0415
-
-        hint = Finding(
-            what="without a GPU the whole way can still be rehearsed, in about a minute",
-            todo=f"kft run {name} --rehearse",
-            severity="note",
-        )
+        what = "without a GPU the whole way can still be rehearsed, in about a minute"
+        hint = Finding(what=what, todo=f"kft run {name} --rehearse", severity="note")
         error.findings = (*error.findings, hint)
 
 
 def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job:
     job = rehearse(resolved, settings, stand_in=stand_in)
     assert job.rehearsal is not None
-    console = output.stderr()
-    output.say(f"rehearsal of {resolved.name} ({job.trainer.kind}); changed for it:")
-    for change in job.rehearsal["changes"]:
-        value = "(unset)" if change["value"] is None else change["value"]
-        was = "" if change["was"] is None else f", was {change['was']}"
-        console.print(f"  {change['key']} = {value}{was}", style="dim", markup=False)
-        console.print(f"      {change['why']}", style="dim", markup=False)
+    output.show_changes(f"rehearsal of {resolved.name} ({job.trainer.kind})", job.rehearsal["changes"])
     for folder in sample_folders(job, settings):
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)

@@ -37,8 +37,7 @@ def project(make_project: Callable[..., Project], double: Path, double_cache: Pa
 def record_of(project: Project) -> dict[str, Any]:
     """The record of the project's only run."""
     (run,) = project.runs
-    loaded: dict[str, Any] = json.loads((run / "record.json").read_text(encoding="utf-8"))
-    return loaded
+    return project.record(run)
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:

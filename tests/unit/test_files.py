@@ -4,6 +4,7 @@ import json
 import math
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_writes_the_bytes_as_they_are(tmp_path: Path, data: bytes | str, raw: by
     path = tmp_path / "new folder" / "ñ 🦊" / "file.toml"
     write_whole(path, data)
     assert path.read_bytes() == raw
-    assert os.listdir(path.parent) == ["file.toml"]
+    assert [item.name for item in path.parent.iterdir()] == ["file.toml"]
 
 
 def test_replaces_what_was_there(tmp_path: Path) -> None:
@@ -70,11 +71,18 @@ def test_a_failed_write_changes_nothing(
 def test_the_file_is_on_disk_before_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes are forced to the disk before the rename, so the name never points at an empty file."""
     calls: list[str] = []
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda handle: (calls.append("fsync"), fsync(handle))[1])
-    monkeypatch.setattr(os, "replace", lambda *names: (calls.append("replace"), replace(*names))[1])
+
+    def spy(name: str, real: Callable[..., None]) -> None:
+        def call(*arguments: Any) -> None:
+            calls.append(name)
+            real(*arguments)
+
+        monkeypatch.setattr(os, name, call)
+
+    spy("fsync", os.fsync)
+    spy("replace", os.replace)
     write_whole(tmp_path / "a", "text")
-    assert calls == ["fsync", "replace"]
+    assert (calls, (tmp_path / "a").read_bytes()) == (["fsync", "replace"], b"text")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permission bits")

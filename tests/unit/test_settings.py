@@ -57,7 +57,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def test_built_in(place: Place) -> None:
-    """With nothing said, folders are those of the project, the trainer's Python is kft's, one process on one machine."""
+    """With nothing said: folders of the project, kft's own Python for the trainer, one process on one machine."""
     made = place.load()
     values = {field.name: getattr(made, field.name) for field in fields(made)}
     root = place.project

@@ -1,0 +1,165 @@
+"""What single lines of the trainer say, and what they only seem to say."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fork_wrapper.sdscripts.lines import FACTS, Cause, EpochLine, FactLine, StepLine, find_cause, is_bar, parse_line
+
+BAR = "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (BAR, StepLine(step=1, total=3, elapsed=6, loss=1.3)),
+        ("steps:   0%|          | 0/3 [00:00<?, ?it/s]", StepLine(step=0, total=3, elapsed=0, loss=None)),
+        ("steps:  33%|███▎      | 1/3 [00:06<00:13,  6.88s/it]", StepLine(step=1, total=3, elapsed=6, loss=None)),
+        (
+            "steps: 100%|##########| 3720/3720 [30:00:05<00:00,  1.15it/s, avr_loss=5e-05]",
+            StepLine(step=3720, total=3720, elapsed=108005, loss=5e-05),
+        ),
+        (
+            "steps:   1%|#| 1/99 [1:02:03<2:00:00, 12.3s/it, avr_loss=-0.5]",
+            StepLine(step=1, total=99, elapsed=3723, loss=-0.5),
+        ),
+        ("epoch 2/10", EpochLine(epoch=2, epochs=10)),
+        ("  epoch 2/10  ", EpochLine(epoch=2, epochs=10)),
+        ("  num examples / サンプル数: 1486", FactLine(name="examples", value=1486)),
+        ("num batches per epoch / 1epochのバッチ数: 372", FactLine(name="batches_per_epoch", value=372)),
+        ("num epochs / epoch数: 10", FactLine(name="epochs", value=10)),
+        ("gradient accumulation steps / 勾配 = 2", FactLine(name="gradient_accumulation_steps", value=2)),
+        ("total optimization steps / 学習ステップ数: 3720", FactLine(name="total_steps", value=3720)),
+        ("number of trainable parameters: 2567463684", FactLine(name="trainable_parameters", value=2567463684)),
+        ("number of trainable parameters = 7", FactLine(name="trainable_parameters", value=7)),
+        ("", None),
+        ("epoch is incremented. current_epoch: 0, epoch: 1", None),
+        ("the epoch 1/2", None),
+        ("epoch 1/2 done", None),
+        ("batch size per device / バッチサイズ: 2", None),
+        ("num examples / サンプル数: 1.5", None),
+        ("caching:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it]", None),
+        ("a log that quotes steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it]", None),
+        ("seed: 7", None),
+    ],
+)
+def test_what_a_line_says(line: str, said: object) -> None:
+    """Redraws of the step bar, epochs and the six facts; every other line says nothing."""
+    assert parse_line(line) == said
+
+
+def test_a_loss_that_is_no_number() -> None:
+    """NaN is read as what it is."""
+    said = parse_line(BAR.replace("1.3]", "nan]"))
+    assert isinstance(said, StepLine)
+    assert repr(said.loss) == "nan"
+
+
+def test_every_fact_has_a_line() -> None:
+    """All six facts are read in both ways that the trainer writes them."""
+    assert len(FACTS) == 6
+    for words, name in FACTS.items():
+        assert parse_line(f"  {words} / 日本語: 5") == parse_line(f"{words} = 5") == FactLine(name=name, value=5)
+
+
+@given(st.text(alphabet="steps: 0123456789%|#/[]<>,?.-_=avrlonitNa\x00ñ٣²", max_size=80) | st.text())
+def test_no_line_is_a_crash(line: str) -> None:
+    """Whatever is printed, reading it says something or nothing."""
+    parse_line(line)
+    is_bar(line)
+
+
+@given(st.integers(0, len(BAR)), st.text(alphabet="0123456789:.abe-_,]=[", max_size=6), st.integers(0, 6))
+def test_no_garbled_bar_is_a_crash(place: int, junk: str, lost: int) -> None:
+    """A bar that another process wrote into is still only a line."""
+    parse_line(BAR[:place] + junk + BAR[place + lost :])
+
+
+@pytest.mark.parametrize(
+    ("line", "bar"),
+    [
+        (BAR, True),
+        ("  0%|          | 0/4 [00:00<?, ?it/s]", True),
+        ("read caption: 100%|##########| 12/12 [00:00<00:00, 310.07it/s]", True),
+        ("0it [00:00, ?it/s]", True),
+        ("100% of 4/4 [done]", False),
+        ("| a | table | 1/2", False),
+        ("took 3it [s]", False),
+    ],
+)
+def test_redraws_of_any_bar(line: str, bar: bool) -> None:
+    """Bars are noise in the tail of a failed run; what only resembles one is not."""
+    assert is_bar(line) is bar
+
+
+NAMES = {
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB": "out of memory",
+    "RuntimeError: CUDA error: out of memory": "out of memory",
+    "ModuleNotFoundError: No module named 'bitsandbytes'": "missing package",
+    "ImportError: xformers is not available": "missing package",
+    "ImportError: No xformers": "missing package",
+    "No data found. Please verify the metadata file": "no data",
+    "OSError: [Errno 28] No space left on device": "disk full",
+    "OSError: [Errno 122] Disk quota exceeded": "disk full",
+    "safetensors_rust.SafetensorError: Error while deserializing header: HeaderTooLarge": "damaged model file",
+    "SafetensorError: MetadataIncompleteBuffer": "damaged model file",
+    "Attempting to deserialize ... but torch.cuda.is_available() is False.": "no usable GPU",
+    "RuntimeError: Found no NVIDIA driver on your system.": "no usable GPU",
+    "RuntimeError: No CUDA GPUs are available": "no usable GPU",
+    "voluptuous.error.MultipleInvalid: extra keys not allowed @ data['x']": "dataset config refused",
+    "AssertionError: fused_backward_pass does not work with accumulation": "refused by sd-scripts",
+}
+
+
+@pytest.mark.parametrize("line", NAMES)
+def test_named_causes(line: str) -> None:
+    """Each known failure has its name, what happened and what to do."""
+    cause = find_cause(["starting", line, "the last line says nothing"])
+    assert cause is not None
+    assert (cause.name, bool(cause.what), bool(cause.todo)) == (NAMES[line], True, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("No module named 'a.b_c'", "the trainer's Python lacks a package: a.b_c"),
+        ("xformers is not available", "the trainer's Python lacks a package: xformers"),
+        ("ImportError: No xformers", "the trainer's Python lacks a package: xformers"),
+        ("MultipleInvalid: extra keys {x}", "sd-scripts refuses the dataset config: extra keys {x}"),
+        ("AssertionError: a {brace} stays", "AssertionError: a {brace} stays"),
+    ],
+)
+def test_causes_in_the_trainers_words(line: str, what: str) -> None:
+    """Where the trainer's own words help they are repeated, and no detail is left empty."""
+    cause = find_cause([line])
+    assert cause is not None
+    assert cause.what == what
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("out of memory: not what this says", "modules named 'x' are loaded", "xformers is available"),
+        *(
+            "No data lost. Please wait",
+            "no space in the prompt",
+            "the header is fine",
+            "torch.cuda.is_available() is True",
+        ),
+        *("2 MultipleInvalidations", "an AssertionError: in the middle", "Errno 28", "NVIDIA driver found", ""),
+    ],
+)
+def test_near_misses(line: str) -> None:
+    """A line that only resembles a failure is none."""
+    assert find_cause([line]) is None
+
+
+def test_the_last_cause_counts() -> None:
+    """What was said last is nearest to the end; nothing said is no cause."""
+    lines = ["No module named 'triton'", "CUDA out of memory", "Traceback"]
+    assert find_cause(lines) == Cause(
+        name="out of memory",
+        what="the GPU has too little memory for this configuration",
+        todo="lower batch_size and raise gradient_accumulation_steps, or set gradient_checkpointing and cache_latents",
+    )
+    assert find_cause([]) is None

@@ -1,0 +1,182 @@
+"""Checkpoints of a run folder: real safetensors files, whole and broken, and what their headers tell."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from fork_wrapper.checkpoints import (
+    CONFIG_KEY,
+    RUN_KEY,
+    Header,
+    embedded_config,
+    find_checkpoints,
+    is_whole,
+    read_header,
+)
+from fork_wrapper.errors import InputError
+from fork_wrapper.sdscripts.names import CheckpointName, header_keys
+
+CONFIG = {"training": {"seed": 0, "xformers": False}, "dataset": {}, "experiment": "niño 🦊"}
+RUN = {"run": "one/20260102-030405"}
+METADATA = {CONFIG_KEY: json.dumps(CONFIG), RUN_KEY: json.dumps(RUN), "modelspec.title": "one"}
+
+
+def _save(path: Path, metadata: dict[str, str] | None = None) -> Path:
+    """A small safetensors file as the trainer's own writer makes it."""
+    tensors = {"a": np.zeros((2, 3), dtype=np.float16), "b": np.ones((4,), dtype=np.float32), "c": np.array(1.0)}
+    save_file(tensors, str(path), metadata=metadata)
+    return path
+
+
+def test_keys_are_those_that_sd_scripts_writes() -> None:
+    """What kft puts into train.toml is found again under the name that sd-scripts gives it."""
+    training = {"metadata_kft_config": "a", "metadata_kft_run": "b"}
+    assert header_keys(training) == {CONFIG_KEY: "a", RUN_KEY: "b"}
+
+
+def test_a_whole_file(tmp_path: Path) -> None:
+    """Metadata, number of tensors and of elements; a scalar is one element."""
+    path = _save(tmp_path / 'it\'s a "ñ" 🦊.safetensors', METADATA)
+    assert read_header(path) == Header(metadata=METADATA, tensors=3, parameters=11)
+    assert is_whole(path)
+
+
+def test_a_file_without_metadata(tmp_path: Path) -> None:
+    """No metadata is an empty one."""
+    assert read_header(_save(tmp_path / "a.safetensors")) == Header(metadata={}, tensors=3, parameters=11)
+
+
+def test_a_growing_file_is_whole_at_its_last_byte(tmp_path: Path) -> None:
+    """While the trainer writes, the file is no checkpoint; with the last byte it is; with one more it is broken."""
+    whole = _save(tmp_path / "a.safetensors", METADATA).read_bytes()
+    growing = tmp_path / "growing.safetensors"
+    for length in (0, 1, 7, 8, 9, len(whole) // 2, len(whole) - 1, len(whole), len(whole) + 1):
+        growing.write_bytes((whole + b"\0")[:length])
+        assert is_whole(growing) is (length == len(whole))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"garbage", b"\0" * 100, b"\xff" * 100, b"PK\x03\x04 a pickled checkpoint" * 9, b"\x02" + b"\0" * 7 + b"[]"],
+    ids=["empty", "short", "zeros", "ones", "zip", "list"],
+)
+def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
+    """Anything else is answered with nothing, never with an exception."""
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    assert (read_header(path), is_whole(path)) == (None, False)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A file that was pruned in the meantime and a folder are no checkpoints."""
+    assert (read_header(tmp_path / "gone.safetensors"), read_header(tmp_path)) == (None, None)
+
+
+def test_checkpoints_of_a_run_oldest_first(tmp_path: Path) -> None:
+    """Checkpoints by age, whole or not; other files, other names and files below are none."""
+    names = ["one.safetensors", "one-step00000003.safetensors", "one-000002.safetensors"]
+    for age, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    for other in ("one-000001.json", "two.safetensors", "one-000001.ckpt"):
+        (tmp_path / other).write_bytes(b"")
+    (tmp_path / "one-state").mkdir()
+    (tmp_path / "one-state" / "one-000009.safetensors").write_bytes(b"")
+    found = find_checkpoints(tmp_path, "one")
+    assert [one.path for one in found] == [tmp_path / name for name in reversed(names)]
+    assert [one.name for one in found] == [
+        CheckpointName(kind="epoch", epoch=2, step=None),
+        CheckpointName(kind="step", epoch=None, step=3),
+        CheckpointName(kind="final", epoch=None, step=None),
+    ]
+
+
+def test_checkpoints_of_one_age_are_by_name(tmp_path: Path) -> None:
+    """Files of the same second come in the order of their names; a missing folder has none."""
+    for number in (3, 1, 2):
+        (tmp_path / f"one-00000{number}.safetensors").write_bytes(b"")
+        os.utime(tmp_path / f"one-00000{number}.safetensors", (1000, 1000))
+    assert [one.name.epoch for one in find_checkpoints(tmp_path, "one")] == [1, 2, 3]
+    assert find_checkpoints(tmp_path / "missing", "one") == []
+
+
+def test_a_checkpoint_pruned_while_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that sd-scripts deletes between listing and asking for its age does not end the listing."""
+    for name in ("one-000001.safetensors", "one-000002.safetensors"):
+        (tmp_path / name).write_bytes(b"")
+    stat = Path.stat
+
+    def pruned(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "one-000001.safetensors":
+            raise FileNotFoundError(path)
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", pruned)
+    assert [one.name.epoch for one in find_checkpoints(tmp_path, "one")] == [1, 2]
+
+
+def test_the_embedded_configuration(tmp_path: Path) -> None:
+    """A checkpoint alone tells configuration, run and all of its header; values keep their types."""
+    made = embedded_config(_save(tmp_path / "a.safetensors", METADATA))
+    assert repr(made["training"]) == "{'seed': 0, 'xformers': False}"
+    assert made == {**CONFIG, "run": RUN, "header": METADATA}
+
+
+def test_a_checkpoint_without_its_run(tmp_path: Path) -> None:
+    """Without the run's entry the configuration is still told."""
+    path = _save(tmp_path / "a.safetensors", {CONFIG_KEY: json.dumps(CONFIG)})
+    assert embedded_config(path)["run"] == {}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"garbage"])
+def test_an_incomplete_checkpoint(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is not whole is the user's to get again."""
+    path = tmp_path / "a.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        embedded_config(path)
+    assert str(caught.value) == (
+        f"cannot read a.safetensors\n- not a complete safetensors file\n  in {path}\n  -> copy or download it again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "made_by"),
+    [
+        ({"modelspec.implementation_version": "sd-scripts/abc"}, "sd-scripts/abc"),
+        ({"format": "pt"}, "another program"),
+        ({}, "another program"),
+    ],
+)
+def test_a_checkpoint_of_another_program(tmp_path: Path, metadata: dict[str, str], made_by: str) -> None:
+    """A file that was not trained through kft is named with its maker and what to name instead."""
+    path = _save(tmp_path / "a.safetensors", metadata or None)
+    with pytest.raises(InputError) as caught:
+        embedded_config(path)
+    assert str(caught.value) == (
+        "a.safetensors was not trained through kft\n"
+        f"- its header holds no kft configuration (written by {made_by})\n  in {path}\n"
+        "  -> name its sidecar or config file instead"
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {CONFIG_KEY: "{"},
+        {CONFIG_KEY: "[]"},
+        {CONFIG_KEY: "null"},
+        {CONFIG_KEY: json.dumps(CONFIG), RUN_KEY: "not JSON"},
+    ],
+)
+def test_a_garbled_configuration(tmp_path: Path, metadata: dict[str, str]) -> None:
+    """A header that was edited or cut is wrong input that names the file."""
+    path = _save(tmp_path / "a.safetensors", metadata)
+    with pytest.raises(InputError) as caught:
+        embedded_config(path)
+    assert [one.where for one in caught.value.findings] == [str(path)]

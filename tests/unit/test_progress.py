@@ -1,0 +1,204 @@
+"""How far a run is: the same answer however its output is cut, and nothing lost but redraws."""
+
+import math
+from collections import deque
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fork_wrapper.progress import TAIL_LINES, Progress, meaningful_tail, read_log
+
+LOG = Path(__file__).resolve().parents[1] / "golden" / "logs" / "two_epochs.log"
+RAW = LOG.read_bytes()
+
+FACTS = {
+    "examples": 12,
+    "batches_per_epoch": 5,
+    "epochs": 2,
+    "gradient_accumulation_steps": 2,
+    "total_steps": 6,
+}
+LINES = [
+    "running training / 学習開始",
+    "  num examples / サンプル数: 12",
+    "  num batches per epoch / 1epochのバッチ数: 5",
+    "  num epochs / epoch数: 2",
+    "  batch size per device / バッチサイズ: 2",
+    "  gradient accumulation steps / 勾配を合計するステップ数 = 2",
+    "  total optimization steps / 学習ステップ数: 6",
+    "epoch 1/2",
+    "saving checkpoint: /runs/niño 🦊/one-000001.safetensors",
+    "epoch 2/2",
+    "model saved. / モデルを保存しました",
+]
+WHOLE = {
+    "step": 6,
+    "total": 6,
+    "epoch": 2,
+    "epochs": 2,
+    "elapsed": 30 * 3600 + 5,
+    "losses": [(1, 1.3), (2, 1.2), (3, 1.25), (5, 0.125), (6, 5e-05)],
+    "nan_step": 4,
+    "facts": FACTS,
+    "tail": deque(LINES),
+    "_rest": b"",
+}
+
+
+def _fed(*chunks: bytes) -> tuple[dict[str, Any], list[str]]:
+    """State and lines after these chunks and the end."""
+    progress = Progress()
+    lines = [line for chunk in chunks for line in progress.feed(chunk)]
+    lines += progress.close()
+    return asdict(progress), lines
+
+
+def _bar(step: int, elapsed: str = "00:01", loss: str = "1.0", total: int = 9) -> bytes:
+    return f"\rsteps:  1%|#    | {step}/{total} [{elapsed}<00:01,  1.00s/it, avr_loss={loss}]".encode()
+
+
+def test_a_whole_log() -> None:
+    """Steps, epochs, losses, facts and lines of a run, the last redraw without a line end included."""
+    assert _fed(RAW) == (WHOLE, LINES)
+
+
+def test_cut_at_every_byte() -> None:
+    """Cut anywhere, in the middle of a character too, the same state and the same lines come out."""
+    assert len(RAW) > 1000
+    for cut in range(len(RAW) + 1):
+        assert _fed(RAW[:cut], RAW[cut:]) == (WHOLE, LINES)
+    assert _fed(*(RAW[place : place + 1] for place in range(len(RAW)))) == (WHOLE, LINES)
+
+
+@given(st.lists(st.integers(0, len(RAW)), max_size=20))
+def test_cut_into_any_pieces(cuts: list[int]) -> None:
+    """Any number of cuts, empty pieces included, changes nothing."""
+    places = [0, *sorted(cuts), len(RAW)]
+    assert _fed(*(RAW[first:last] for first, last in pairwise(places))) == (WHOLE, LINES)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b"\n\n"])
+def test_line_ends(end: bytes) -> None:
+    """Every line end of every system ends a line, and empty lines are none."""
+    assert _fed(b"one" + end + b"two" + end)[1] == ["one", "two"]
+
+
+def test_the_newest_redraw_counts_at_once() -> None:
+    """The bar writes its carriage return first: a redraw that is whole is not kept waiting for the next one."""
+    progress = Progress()
+    assert progress.feed(_bar(1) + _bar(2, loss="0.5")) == []
+    assert (progress.step, progress.loss) == (2, 0.5)
+    assert progress.feed(_bar(3)[:-4]) == []
+    assert progress.step == 2
+
+
+def test_the_last_redraw_of_a_step_counts() -> None:
+    """A step is drawn several times, first with the loss of the step before: one loss per step, the last one."""
+    progress = Progress()
+    progress.feed(_bar(1, loss="1.0") + _bar(2, loss="1.0") + _bar(2, loss="0.5"))
+    assert (progress.losses, progress.loss_at(1), progress.loss_at(2)) == ([(1, 1.0), (2, 0.5)], 1.0, 0.5)
+    assert progress.loss_at(3) is None
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "NaN"])
+def test_a_loss_that_is_no_number(word: str) -> None:
+    """The first step without a finite loss is remembered, and such a loss is never among the losses."""
+    progress = Progress()
+    progress.feed(_bar(1) + _bar(2, loss=word) + _bar(3, loss=word) + _bar(4) + b"\n")
+    assert (progress.nan_step, progress.losses, progress.loss) == (2, [(1, 1.0), (4, 1.0)], 1.0)
+    assert all(math.isfinite(loss) for _, loss in progress.losses)
+
+
+def test_before_anything_was_said() -> None:
+    """Nothing is known and nothing is made up before the trainer speaks."""
+    progress = Progress()
+    assert (progress.loss, progress.steps_per_second, progress.nan_step) == (None, None, None)
+    assert (progress.step_of_epoch(1), progress.epoch_of_step(1), progress.loss_at(0)) == (None, None, None)
+    progress.feed(_bar(1, elapsed="00:00"))
+    assert progress.steps_per_second is None
+
+
+def test_speed_is_by_the_trainers_clock() -> None:
+    """Steps over the bar's own seconds, hours included."""
+    progress = Progress()
+    progress.feed(_bar(90, elapsed="1:00:00") + b"\n")
+    assert progress.steps_per_second == 90 / 3600
+
+
+@pytest.mark.parametrize(
+    ("batches", "accumulation", "total", "ends"),
+    [
+        (5, 1, 0, [5, 10, 15]),
+        (5, 2, 0, [3, 6, 9]),
+        (5, 2, 8, [3, 6, 8]),
+        (4, 4, 100, [1, 2, 3]),
+        (3, None, 0, [3, 6, 9]),
+    ],
+)
+def test_where_epochs_end(batches: int, accumulation: int | None, total: int, ends: list[int]) -> None:
+    """An epoch is its batches over the accumulation, rounded up; the last one may be cut short."""
+    facts = {"batches_per_epoch": batches} | ({"gradient_accumulation_steps": accumulation} if accumulation else {})
+    progress = Progress(facts=facts, total=total)
+    assert [progress.step_of_epoch(epoch) for epoch in (1, 2, 3)] == ends
+    assert [progress.epoch_of_step(step) for step in ends] == [1, 2, 3]
+    assert progress.epoch_of_step(1) == 1
+    assert progress.epoch_of_step(ends[0] + 1) == 2
+
+
+def test_bytes_that_are_no_text() -> None:
+    """Broken UTF-8 and escape sequences never stop the reading; escapes are left out."""
+    state, lines = _fed(b"\xff\xfe broken\n\x1b[1;31mred\x1b[0m\x1b[A  \n\x00\n")
+    assert lines == ["\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER} broken", "red", "\x00"]
+    assert list(state["tail"]) == lines
+
+
+@given(
+    st.lists(st.binary(max_size=30) | st.sampled_from([b"\r", b"\n", b"steps: 1%|#| 1/2 [0:01<0:01", b"]"]), max_size=8)
+)
+def test_any_bytes(chunks: list[bytes]) -> None:
+    """No output can stop the reading, and how it is cut makes no difference to the lines."""
+    assert _fed(*chunks) == _fed(b"".join(chunks))
+
+
+@pytest.mark.parametrize("loss", ["1.3abc", "1.3steps", "1.2.3", "-", "_"])
+def test_a_garbled_redraw(loss: str) -> None:
+    """Two processes that write into each other leave a redraw without a loss, never a crash."""
+    state, _ = _fed(_bar(1) + _bar(2, loss=loss) + _bar(3, elapsed=":") + b"\n")
+    assert state["losses"][0] == (1, 1.0)
+
+
+def test_the_tail_is_bounded() -> None:
+    """A long log keeps its last lines only, without bars."""
+    progress = Progress()
+    progress.feed(b"".join(b"line %d\n 1%%|#  | 1/9 [00:01<00:01, 1.0it/s]\n" % number for number in range(1000)))
+    assert list(progress.tail) == [f"line {number}" for number in range(1000 - TAIL_LINES, 1000)]
+
+
+def test_a_log_on_disk(tmp_path: Path) -> None:
+    """A log read afterwards gives what the live output gave; no log gives nothing."""
+    assert asdict(read_log(LOG)) == WHOLE
+    assert asdict(read_log(tmp_path / "train.log")) == asdict(Progress())
+
+
+def test_a_log_longer_than_one_read(tmp_path: Path) -> None:
+    """A line across the border of two reads stays one line."""
+    path = tmp_path / "train.log"
+    path.write_bytes(b"a" * ((1 << 20) - 2) + "ñññ\n".encode() + _bar(7))
+    read = read_log(path)
+    assert (read.step, read.tail[-1][-4:]) == (7, "añññ")
+
+
+def test_the_tail_that_helps() -> None:
+    """The trainer's own error stays, accelerate's traceback about the child's exit is dropped, and the end is kept."""
+    own = ["loading", "Traceback (most recent call last):", "  in train", "RuntimeError: it broke"]
+    accelerate = ["Traceback (most recent call last):", "  in launch", "subprocess.CalledProcessError: exit status 1"]
+    assert meaningful_tail(deque([*own, *accelerate])) == own
+    assert meaningful_tail(deque([*own, *accelerate]), count=2) == own[-2:]
+    assert meaningful_tail(deque(accelerate)) == accelerate
+    assert meaningful_tail(deque(str(number) for number in range(20))) == [str(number) for number in range(8, 20)]
+    assert meaningful_tail(deque()) == []
