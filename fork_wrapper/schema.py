@@ -29,6 +29,9 @@ MANAGED: Mapping[str, str] = {
 SECRETS: Mapping[str, str] = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
 """Options whose value would end in every archive, with the environment variable that carries it instead."""
 
+ARCHIVABLE = "safetensors"
+"""The only `save_model_as` whose files can carry their own configuration."""
+
 _WORDS = {
     "bool": "true or false",
     "int": "a whole number",
@@ -123,6 +126,9 @@ def _training_value(key: str, value: Any, where: str) -> Finding | None:
     if option.choices and value not in option.choices:
         choices = ", ".join(option.choices)
         return Finding(what=f"{key} cannot be {value!r}", where=where, todo=f"choose one of: {choices}")
+    if key == "save_model_as" and value != ARCHIVABLE:
+        what = f"{key} = {value!r} makes checkpoints that cannot hold their configuration, so kft does not archive them"
+        return Finding(what=what, where=where, todo=f'write {key} = "{ARCHIVABLE}" and convert afterwards')
     return None
 
 

@@ -137,7 +137,8 @@ def _length(training: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     yield "training.save_every_n_steps", SAVE_EVERY, SCALE
     if isinstance(training.get("lr_warmup_steps"), int):
         yield "training.lr_warmup_steps", None, SCALE
-    yield "training.gradient_accumulation_steps", None, SCALE
+    if training.get("gradient_accumulation_steps", 1) > 1:
+        yield "training.gradient_accumulation_steps", None, SCALE
     yield "training.max_data_loader_n_workers", 0, SCALE
     yield "training.persistent_data_loader_workers", None, "without worker processes there is none to keep"
 

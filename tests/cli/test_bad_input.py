@@ -44,15 +44,18 @@ error: bad.toml has 4 errors
 """,
     ),
     "managed key": (
-        "[training]\noutput_dir = 'x'\nmetadata_kft_config = 'x'\n",
+        "[training]\noutput_dir = 'x'\nmetadata_kft_config = 'x'\nsave_model_as = 'ckpt'\n",
         """\
-error: bad.toml has 2 errors
+error: bad.toml has 3 errors
   • output_dir is managed by kft
     PROJECT/experiments/bad.toml, line 2: training.output_dir
     → remove it: every run gets a folder of its own; set `outputs` in the settings to move them all
   • metadata_kft_config is managed by kft
     PROJECT/experiments/bad.toml, line 3: training.metadata_kft_config
     → remove it: kft writes its own records under these names
+  • save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive them
+    PROJECT/experiments/bad.toml, line 4: training.save_model_as
+    → write save_model_as = "safetensors" and convert afterwards
 """,
     ),
     "literal secret": (

@@ -1,0 +1,154 @@
+"""What a rehearsal changes, and that it changes nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fork_wrapper.files import flatten
+from fork_wrapper.rehearsal.plan import BATCH, RESOLUTION, STEPS, rehearse, sample_folders
+from fork_wrapper.resolve import Override, Resolved, resolve
+from fork_wrapper.run import Job
+from fork_wrapper.settings import Settings, load_settings
+
+EXPERIMENT = """
+[training]
+pretrained_model_name_or_path = "{models}/base.safetensors"
+vae = "{models}/vae.safetensors"
+learning_rate = 4e-6
+optimizer_type = "AdamW8bit"
+mixed_precision = "fp16"
+full_fp16 = true
+xformers = true
+noise_offset = 0.07
+cache_latents = true
+cache_latents_to_disk = true
+gradient_accumulation_steps = 4
+lr_warmup_steps = 100
+max_train_epochs = 10
+save_every_n_epochs = 2
+sample_every_n_epochs = 1
+sample_prompts = "prompts.txt"
+[dataset.general]
+flip_aug = true
+min_bucket_reso = 512
+cache_info = true
+[[dataset.datasets]]
+resolution = [1024, 768]
+batch_size = 4
+[[dataset.datasets.subsets]]
+image_dir = "{datasets}/people"
+num_repeats = 3
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A project without sd-scripts, model or data."""
+    (tmp_path / "kft.toml").write_text("")
+    experiments = tmp_path / "experiments"
+    experiments.mkdir()
+    (experiments / "one.toml").write_text(EXPERIMENT)
+    prompts = "# a comment\nfirst --w 1024 --h 1024 --d 7\n\nsecond --s 30\nthird\n"
+    (experiments / "prompts.txt").write_text(prompts)
+    return load_settings({}, environ={"XDG_CONFIG_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}, cwd=tmp_path)
+
+
+@pytest.fixture
+def rehearsed(settings: Settings) -> Callable[..., tuple[Resolved, Job]]:
+    """The experiment as it is, and its rehearsal."""
+
+    def make(*overrides: Override, stand_in: bool = False) -> tuple[Resolved, Job]:
+        resolved = resolve("one", settings, overrides)
+        return resolved, rehearse(resolved, settings, stand_in=stand_in)
+
+    return make
+
+
+def values(resolved: Resolved) -> dict[str, Any]:
+    """All values by key path."""
+    return flatten({"training": resolved.training, "dataset": resolved.dataset})
+
+
+def test_only_scale_and_cuda_are_overridden(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+    """The experiment's own options stay, and every difference is listed with what it was and why."""
+    resolved, job = rehearsed()
+    before, after = values(resolved), values(job.resolved)
+    differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert job.rehearsal is not None
+    changes = {change["key"]: change for change in job.rehearsal["changes"]}
+    assert differing == set(changes)
+    assert all(changes[key]["was"] == before.get(key) and changes[key]["value"] == after.get(key) for key in changes)
+    assert all(change["why"] for change in changes.values())
+    kept = {"learning_rate", "optimizer_type", "noise_offset", "cache_latents", "flip_aug", "num_repeats"}
+    assert kept <= {key.rsplit(".", 1)[-1] for key in after} - {key.rsplit(".", 1)[-1] for key in changes}
+
+
+def test_the_values_of_a_rehearsal(rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings) -> None:
+    """Small, without CUDA, and on the miniature."""
+    _, job = rehearsed()
+    training, dataset = job.resolved.training, job.resolved.dataset
+    assert training["pretrained_model_name_or_path"] == (settings.cache / "miniature-v1" / "sdxl").as_posix()
+    assert (training["mixed_precision"], training["sdpa"], training["max_train_steps"]) == ("no", True, STEPS)
+    absent = ("vae", "xformers", "full_fp16", "max_train_epochs", "save_every_n_epochs", "lr_warmup_steps")
+    assert [key for key in absent if key in training] == []
+    assert dataset["datasets"][0]["resolution"] == RESOLUTION
+    assert dataset["datasets"][0]["batch_size"] == BATCH
+
+
+def test_nothing_is_left_beside_the_users_images(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+    """Caches of the miniature on disk would be read by the real training that follows."""
+    _, job = rehearsed()
+    assert "cache_latents_to_disk" not in job.resolved.training
+    assert "cache_info" not in job.resolved.dataset["general"]
+
+
+def test_what_the_user_sets_is_the_users(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+    """--set wins over the rehearsal: a longer one is `--set max_train_steps=150`."""
+    _, job = rehearsed(Override(key="max_train_steps", text="150"), Override(key="batch_size", text="3"))
+    assert job.resolved.training["max_train_steps"] == 150
+    assert "max_train_epochs" not in job.resolved.training
+    assert job.resolved.dataset["datasets"][0]["batch_size"] == 3
+
+
+def test_a_data_set_that_is_there_is_used(rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings) -> None:
+    """The sample set stands in only for images that are not on this machine."""
+    _, job = rehearsed()
+    assert job.resolved.dataset["datasets"][0]["subsets"][0]["image_dir"] == str(sample_folders(job, settings)[0])
+    (settings.datasets / "people").mkdir(parents=True)
+    _, job = rehearsed()
+    assert job.resolved.dataset["datasets"][0]["subsets"][0]["image_dir"] == str(settings.datasets / "people")
+    assert sample_folders(job, settings) == []
+
+
+def test_the_first_prompts_are_drawn_small(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+    """sd-scripts takes the last of two flags, so appending is enough; comments and blanks do not count."""
+    _, job = rehearsed()
+    assert job.files == {
+        "sample_prompts.txt": ("first --w 1024 --h 1024 --d 7 --w 64 --h 64 --s 4\nsecond --s 30 --w 64 --h 64 --s 4\n")
+    }
+    assert job.resolved.training["sample_prompts"] == "{run}/sample_prompts.txt"
+
+
+def test_prompts_that_cannot_be_taken_mean_no_sampling(
+    rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings
+) -> None:
+    """No prompts, no samples: sd-scripts would die with a TypeError."""
+    (settings.experiments / "prompts.txt").unlink()
+    _, job = rehearsed()
+    assert job.files is None
+    assert not [key for key in job.resolved.training if key.startswith("sample_")]
+
+
+def test_the_real_trainer_is_taken_where_it_is(
+    rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings
+) -> None:
+    """sd-scripts present: its own script; absent or asked for: the stand-in."""
+    assert rehearsed()[1].trainer.kind == "stand-in"
+    settings.sd_scripts.mkdir(parents=True)
+    (settings.sd_scripts / "sdxl_train.py").write_text("")
+    trainer = rehearsed()[1].trainer
+    assert (trainer.kind, trainer.script.name) == ("sd-scripts on the miniature", "shrunk.py")
+    assert trainer.env["CUDA_VISIBLE_DEVICES"] == ""
+    assert rehearsed(stand_in=True)[1].trainer.script.name == "standin.py"
