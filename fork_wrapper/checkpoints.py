@@ -84,8 +84,20 @@ def embedded_config(path: Path) -> dict[str, Any]:
             todo="name its sidecar or config file instead",
         )
         raise InputError(f"{path.name} was not trained through kft", [finding])
-    config: dict[str, Any] = json.loads(header.metadata[CONFIG_KEY])
-    return {**config, "run": json.loads(header.metadata.get(RUN_KEY, "{}")), "header": dict(header.metadata)}
+    try:
+        config, run = (json.loads(header.metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
+        return {
+            **config,
+            "training": {**config["training"]},
+            "dataset": {**config["dataset"]},
+            "run": {**run},
+            "header": dict(header.metadata),
+        }
+    except (json.JSONDecodeError, TypeError, KeyError):
+        finding = Finding(
+            what="the kft configuration in its header is damaged", where=str(path), todo="use its sidecar"
+        )
+        raise InputError(f"cannot read {path.name}", [finding]) from None
 
 
 def _age(path: Path) -> tuple[float, str]:

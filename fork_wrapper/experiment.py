@@ -4,6 +4,7 @@ Here a file becomes an `Experiment`; that its keys exist and fit is checked on t
 What the chain of parents adds up to is `resolve`'s work.
 """
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,16 +101,18 @@ def load_experiment(path: Path) -> Experiment:
 def find_experiment(name: str, folder: Path, *, beside: Path | None = None) -> Path:
     """The file of an experiment given by name or path; a parent is looked for beside its child first.
 
-    InputError offers the nearest names when there is none.
+    A path belongs to `beside`, or to the working folder. InputError offers the nearest names when there is none.
     """
-    if name.endswith(SUFFIX) and Path(name).is_file():
-        return Path(name).absolute()
-    for place in (beside, folder):
-        if place is not None and (place / f"{name}{SUFFIX}").is_file():
-            return place / f"{name}{SUFFIX}"
+    stem = name.removesuffix(SUFFIX)
+    places = [beside or Path.cwd()] if name.endswith(SUFFIX) else [*([beside] if beside else []), folder]
+    for place in places:
+        path = place / f"{stem}{SUFFIX}"
+        with contextlib.suppress(OSError):  # a name longer than the file system allows
+            if path.is_file():
+                return path.absolute()
     names = experiment_names(folder)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names
-    todo = f"did you mean {' or '.join(near)}?" if near else f"write {folder / (name + SUFFIX)}"
+    near = difflib.get_close_matches(stem, names, n=3, cutoff=0.5) or names
+    todo = f"did you mean {' or '.join(near)}?" if near else f"write {folder / f'{stem}{SUFFIX}'}"
     raise InputError(
         f"no experiment is called {name!r}", [Finding(what="no such experiment", where=str(folder), todo=todo)]
     )
@@ -122,18 +125,15 @@ def experiment_names(folder: Path) -> list[str]:
 
 def load_chain(name: str, folder: Path) -> tuple[Experiment, ...]:
     """The experiment and its parents, root first; InputError names a cycle with its whole way round."""
-    chain: list[Experiment] = []
-    wanted: str | None = name
-    beside: Path | None = None
-    while wanted is not None:
-        experiment = load_experiment(find_experiment(wanted, folder, beside=beside))
-        chain.append(experiment)
-        names = [link.name for link in chain]
-        if experiment.extends in names:
-            way = " -> ".join([*names, experiment.extends])
-            finding = Finding(what=f"extends goes in a circle: {way}", where=str(experiment.path), todo="break it")
-            raise InputError(f"{name} has no root", [finding])
-        wanted, beside = experiment.extends, experiment.path.parent
+    chain = [load_experiment(find_experiment(name, folder))]
+    while (parent := chain[-1].extends) is not None:
+        child = chain[-1].path
+        path = find_experiment(parent, folder, beside=child.parent)
+        if any(path.samefile(link.path) for link in chain):
+            way = " -> ".join([*(link.name for link in chain), path.stem])
+            finding = Finding(what=f"extends goes in a circle: {way}", where=str(child), todo="break it")
+            raise InputError(f"{chain[0].name} has no root", [finding])
+        chain.append(load_experiment(path))
     return tuple(reversed(chain))
 
 

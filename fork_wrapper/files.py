@@ -72,9 +72,9 @@ def read_json(path: Path) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of `path`, a byte order mark dropped; InputError when it is missing or not UTF-8."""
+    """UTF-8 text of `path` with its own line ends, a byte order mark dropped; InputError when it is no UTF-8 file."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         finding = Finding(what=f"byte {error.start} is not UTF-8", where=str(path), todo="save the file as UTF-8")
         raise InputError(f"cannot read {path.name}", [finding]) from None
@@ -87,7 +87,7 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """Parse TOML; InputError with file and line when it is broken."""
     try:
         parsed: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and what int() says of 5000 digits
         raise InputError(
             f"{path.name} is not valid TOML",
             [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
@@ -104,13 +104,25 @@ def line_of(text: str, key_path: str) -> int | None:
     *table, key = key_path.split(".")
     wanted, here = ".".join(table), ""
     seen: dict[str, int] = {}
+    quote = ""
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
+        inside, quote = quote, _open_quote(line, quote)
+        if inside:
+            continue
         if line.startswith("["):
             here = _header_path(line, seen)
         elif line.split("=")[0].strip() == key and "=" in line and here == wanted:
             return number
     return None
+
+
+def _open_quote(line: str, quote: str) -> str:
+    """The triple quote that is open after this line, or nothing."""
+    for mark in (quote,) if quote else ('"""', "'''"):
+        if line.count(mark) % 2:
+            return "" if quote else mark
+    return quote
 
 
 def _header_path(line: str, seen: dict[str, int]) -> str:
@@ -146,6 +158,6 @@ def parse_toml_value(text: str) -> Any:
     """One TOML value (`1e-5`, `true`, `[512, 512]`, `"x"`); text that is no TOML value is returned as it is."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return text
     return table["value"] if set(table) == {"value"} else text

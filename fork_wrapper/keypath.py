@@ -16,13 +16,24 @@ Tree = dict[str, Any]
 """`{"training": {...}, "dataset": {...}}`."""
 
 _PART = re.compile(r"[^.\[\]]+")
+_PATH = re.compile(r"(?:training|dataset)(?:\.[^.\[\]]+|\[\d+\])+")
+_KNOWN = re.compile(r"training\.[^.]+|dataset\.(?:general|datasets\[\d+\](?:\.subsets\[\d+\])?)\.[^.\[]+")
+
+
+def values(tree: Tree) -> dict[str, Any]:
+    """The options and dataset keys of a tree by full key path, without what lies inside a `custom_attributes` table."""
+    return {path: value for path, value in flatten(tree).items() if _KNOWN.fullmatch(path)}
 
 
 def places(tree: Tree, key: str) -> list[str]:
-    """The full key paths that `key` means in `tree`; empty when no such key can exist."""
+    """The full key paths that `key` means in `tree`; KeyError when it is no key at all."""
     if key.startswith(("training.", "dataset.")):
+        if not _PATH.fullmatch(key):
+            raise KeyError(f"{key!r} is not a key path")
         return [key]
-    found = [path for path in flatten(tree) if path.rsplit(".", 1)[-1] == key]
+    if not key or not _PART.fullmatch(key):
+        raise KeyError(f"{key!r} is not a key")
+    found = [path for path in values(tree) if path.rsplit(".", 1)[-1] == key]
     # The dataset config wins over the same name in the training config (library/config_util.py:437-471),
     # so what the dataset says is what a bare name must change.
     in_dataset = [path for path in found if path.startswith("dataset.")]
@@ -43,20 +54,24 @@ def type_of(path: str) -> str | None:
 def typed(path: str, text: str) -> Any:
     """The text of `--set` as a value for the key: strings as they are, everything else as TOML reads it.
 
-    What is not TOML stays text, so that the type check can say what it should have been.
+    What is not TOML stays text, so that the type check can say what it should have been. A string may be quoted.
     """
+    value = parse_toml_value(text)
     if type_of(path) == "str":
-        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-        return text[1:-1] if quoted else text
-    return parse_toml_value(text)
+        return value if isinstance(value, str) and text[:1] in ("'", '"') else text
+    return value
 
 
 def put(tree: Tree, path: str, value: Any) -> None:
-    """Set `path`; tables on the way are made. KeyError when an array of tables has no such entry."""
+    """Set `path`; tables on the way are made. KeyError when the way leads through a value or a missing entry."""
     *way, last = _parts(path)
     here: Any = tree
     for part in way:
         here = _entry(here, part, path) if isinstance(here, list) else here.setdefault(part, {})
+        if not isinstance(here, dict | list):
+            raise KeyError(f"{path}: {part} is a value, not a table")
+    if isinstance(here, list):
+        raise KeyError(f"{path}: name a key of the entry")
     here[last] = value
 
 

@@ -91,7 +91,7 @@ class Progress:
         said = parse_line(text)
         if isinstance(said, StepLine):
             self._step(said)
-            return None
+            text = said.rest
         if not text or is_bar(text):
             return None
         if isinstance(said, EpochLine):

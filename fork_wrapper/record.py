@@ -22,6 +22,9 @@ SCHEMA_VERSION = 1
 
 Status = Literal["running", "completed", "rehearsed", "failed", "interrupted"]
 
+RUN_FIELDS = ("id", "status", "process", "steps", "total_steps", "loss", "seconds")
+"""Fields of `run` that readers rely on."""
+
 UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From an older schema version to the next; empty while version 1 is the only one."""
 
@@ -178,6 +181,8 @@ def from_json(raw: Any, path: Path) -> Record:
         )
         raise InputError(f"cannot use {path.name}", [finding])
     missing = [name for name in Record.__dataclass_fields__ if name not in raw and name != "checkpoints"]
+    missing += ["checkpoints"] if not isinstance(raw.get("checkpoints", []), list) else []
+    missing += [f"run.{name}" for name in RUN_FIELDS if name not in (raw.get("run") or {})]
     if missing:
         finding = Finding(what=f"it lacks {', '.join(missing)}", where=str(path), todo="restore it from a copy")
         raise InputError(f"cannot use {path.name}", [finding])

@@ -18,8 +18,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json, flatten
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.resolve import KFT, Origin, Resolved
-from fork_wrapper.schema import fits
-from fork_wrapper.sdscripts.options import dataset_keys, effective
+from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
 
 TrainerKind = Literal["sd-scripts", "sd-scripts on the miniature", "stand-in"]
@@ -86,7 +85,7 @@ def real_trainer(settings: Settings) -> Trainer:
 def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFolder, started: datetime) -> Rendered:
     """Everything one launch needs; InputError when sd-scripts' TOML reader would not read back what was meant."""
     origins = dict(resolved.origins)
-    dataset = _typed_tree(resolved.dataset)
+    dataset = _sorted_tree(resolved.dataset)
     training = {key: _in_run(value, run) for key, value in resolved.training.items()}
     training |= {"output_dir": run.folder.as_posix(), "output_name": resolved.name, "logging_dir": run.logs.as_posix()}
     origins |= {f"training.{key}": KFT for key in ("output_dir", "output_name", "logging_dir")}
@@ -162,18 +161,16 @@ def _in_run(value: Any, run: RunFolder) -> Any:
     return value.replace("{run}", run.folder.as_posix()) if isinstance(value, str) else value
 
 
-def _typed_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with sorted keys, tables after values, and pairs of floats made of floats: TOML arrays of one type."""
+def _sorted_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with sorted keys, tables after values."""
     copy: dict[str, Any] = {}
     tables = ("general", "datasets", "subsets")
     for key in sorted(tree, key=lambda key: (key in tables, key == "datasets", key)):
         value = tree[key]
         if isinstance(value, Mapping) and key in tables:
-            copy[key] = _typed_tree(value)
+            copy[key] = _sorted_tree(value)
         elif isinstance(value, list) and key in tables:
-            copy[key] = [_typed_tree(item) for item in value]
-        elif key in dataset_keys() and dataset_keys()[key].type == "float_pair" and fits(value, "float_pair"):
-            copy[key] = [float(item) for item in value]
+            copy[key] = [_sorted_tree(item) for item in value]
         else:
             copy[key] = value
     return copy
@@ -215,6 +212,9 @@ def _prove(text: str, meant: Mapping[str, Any], name: str) -> None:
     wrong: list[str] = []
     try:
         read = flatten(toml.loads(text))
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8
+        wrong += [key for key, value in flatten(meant).items() if not _is_unicode(value)]
     except (toml.TomlDecodeError, IndexError, ValueError) as error:
         wrong.append(str(error))
     else:
@@ -226,3 +226,7 @@ def _prove(text: str, meant: Mapping[str, Any], name: str) -> None:
             for item in sorted(wrong)
         ]
         raise InputError("sd-scripts would not see the values as they are meant", findings)
+
+
+def _is_unicode(value: Any) -> bool:
+    return str(value).isascii() or str(value).encode(errors="ignore").decode() == str(value)

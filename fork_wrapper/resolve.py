@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fork_wrapper import keypath
-from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import Experiment, load_chain
-from fork_wrapper.files import flatten
 from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.settings import Settings, placeholders
 
@@ -134,10 +133,12 @@ def override(
     tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
     origins = dict(resolved.origins)
     findings: list[Finding] = []
+    said: dict[str, Override] = {}
     for item in overrides:
-        for path in keypath.places(tree, item.key):
-            findings += _apply(tree, origins, item, path)
-    said = {path: item for item in overrides for path in keypath.places(tree, item.key)}
+        try:
+            said |= dict.fromkeys(_apply(tree, origins, item), item)
+        except KeyError as error:
+            findings.append(Finding(what=str(error.args[0]), where=str(item), todo="correct the key"))
 
     def where(path: str) -> str:
         return str(said.get(path, path))
@@ -160,45 +161,57 @@ def with_defaults(resolved: Resolved) -> Resolved:
     missing = {key: value for key, value in DEFAULTS.items() if key not in resolved.training}
     origins = {**resolved.origins, **{f"training.{key}": KFT for key in missing}}
     dataset = dict(resolved.dataset)
-    if not any(path.rsplit(".", 1)[-1] == "caption_extension" for path in flatten(dataset)):
+    if "caption_extension" not in {**resolved.training, **dataset.get("general", {})}:
         dataset["general"] = {**dataset.get("general", {}), "caption_extension": CAPTION_EXTENSION}
         origins["dataset.general.caption_extension"] = KFT
     return replace(resolved, training={**resolved.training, **missing}, dataset=dataset, origins=origins)
 
 
-def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override, path: str) -> list[Finding]:
-    if item.text is None:
-        if keypath.drop(tree, path):
-            origins.pop(path, None)
-            return []
-        return [Finding(what=f"{item.key} is not set, so it cannot be unset", where=str(item), todo="remove the flag")]
-    try:
-        keypath.put(tree, path, keypath.typed(path, item.text))
-    except (KeyError, TypeError) as error:
-        return [Finding(what=str(error.args[0]), where=str(item), todo="correct the key path")]
-    origins[path] = Origin(kind="assumed", by="--set")
-    return []
+def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override) -> list[str]:
+    """Apply one override in place and return the key paths it changed; KeyError says why it cannot be."""
+    paths = keypath.places(tree, item.key)
+    for path in paths:
+        if item.text is None:
+            if not keypath.drop(tree, path):
+                raise KeyError(f"{item.key} is not set, so it cannot be unset")
+            _drop_origins(origins, path)
+        else:
+            keypath.put(tree, path, keypath.typed(path, item.text))
+            _drop_origins(origins, path)
+            mine = [known for known in keypath.values(tree) if _at_or_below(known, path)]
+            origins |= {known: Origin(kind="assumed", by="--set") for known in mine or [path]}
+    return paths
+
+
+def _drop_origins(origins: dict[str, Origin], path: str) -> None:
+    for known in [known for known in origins if _at_or_below(known, path)]:
+        del origins[known]
+
+
+def _at_or_below(known: str, path: str) -> bool:
+    return known == path or known.startswith((f"{path}.", f"{path}["))
 
 
 def _forget(tree: keypath.Tree, origins: dict[str, Origin], experiment: Experiment) -> None:
     """Drop what the experiment unsets from what it inherits; InputError for keys that nothing set."""
     findings = []
     for key in experiment.unset:
-        dropped = [path for path in keypath.places(tree, key) if keypath.drop(tree, path)]
+        try:
+            dropped = [path for path in keypath.places(tree, key) if keypath.drop(tree, path)]
+        except KeyError:
+            dropped = []
         for path in dropped:
-            for known in [known for known in origins if known == path or known.startswith((f"{path}.", f"{path}["))]:
-                del origins[known]
+            _drop_origins(origins, path)
         if not dropped:
             where = f"{experiment.path}: unset"
-            findings.append(Finding(what=f"no parent sets {key}", where=where, todo="remove it from the list"))
-    if findings:
-        raise InputError(f"{experiment.path.name} has errors", findings)
+            findings.append(Finding(what=f"no parent sets {key!r}", where=where, todo="remove it from the list"))
+    raise_if_any(f"{experiment.path.name} has errors", findings)
 
 
 def _on_this_machine(tree: keypath.Tree, base: Path, words: Mapping[str, str]) -> keypath.Tree:
     """The tree with placeholders filled in and relative paths made absolute against `base`."""
     changed = keypath.merge(tree, {})
-    for path, value in flatten(tree).items():
+    for path, value in keypath.values(tree).items():
         if isinstance(value, str) and (text := _place(path.rsplit(".", 1)[-1], value, base, words)) != value:
             keypath.put(changed, path, text)
     return changed

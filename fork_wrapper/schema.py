@@ -5,8 +5,10 @@ sd-scripts takes unknown keys, wrong types and illegal choices from its config f
 together is not judged here.
 """
 
+import contextlib
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -31,6 +33,8 @@ SECRETS: Mapping[str, str] = {"wandb_api_key": "WANDB_API_KEY", "huggingface_tok
 
 ARCHIVABLE = "safetensors"
 """The only `save_model_as` whose files can carry their own configuration."""
+
+_INDEX = re.compile(r"\[\d+\]")
 
 _WORDS = {
     "bool": "true or false",
@@ -123,12 +127,13 @@ def _training_value(key: str, value: Any, where: str) -> Finding | None:
         return _unknown(key, options(), where, "option of sdxl_train.py")
     if not fits(value, option.type):
         return _wrong_type(key, value, option.type, where)
-    if option.choices and value not in option.choices:
-        choices = ", ".join(option.choices)
-        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=f"choose one of: {choices}")
-    if key == "save_model_as" and value != ARCHIVABLE:
+    if key == "save_model_as" and value in option.choices and value != ARCHIVABLE:
         what = f"{key} = {value!r} makes checkpoints that cannot hold their configuration, so kft does not archive them"
         return Finding(what=what, where=where, todo=f'write {key} = "{ARCHIVABLE}" and convert afterwards')
+    if option.choices and value not in option.choices:
+        offered = [ARCHIVABLE] if key == "save_model_as" else [item for item in option.choices if item is not None]
+        todo = f"choose one of: {', '.join(map(str, offered))}"
+        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=todo)
     return None
 
 
@@ -152,6 +157,8 @@ def _check_table(table: Any, level: Level, path: str, where: Where) -> list[Find
 def _dataset_value(key: str, value: Any, level: Level, where: str) -> Finding | None:
     known = dataset_keys().get(key)
     if known is None:
+        if forbidden := _forbidden(key, where):
+            return forbidden
         if key in options():
             return Finding(what=f"{key} is not a key of the dataset config", where=where, todo="move it to [training]")
         names = [name for name, row in dataset_keys().items() if level in row.levels]
@@ -170,7 +177,7 @@ def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         return value, []
     what = f"{path} must be an array of tables"
-    return [], [Finding(what=what, where=where(path), todo=f"write it as [[{path.replace('[0]', '')}]]")]
+    return [], [Finding(what=what, where=where(path), todo=f"write it as [[{_INDEX.sub('', path)}]]")]
 
 
 def _unknown(key: str, names: Iterable[str], where: str, noun: str) -> Finding:
@@ -197,11 +204,11 @@ def _example(value: Any, kind: str) -> str:
         return f'"{value}"'
     if kind == "bool" and str(value).lower() in ("true", "false", "0", "1"):
         return "true" if str(value).lower() in ("true", "1") else "false"
-    if kind in ("int", "float", "number", "int_or_float") and isinstance(value, str):
-        try:
-            return str(int(value)) if kind == "int" else str(float(value))
-        except ValueError:
-            pass
+    if isinstance(value, str) and kind in ("int", "float", "number", "int_or_float"):
+        for number in (int, float) if kind != "float" else (float,):
+            with contextlib.suppress(ValueError):
+                if fits(number(value), kind):
+                    return str(number(value))
     return {"bool": "true", "int": "1", "list[str]": '["name=value"]', "int_or_pair": "1024", "table": "{}"}.get(
         kind, "1.0"
     )

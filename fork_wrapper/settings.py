@@ -7,6 +7,7 @@ in a variable or on the command line, to the working folder. Nothing here touche
 
 import difflib
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,9 @@ class Settings:
     """For each setting, the layer that said it."""
 
 
+PREFIX = "KFT_"
+"""Of environment variables that are settings; all of them are kft's, so a misspelt one is an error."""
+
 PATHS = ("models", "datasets", "outputs", "experiments", "sd_scripts", "cache")
 NAMES = tuple(field.name for field in fields(Settings) if field.name not in ("root", "sources"))
 
@@ -111,7 +115,7 @@ def load_settings(
     for layer in _layers(root, environ, cwd, flags):
         for name, value in layer.values.items():
             try:
-                resolved[name] = _typed(name, value, layer.base)
+                resolved[name] = _typed(name, value, layer.base, environ)
             except ValueError as error:
                 findings.append(Finding(what=str(error), where=layer.label, todo=_hint(name)))
             else:
@@ -154,15 +158,15 @@ def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[st
         if path.is_file():
             values = parse_toml(read_text(path), path)
             yield Layer(label=str(path), base=path.parent, values=values)
-    for name in NAMES:
-        variable = f"KFT_{name.upper()}"
-        if environ.get(variable):
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and environ[variable]:
+            name = variable.removeprefix(PREFIX).lower()
             yield Layer(label=variable, base=cwd, values={name: environ[variable]})
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     yield Layer(label="command line", base=cwd, values=given)
 
 
-def _typed(name: str, value: Any, base: Path) -> Any:
+def _typed(name: str, value: Any, base: Path, environ: Mapping[str, str]) -> Any:
     """The value as `Settings` holds it; ValueError says what it should have been."""
     if name not in _BUILT_IN:
         raise ValueError(f"no setting is called {name!r}")
@@ -170,7 +174,7 @@ def _typed(name: str, value: Any, base: Path) -> Any:
     if name in PATHS:
         return _path(name, value, base)
     if name == "python":
-        return _program(value, base)
+        return _program(value, base, environ)
     if isinstance(default, tuple):
         return _arguments(name, value)
     if isinstance(default, int):
@@ -186,28 +190,28 @@ def _path(name: str, value: Any, base: Path) -> Path:
     return Path(os.path.abspath(base / Path(value).expanduser()))  # noqa: PTH100 - keeps symbolic links as typed
 
 
-def _program(value: Any, base: Path) -> str:
+def _program(value: Any, base: Path, environ: Mapping[str, str]) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"python must be a path or a program name, not {value!r}")
     if Path(value).name == value:
-        return shutil.which(value) or value
+        return shutil.which(value, path=environ.get("PATH")) or value
     return str(_path("python", value, base))
 
 
 def _arguments(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        return tuple(value.split())
+        return tuple(shlex.split(value, posix=os.name != "nt"))
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise ValueError(f"{name} must be a list of strings, not {value!r}")
 
 
 def _number(name: str, value: Any) -> int:
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"{name} must be a whole number from 0, not {value!r}")
+    least = 1 if name in ("num_processes", "num_machines") else 0
+    number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    if isinstance(number, int) and not isinstance(number, bool) and number >= least:
+        return number
+    raise ValueError(f"{name} must be a whole number from {least}, not {value!r}")
 
 
 def _hint(name: str) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _STEPS = re.compile(
-    r"^steps:\s*\d+%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<elapsed>[\d:]+)<[^,\]]*"
-    r"(?:,\s*[\d.?]+(?:it/s|s/it))?(?:,\s*avr_loss=(?P<loss>[-+\w.]+))?"
+    r"^steps:\s*\d+%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<elapsed>\d+(?::\d+)+)<[^,\]]*"
+    r"(?:,\s*[\d.?]+(?:it/s|s/it))?(?:,\s*avr_loss=(?P<loss>[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|(?i:nan|inf))))?\](?P<rest>.*)$"
 )
 _EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/(?P<epochs>\d+)$")
 _FACT = re.compile(r"^(?P<name>[^/=:]+?)\s*(?:/[^:=]*)?[:=]\s*(?P<value>\d+)$")
@@ -38,6 +38,8 @@ class StepLine:
     """Seconds since the bar began, as it prints them."""
     loss: float | None
     """Mean loss over the last epoch's length, once there is one."""
+    rest: str = ""
+    """What follows the bar on its line: a traceback begins right behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def parse_line(line: str) -> StepLine | EpochLine | FactLine | None:
             total=int(match["total"]),
             elapsed=_seconds(match["elapsed"]),
             loss=float(loss) if loss else None,
+            rest=match["rest"],
         )
     text = line.strip()
     if match := _EPOCH.match(text):
@@ -103,7 +106,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "lower batch_size and raise gradient_accumulation_steps, or set gradient_checkpointing and cache_latents",
     ),
     (
-        r"No module named '(?P<detail>[\w.]+)'|(?P<detail2>xformers) is not available|No xformers",
+        r"No module named '(?P<detail>[\w.]+)'|(?P<detail2>xformers) is not available|No (?P<detail3>xformers)\b",
         "missing package",
         "the trainer's Python lacks a package: {detail}",
         'install it there: pip install -c constraints.txt -e ".[train]"',
@@ -115,7 +118,7 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "check image_dir of every subset: images must lie directly in it",
     ),
     (
-        r"No space left on device|\[Errno 28\]|disk quota exceeded",
+        r"(?i)No space left on device|\[Errno 28\]|disk quota exceeded",
         "disk full",
         "the disk of the run folder is full",
         "free space or move `outputs`; what is whole is archived",

@@ -27,8 +27,8 @@ class Option:
     """`bool`, `int`, `float`, `str`, `int_or_float` (steps or ratio) or `list[str]`."""
     default: Any
     """The parser's default; None where an absent option means unset."""
-    choices: tuple[str, ...] = ()
-    """What the command line would accept; the config file is not checked by sd-scripts."""
+    choices: tuple[Any, ...] = ()
+    """What the command line would accept, None for absent; the config file is not checked by sd-scripts."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,8 +37,9 @@ def needed_packages(training: Mapping[str, Any], *, stand_in: bool = False) -> d
         if word in optimizer:
             needed[package] = f'optimizer_type = "{training["optimizer_type"]}"'
             break
-    if training.get("use_8bit_adam"):
-        needed["bitsandbytes"] = "use_8bit_adam = true"
+    for flag, package in (("use_8bit_adam", "bitsandbytes"), ("use_lion_optimizer", "lion-pytorch")):
+        if training.get(flag):
+            needed[package] = f"{flag} = true"
     if training.get("xformers") and not stand_in:
         needed["xformers"] = "xformers = true"
     if training.get("deepspeed"):

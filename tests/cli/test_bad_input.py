@@ -151,7 +151,7 @@ def test_wrong_overrides_are_refused_together(kft: Kft) -> None:
         "error: the command line has errors\n"
         "  • vae is not set, so it cannot be unset\n"
         "    --unset vae\n"
-        "    → remove the flag\n"
+        "    → correct the key\n"
         '  • learning_rate must be a number, not the string "fast"\n'
         "    --set learning_rate=fast\n"
         "    → write learning_rate = 1.0\n"
@@ -180,7 +180,7 @@ def test_wrong_settings_are_refused_together(kft: Kft, project: Path) -> None:
         "  • no setting is called 'modells'\n"
         "    PROJECT/kft.local.toml\n"
         "    → did you mean models? `kft settings` lists all names\n"
-        "  • num_processes must be a whole number from 0, not 'two'\n"
+        "  • num_processes must be a whole number from 1, not 'two'\n"
         "    PROJECT/kft.local.toml\n"
         "    → correct the value; `kft settings` shows what is in force\n"
     )

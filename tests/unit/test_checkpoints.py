@@ -78,20 +78,20 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 def test_checkpoints_of_a_run_oldest_first(tmp_path: Path) -> None:
     """Checkpoints by age, whole or not; other files, other names and files below are none."""
-    names = ["one.safetensors", "one-step00000003.safetensors", "one-000002.safetensors"]
+    names = ["one-step00000003.safetensors", "one.safetensors", "one-000002.safetensors"]
     for age, name in enumerate(names):
         (tmp_path / name).write_bytes(b"")
-        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+        os.utime(tmp_path / name, (1000 + age, 1000 + age))
     for other in ("one-000001.json", "two.safetensors", "one-000001.ckpt"):
         (tmp_path / other).write_bytes(b"")
     (tmp_path / "one-state").mkdir()
     (tmp_path / "one-state" / "one-000009.safetensors").write_bytes(b"")
     found = find_checkpoints(tmp_path, "one")
-    assert [one.path for one in found] == [tmp_path / name for name in reversed(names)]
+    assert [one.path for one in found] == [tmp_path / name for name in names]
     assert [one.name for one in found] == [
-        CheckpointName(kind="epoch", epoch=2, step=None),
         CheckpointName(kind="step", epoch=None, step=3),
         CheckpointName(kind="final", epoch=None, step=None),
+        CheckpointName(kind="epoch", epoch=2, step=None),
     ]
 
 

@@ -1,5 +1,6 @@
 """Experiment files: every fault of a file at once, parents found and circles named, origins given to every value."""
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -117,10 +118,8 @@ def test_one_error_is_counted_in_words(write: Write) -> None:
     path = write("bad", 'training = { seed = "1" }')
     with pytest.raises(InputError) as caught:
         load_experiment(path)
-    assert str(caught.value) == (
-        f'bad.toml has an error\n- seed must be a whole number, not the string "1"\n  in {path}: training.seed\n'
-        "  -> write seed = 1"
-    )
+    what = 'seed must be a whole number, not the string "1"'
+    assert str(caught.value) == f"bad.toml has an error\n- {what}\n  in {path}: training.seed\n  -> write seed = 1"
 
 
 @pytest.mark.parametrize(
@@ -128,14 +127,10 @@ def test_one_error_is_counted_in_words(write: Write) -> None:
     [
         ('extends = ["a", "b"]', "extends must be a string", 'write extends = "..."'),
         ('unset = "seed"', "unset must be a list of strings", 'write unset = ["..."]'),
-        ("unset = [1]", "unset must be a list of strings", 'write unset = ["..."]'),
-        ('story = "good"', "story must be a table", "write [story] as a table"),
         ("training = 1", "training must be a table", "write [training] as a table"),
-        ("dataset = []", "dataset must be a table", "write [dataset] as a table"),
         ("origin = false", "origin must be a table", "write [origin] as a table"),
         ("trainin = {}", "trainin is not part of an experiment", "did you mean [training]?"),
         ('[story]\nproblems = "x"', "problems must be a list of strings", 'write problems = ["..."]'),
-        ("[story]\nnotes = 1", "notes must be a string", 'write notes = "..."'),
         ("[story]\ndecision = true", "decision must be a string", 'write decision = "..."'),
     ],
 )
@@ -148,8 +143,8 @@ def test_wrong_shapes(write: Write, line: str, what: str, todo: str) -> None:
 
 def test_decisions(write: Write) -> None:
     """The three decisions are taken."""
-    for decision in ("candidate", "selected", "rejected"):
-        assert load_experiment(write("a", f'[story]\ndecision = "{decision}"')).story == {"decision": decision}
+    for word in ("candidate", "selected", "rejected"):
+        assert load_experiment(write("a", f'[story]\ndecision = "{word}"')).story == {"decision": word}
 
 
 def test_origins_by_name_by_path_and_by_default(write: Write) -> None:
@@ -190,8 +185,8 @@ def test_origins_by_name_by_path_and_by_default(write: Write) -> None:
 
 def test_an_origin_by_key_path_without_quotes(write: Write) -> None:
     """TOML reads a bare dotted key as tables: the origin is the same."""
-    made = load_experiment(write("a", '[training]\nseed = 1\n[origin]\ntraining.seed = "measured"'))
-    assert made.origins == {"training.seed": "measured"}
+    path = write("a", '[training]\nseed = 1\n[origin]\ntraining.seed = "measured"')
+    assert load_experiment(path).origins == {"training.seed": "measured"}
 
 
 def test_names_are_found_in_the_folder_or_as_a_file(
@@ -226,9 +221,8 @@ def test_a_misspelt_name(write: Write, settings: Settings) -> None:
 def test_the_first_experiment(settings: Settings, name: str) -> None:
     """In an empty or missing folder the message says which file to write, with one suffix."""
     for folder in (settings.experiments, settings.root / "missing"):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InputError, match=re.escape(f"  -> write {folder / 'first.toml'}") + "$"):
             find_experiment(name, folder)
-        assert caught.value.findings[0].todo == f"write {folder / 'first.toml'}"
 
 
 def test_the_chain_is_root_first(write: Write, settings: Settings) -> None:
@@ -253,8 +247,14 @@ def test_a_parent_is_looked_for_beside_its_child(
     for folder in (mine, tmp_path):
         (folder / "parent.toml").write_text("", encoding="utf-8")
     assert [link.path for link in load_chain(child, settings.experiments)] == [mine / "parent.toml", Path(child)]
-    (mine / "child.toml").write_text('extends = "parent.toml"', encoding="utf-8")
-    assert [link.path for link in load_chain(child, settings.experiments)] == [mine / "parent.toml", Path(child)]
+
+
+def test_a_parent_by_its_file_name(write: Write, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its suffix, too, a parent is looked for beside its child, wherever kft is called."""
+    parent, child = write("parent"), write("child", 'extends = "parent.toml"')
+    for folder in (settings.root, settings.experiments):
+        monkeypatch.chdir(folder)
+        assert [link.path for link in load_chain("child", settings.experiments)] == [parent, child]
 
 
 def test_a_missing_parent(write: Write, settings: Settings) -> None:

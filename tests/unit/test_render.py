@@ -81,8 +81,8 @@ def test_what_kft_sets(rendered: Rendered, resolved: Resolved, run_folder: RunFo
 
 def test_the_traps_are_set_whatever_is_said(rendered: Rendered) -> None:
     """Options whose defaults are traps are always in the rendered files."""
-    assert {"save_model_as": "safetensors", "log_with": "tensorboard"}.items() <= rendered.training.items()
-    assert rendered.training["console_log_simple"] is True
+    wanted = {"save_model_as": "safetensors", "log_with": "tensorboard", "console_log_simple": True}
+    assert wanted.items() <= rendered.training.items()
     assert rendered.dataset["general"]["caption_extension"] == ".txt"
 
 
@@ -247,8 +247,7 @@ def test_files_of_the_run(resolved: Resolved, run_folder: RunFolder, draw: Draw)
 def test_overrides_are_recorded_in_the_checkpoint(resolved: Resolved, settings: Settings, draw: Draw) -> None:
     """What was typed with --set travels with the values."""
     made = resolve(resolved.name, settings, [Override(key="seed", text="5")])
-    config = draw(made).training["metadata_kft_config"]
-    assert json.loads(config)["overrides"] == ["--set seed=5"]
+    assert json.loads(draw(made).training["metadata_kft_config"])["overrides"] == ["--set seed=5"]
 
 
 def test_effective_options(rendered: Rendered, run_folder: RunFolder) -> None:
@@ -257,7 +256,6 @@ def test_effective_options(rendered: Rendered, run_folder: RunFolder) -> None:
     assert (rendered.effective["learning_rate"], rendered.effective["max_train_steps"]) == (1e-05, 1600)
     paths = {"config_file": str(run_folder.folder / "train"), "dataset_config": str(run_folder.dataset_toml)}
     assert paths.items() <= rendered.effective.items()
-    assert not [key for key in rendered.effective if key.startswith("metadata_kft_")]
 
 
 @pytest.mark.parametrize(
@@ -298,5 +296,5 @@ def test_the_command_of_a_rehearsal(settings: Settings, run_folder: RunFolder) -
 @pytest.mark.parametrize(("said", "flag"), [({}, "no"), ({"mixed_precision": "bf16"}, "bf16")])
 def test_precision_of_the_command(resolved: Resolved, said: dict[str, str], flag: str, draw: Draw) -> None:
     """Accelerate is told the precision that sd-scripts will use."""
-    made = draw(_with(resolved, **said))
-    assert made.argv[made.argv.index("--mixed_precision") + 1] == flag
+    argv = draw(_with(resolved, **said)).argv
+    assert argv[argv.index("--mixed_precision") + 1] == flag

@@ -104,9 +104,9 @@ def test_wrong_overrides_all_at_once(write: Write, settings: Settings) -> None:
         (
             f"--set {entry}=1",
             f"{entry}: there is no entry [3], the experiment has 1 (counted from 0)",
-            "correct the key path",
+            "correct the key",
         ),
-        ("--unset vae", "vae is not set, so it cannot be unset", "remove the flag"),
+        ("--unset vae", "vae is not set, so it cannot be unset", "correct the key"),
         ("--set seed=one", 'seed must be a whole number, not the string "one"', "write seed = 1"),
         (
             "--set learning_rat=1",

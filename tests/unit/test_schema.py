@@ -116,13 +116,30 @@ def test_no_example_that_would_be_refused(text: str) -> None:
         ("mixed_precision", "fp32", "no, fp16, bf16"),
         ("loss_type", "L2", "l1, l2, huber, smooth_l1"),
         ("save_precision", "fp32", "float, fp16, bf16"),
-        ("save_model_as", "safetensor", "ckpt, safetensors, diffusers, diffusers_safetensors"),
         ("zero_stage", 5, "0, 1, 2, 3"),
     ],
 )
 def test_choices(key: str, value: Any, choices: str) -> None:
     """The config file is not checked against the parser's choices by sd-scripts: here it is."""
     assert _training(key, value) == (f"{key} cannot be {value!r}", f"choose one of: {choices}")
+
+
+@pytest.mark.parametrize("value", ["ckpt", "diffusers", "diffusers_safetensors"])
+def test_only_checkpoints_that_carry_their_configuration(value: str) -> None:
+    """A format whose files cannot say how they were made is refused with the one that can."""
+    assert _training("save_model_as", value) == (
+        f"save_model_as = {value!r} makes checkpoints that cannot hold their configuration, "
+        "so kft does not archive them",
+        'write save_model_as = "safetensors" and convert afterwards',
+    )
+
+
+def test_a_misspelt_format_is_not_sent_to_one_that_is_refused() -> None:
+    """What is offered for a format that does not exist is only what is then taken."""
+    what, todo = _training("save_model_as", "safetensor")
+    assert "'safetensor'" in what
+    assert "safetensors" in todo
+    assert "ckpt" not in todo
 
 
 def test_token_length_is_one_that_the_parser_takes() -> None:
@@ -135,7 +152,7 @@ def test_token_length_is_one_that_the_parser_takes() -> None:
 def test_good_values_of_every_type() -> None:
     """Good values come back as they are, but for a whole number where a float belongs, which becomes one."""
     numbers = {"seed": 0, "xformers": False, "max_token_length": 225, "lr_warmup_steps": 0, "zero_stage": 3}
-    texts = {"metadata_title": "", "mixed_precision": "bf16", "save_model_as": "ckpt", "optimizer_args": ["a=b"]}
+    texts = {"metadata_title": "", "mixed_precision": "bf16", "save_model_as": "safetensors", "optimizer_args": ["a=b"]}
     same = {**numbers, **texts}
     clean, findings = check_training({**same, "learning_rate": 1, "lr_scheduler_power": 2}, _where)
     assert findings == []

@@ -171,11 +171,11 @@ def test_all_that_is_wrong_at_once(place: Place) -> None:
     assert place.findings({"accelerate_args": [1]}, KFT_NUM_PROCESSES="two") == [
         (files[0], "no setting is called 'modells'", "did you mean models? `kft settings` lists all names"),
         (files[0], "models must be a path, not 3", correct),
-        (files[0], "num_machines must be a whole number from 0, not True", correct),
+        (files[0], "num_machines must be a whole number from 1, not True", correct),
         (files[1], "python must be a path or a program name, not ''", correct),
         (files[1], "interrupt_grace must be a whole number from 0, not -1", correct),
         (files[1], "main_process_ip must be text, not 5", correct),
-        ("KFT_NUM_PROCESSES", "num_processes must be a whole number from 0, not 'two'", correct),
+        ("KFT_NUM_PROCESSES", "num_processes must be a whole number from 1, not 'two'", correct),
         ("command line", "accelerate_args must be a list of strings, not [1]", correct),
     ]
 

@@ -25,6 +25,7 @@ DOCUMENTED = {
     "training.loss_type": "l2",
     "training.huber_schedule": "snr",
     "training.save_model_as": "safetensors",
+    "training.save_precision": "fp16",
     "dataset.datasets[0].resolution": 1024,
     "dataset.general.caption_extension": ".txt",
     "dataset.general.flip_aug": True,
@@ -33,7 +34,7 @@ DOCUMENTED = {
     "dataset.general.max_bucket_reso": 2048,
     "dataset.general.bucket_reso_steps": 64,
 }
-"""The authors' table, and the captions of their dataset."""
+"""The authors' table, the captions of their dataset, and the output format of their notes."""
 
 RANGES = {"training.noise_offset": (0.05, 0.1), "dataset.general.caption_dropout_rate": (0.05, 0.1)}
 """What the table gives as a range only: the exact value is ours."""
