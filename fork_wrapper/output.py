@@ -144,7 +144,8 @@ def counting(label: str) -> Iterator[Callable[[int, int], None]]:
 def watch_run() -> "RunWatch":
     """The live view that fits stderr: a bar on a terminal, lines elsewhere."""
     console = stderr()
-    return TerminalWatch(console) if console.is_terminal else RunWatch(console)
+    drawing = console.is_terminal and not console.is_dumb_terminal
+    return TerminalWatch(console) if drawing else RunWatch(console)
 
 
 class RunWatch:

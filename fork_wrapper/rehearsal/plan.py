@@ -20,7 +20,7 @@ from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings
 from fork_wrapper.subsets import subsets
 
-STEPS = 4
+STEPS = 3
 SAVE_EVERY = 2
 RESOLUTION = 64
 BATCH = 2
@@ -181,4 +181,4 @@ def _prompts(path: str | None) -> str | None:
         return None
     lines = [line.strip() for line in read_text(Path(path)).splitlines()]
     prompts = [line for line in lines if line and not line.startswith("#")][:PROMPTS]
-    return "".join(f"{line} --w {RESOLUTION} --h {RESOLUTION} --s 4\n" for line in prompts) or None
+    return "".join(f"{line} --w {RESOLUTION} --h {RESOLUTION} --s 2\n" for line in prompts) or None

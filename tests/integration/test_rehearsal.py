@@ -61,7 +61,6 @@ def test_the_real_trainer_rehearses_and_everything_is_archived(
     sidecars = check_archive(run, schema)
     assert [one["checkpoint"]["file"] for one in sidecars] == [
         "humanoid_05-step00000002.safetensors",
-        "humanoid_05-step00000004.safetensors",
         "humanoid_05.safetensors",
     ]
     assert {one["launch"]["trainer"] for one in sidecars} == {"sd-scripts on the miniature"}
@@ -97,9 +96,9 @@ def test_the_stand_in_rehearses_where_there_is_no_sd_scripts(
     (run,) = project.runs
     assert run.name.endswith("-rehearsal")
     sidecars = check_archive(run, schema)
-    assert len(sidecars) == 3
+    assert len(sidecars) == 2
     assert {one["launch"]["trainer"] for one in sidecars} == {"stand-in"}
     assert {one["rehearsal"]["trainer"] for one in sidecars} == {"stand-in"}
-    assert [one["checkpoint"]["step"] for one in sidecars] == [2, 4, 4]
+    assert [one["checkpoint"]["step"] for one in sidecars] == [2, 3]
     assert all("stand-in" in header_of(path)["modelspec.implementation"] for path in run.glob("*.safetensors"))
-    assert (run / "train.log").read_bytes().count(b"\r") > 4
+    assert (run / "train.log").read_bytes().count(b"\r") > 3

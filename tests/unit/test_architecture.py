@@ -63,7 +63,7 @@ def test_only_launch_and_provenance_start_processes() -> None:
 
 
 def test_only_the_rehearsal_imports_what_trains() -> None:
-    """kft's own process never loads torch, and never sd-scripts' library."""
+    """The kft process never loads torch, and never sd-scripts' library."""
     assert all(name.startswith("fork_wrapper.rehearsal.") for name in users("fork_wrapper", TRAINING))
     assert users("dataset_tools", (*TRAINING, "numpy", "fork_wrapper")) == set()
 

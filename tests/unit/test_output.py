@@ -1,0 +1,84 @@
+"""Words and numbers as people see them."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.output import RunWatch, TerminalWatch, clock, describe, show_changes, show_error, size
+from fork_wrapper.progress import Progress
+
+
+def progress(step: int, *, elapsed: int, loss: float | None = None) -> Progress:
+    """A run of 100 steps in two epochs, at some step."""
+    losses = [] if loss is None else [(step, loss)]
+    return Progress(step=step, total=100, epoch=1, epochs=2, elapsed=elapsed, losses=losses)
+
+
+def test_one_line_says_how_far_a_run_is() -> None:
+    """Step, epoch, loss, speed in the unit that fits, time left, checkpoints."""
+    assert describe(progress(40, elapsed=20, loss=0.12345), 2) == (
+        "step 40/100  epoch 1/2  loss 0.1235  2.00 it/s  ETA 0:30  2 archived"
+    )
+    assert describe(progress(2, elapsed=30), 0) == "step 2/100  epoch 1/2  15.00 s/it  ETA 24:30  0 archived"
+
+
+def test_a_loss_that_is_no_number_is_said() -> None:
+    """NaN means hours wasted: the line says since when."""
+    broken = progress(9, elapsed=9)
+    broken.nan_step = 5
+    assert "loss is NaN since step 5" in describe(broken, 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3599.4, "59:59"), (36_000, "10:00:00")]
+)
+def test_seconds_as_a_clock(seconds: float, text: str) -> None:
+    """Minutes and seconds, with hours only where there are any."""
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(None, "-"), (0, "0 B"), (999, "999 B"), (206_434_902, "206 MB"), (6_938_040_736, "6.94 GB")]
+)
+def test_bytes_as_people_say_them(count: int | None, text: str) -> None:
+    """Decimal units, as disks are sold."""
+    assert size(count) == text
+
+
+def test_plain_lines_come_when_something_happened() -> None:
+    """Not at every tick: at a checkpoint, at the last step, and every few seconds between."""
+    stream = io.StringIO()
+    watch = RunWatch(Console(file=stream, width=200))
+    for step, archived in ((1, 0), (2, 0), (3, 0), (3, 1), (3, 1), (100, 1), (100, 1)):
+        watch.progress(progress(step, elapsed=step), archived)
+    shown = [line.split()[1] + " " + line.split()[-2] for line in stream.getvalue().splitlines()]
+    assert shown == ["1/100 0", "3/100 1", "100/100 1"]
+
+
+def test_the_live_view_shows_the_phase_and_then_the_bar() -> None:
+    """Before the first step the trainer's last line is what there is to see."""
+    stream = io.StringIO()
+    watch = TerminalWatch(
+        Console(file=stream, width=80, force_terminal=True, color_system=None, _environ={"TERM": "xterm"})
+    )
+    watch._live.start()
+    watch.line("caching latents [with brackets]")
+    watch.progress(Progress(), 0)
+    watch._live.refresh()
+    assert "caching latents [with brackets]" in stream.getvalue()
+    watch.progress(progress(50, elapsed=25), 1)
+    watch.finishing()
+    assert "━" * 15 in stream.getvalue()
+
+
+def test_markup_in_what_users_wrote_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets in names, paths and values are shown as they are."""
+    finding = Finding(what="[red]odd[/red] name\n[second]", where="[dataset.general]", todo="write [[datasets]]")
+    show_error(InputError("[bold]title", [finding]))
+    show_changes("[x]", [{"key": "a.b", "was": "[1]", "value": None, "why": "[why]"}])
+    assert capsys.readouterr().err == (
+        "error: [bold]title\n  • [red]odd[/red] name\n    │ [second]\n    [dataset.general]\n    → write [[datasets]]\n"
+        "[x]: the experiment's own options, but for\n  [why]\n    b: [1] -> absent\n"
+    )
