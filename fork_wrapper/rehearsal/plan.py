@@ -24,7 +24,7 @@ STEPS = 3
 SAVE_EVERY = 2
 RESOLUTION = 64
 BATCH = 2
-PROMPTS = 2
+PROMPTS = 1
 PROMPTS_FILE = "sample_prompts.txt"
 HERE = Path(__file__).parent
 

@@ -69,6 +69,7 @@ def test_the_live_view_shows_the_phase_and_then_the_bar() -> None:
     watch._live.refresh()
     assert "caching latents [with brackets]" in stream.getvalue()
     watch.progress(progress(50, elapsed=25), 1)
+    watch._live.refresh()
     watch.finishing()
     assert "━" * 15 in stream.getvalue()
 

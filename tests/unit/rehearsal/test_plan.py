@@ -122,12 +122,10 @@ def test_a_data_set_that_is_there_is_used(rehearsed: Callable[..., tuple[Resolve
     assert sample_folders(job, settings) == []
 
 
-def test_the_first_prompts_are_drawn_small(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+def test_the_first_prompt_is_drawn_small(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
     """sd-scripts takes the last of two flags, so appending is enough; comments and blanks do not count."""
     _, job = rehearsed()
-    assert job.files == {
-        "sample_prompts.txt": ("first --w 1024 --h 1024 --d 7 --w 64 --h 64 --s 2\nsecond --s 30 --w 64 --h 64 --s 2\n")
-    }
+    assert job.files == {"sample_prompts.txt": ("first --w 1024 --h 1024 --d 7 --w 64 --h 64 --s 2\n")}
     assert job.resolved.training["sample_prompts"] == "{run}/sample_prompts.txt"
 
 
