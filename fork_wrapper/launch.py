@@ -92,28 +92,17 @@ def launch(  # noqa: PLR0913 - each is one independent fact of a launch
 
 
 def _start(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
-    merged = {**os.environ, **env}
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP
-        return subprocess.Popen(
-            argv,
-            env=merged,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            creationflags=flags,
-        )
+    """The child in a process group of its own: a Ctrl-C on the terminal reaches kft alone, which passes it on."""
     return subprocess.Popen(
         argv,
-        env=merged,
+        env={**os.environ, **env},
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         bufsize=0,
-        start_new_session=True,
+        start_new_session=sys.platform != "win32",
+        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
     )
 
 
