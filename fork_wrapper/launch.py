@@ -102,7 +102,7 @@ def _start(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> subproce
         stderr=subprocess.STDOUT,
         bufsize=0,
         start_new_session=sys.platform != "win32",
-        creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows; elsewhere there is no such thing
     )
 
 
