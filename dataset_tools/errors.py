@@ -7,6 +7,10 @@ codes.
 from __future__ import annotations
 
 
+class Abandoned(Exception):  # noqa: N818 - nothing went wrong: the caller asked to stop
+    """Work was given up because its caller said so."""
+
+
 class DatasetError(Exception):
     """A folder or file of a training set cannot be used as asked."""
 

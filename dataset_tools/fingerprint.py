@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dataset_tools.errors import DatasetError
+from dataset_tools.errors import Abandoned, DatasetError
 from dataset_tools.hashing import FileHash, HashCache, hash_file, sha256_file
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def fingerprint(
     scans: Sequence[FolderScan],
     cache: HashCache | None = None,
     progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Fingerprint:
     """Hash every image and caption of the scanned folders.
 
@@ -135,12 +136,14 @@ def fingerprint(
         scans: one per subset, in the order of the subsets.
         cache: spares reading files already known; saved at the end.
         progress: called in this thread with (images done, images in all) after each image.
+        stop: asked before each mebibyte of each file; True gives up.
 
     Raises:
         DatasetError: a file has gone since the scan, cannot be read, or changed while it was read.
+        Abandoned: `stop` said so.
     """
     named = [_named(scan) for scan in scans]
-    hashes = _hash_all([picture for one in named for picture in one.values()], cache, progress)
+    hashes = _hash_all([picture for one in named for picture in one.values()], cache, progress, stop)
     folders: list[FolderManifest] = []
     size = 0
     for scan, pictures in zip(scans, named, strict=True):
@@ -184,11 +187,14 @@ def _named(scan: FolderScan) -> dict[str, Picture]:
 
 
 def _hash_all(
-    pictures: Sequence[Picture], cache: HashCache | None, progress: Callable[[int, int], None] | None
+    pictures: Sequence[Picture],
+    cache: HashCache | None,
+    progress: Callable[[int, int], None] | None,
+    stop: Callable[[], bool] | None,
 ) -> Iterator[tuple[FileHash, FileHash | None]]:
     def hash_picture(picture: Picture) -> tuple[FileHash, FileHash | None]:
-        image = _whole(picture.image, cache)
-        return image, _whole(picture.caption, cache) if picture.caption else None
+        image = _whole(picture.image, cache, stop)
+        return image, _whole(picture.caption, cache, stop) if picture.caption else None
 
     pool = ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1))
     try:
@@ -200,9 +206,10 @@ def _hash_all(
         pool.shutdown(cancel_futures=True)  # on an error or Ctrl-C, do not read the remaining gigabytes first
 
 
-def _whole(path: Path, cache: HashCache | None) -> FileHash:
-    hashed = hash_file(path, cache)
-    assert hashed is not None  # only a `stop` makes it None
+def _whole(path: Path, cache: HashCache | None, stop: Callable[[], bool] | None) -> FileHash:
+    hashed = hash_file(path, cache, stop)
+    if hashed is None:
+        raise Abandoned
     return hashed
 
 

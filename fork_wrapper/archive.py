@@ -5,19 +5,23 @@ never delay reading its output), once more at the end, and by `kft archive` afte
 when sd-scripts prunes their checkpoint.
 """
 
+import contextlib
+import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
-from fork_wrapper.checkpoints import Checkpoint, find_checkpoints, is_whole
+from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.progress import Progress
-from fork_wrapper.provenance import base_model
+from fork_wrapper.provenance import base_model, newest
 from fork_wrapper.record import Record, summary, write_record
+from fork_wrapper.sdscripts.names import parse_checkpoint
 from fork_wrapper.subsets import fingerprint_subsets
 
 INTERVAL = 2.0
@@ -49,15 +53,26 @@ class Archive:
             self.record = self.record.with_run(**run_changes)
             write_record(self.run, self.record)
 
-    def describe_inputs(self, stop: Callable[[], bool]) -> None:
-        """Hash the data set and the base model into the record, unless it has them or `stop()` says so."""
+    def write_if_possible(self, **run_changes: Any) -> None:
+        """Like `write`, but a disk that refuses is left for `close` to report."""
+        with contextlib.suppress(OSError):
+            self.write(**run_changes)
+
+    def describe_inputs(self, stop: Callable[[], bool], *, until: float = float("inf")) -> None:
+        """Hash the data set and the base model into the record, unless it has them or `stop()` says so.
+
+        Files changed after `until` (seconds since the epoch) are not what trained: then nothing is recorded.
+        """
         known = self.record.provenance
         if known.get("dataset") is None and not stop():
-            found = fingerprint_subsets(self.record.training, self.record.dataset, self._cache)
-            self._add_provenance(dataset=found.to_json() if found else None)
+            training, dataset = self.record.training, self.record.dataset
+            found = fingerprint_subsets(training, dataset, self._cache, stop, until=until)
+            if found:
+                self._add_provenance(dataset=found.to_json())
         if (known.get("base_model") or {}).get("sha256") is None and not stop():
             name = str(self.record.training.get("pretrained_model_name_or_path", ""))
-            self._add_provenance(base_model=base_model(name, self._cache, stop))
+            if newest(name) <= until:
+                self._add_provenance(base_model=base_model(name, self._cache, stop))
 
     def sweep(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
         """Write the sidecars that are missing or lack their hash; returns the file names newly archived."""
@@ -65,22 +80,34 @@ class Archive:
         for checkpoint in find_checkpoints(self.run.folder, self.record.name):
             entry = self._entries.get(checkpoint.path.name)
             done = entry is not None and entry["sha256"] and sidecar_of(checkpoint.path).is_file()
-            if done or stop() or not is_whole(checkpoint.path):
+            if done or stop() or not self._is_ours(checkpoint.path):
                 continue
             if self._archive(checkpoint, stop):
                 new.append(checkpoint.path.name)
         return new
 
-    def close(self, **run_changes: Any) -> list[str]:
-        """The last sweep of a run that is over: record and all sidecars get how it ended."""
+    def close(self) -> list[str]:
+        """The last sweep of a run that is over: record and all sidecars say how it ended."""
         new = self.sweep()
         with self._lock:
-            self.record = self.record.with_run(**summary(self.progress), **run_changes)
+            self.record = self.record.with_run(**summary(self.progress))
             for entry in self._entries.values():
+                entry.update(self._position(str(entry["file"])))
                 self._write_sidecar(entry)
             self._write_entries()
         self._cache.save()
         return new
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether the file is whole and not a checkpoint of another run that was copied here."""
+        metadata = read_metadata(path)
+        if metadata is None:
+            return False
+        try:
+            made_by = json.loads(metadata.get(RUN_KEY, "{}")).get("run", self.record.run["id"])
+        except (ValueError, AttributeError):
+            return False
+        return bool(made_by == self.record.run["id"])
 
     def _archive(self, checkpoint: Checkpoint, stop: Callable[[], bool]) -> bool:
         """One checkpoint: its sidecar at once, then again with the hash. False when it was pruned first."""
@@ -103,28 +130,36 @@ class Archive:
     def _entry(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """The `checkpoint` section of a sidecar; OSError when the file is gone."""
         status = checkpoint.path.stat()
-        name, progress = checkpoint.name, self.progress
-        if name.kind == "final":
+        return {
+            "file": checkpoint.path.name,
+            "kind": checkpoint.name.kind,
+            "bytes": status.st_size,
+            "sha256": None,
+            "written": datetime.fromtimestamp(status.st_mtime).astimezone().isoformat(timespec="seconds"),
+            **self._position(checkpoint.path.name),
+        }
+
+    def _position(self, file: str) -> dict[str, Any]:
+        """Step, epoch and loss of a checkpoint as far as the trainer has told.
+
+        It saves before it shows the step's loss (sdxl_train.py:777-813), so `close` asks once more.
+        """
+        name, progress = parse_checkpoint(file, self.record.name), self.progress
+        if name is None or name.kind == "final":
             step, epoch = progress.total or progress.step or None, progress.epochs or None
         elif name.epoch is not None:
             step, epoch = progress.step_of_epoch(name.epoch), name.epoch
         else:
             step, epoch = name.step, progress.epoch_of_step(name.step or 0)
-        return {
-            "file": checkpoint.path.name,
-            "kind": name.kind,
-            "epoch": epoch,
-            "step": step,
-            "bytes": status.st_size,
-            "sha256": None,
-            "loss": progress.loss_at(step) if step else None,
-            "written": datetime.fromtimestamp(status.st_mtime).astimezone().isoformat(timespec="seconds"),
-        }
+        return {"step": step, "epoch": epoch, "loss": progress.loss_at(step) if step else None}
 
     def _write_sidecar(self, entry: Mapping[str, Any]) -> None:
-        path = sidecar_of(self.run.folder / str(entry["file"]))
         live = self.record.with_run(**summary(self.progress))
-        write_whole(path, pretty_json(sidecar(live, entry)))
+        path, text = sidecar_of(self.run.folder / str(entry["file"])), pretty_json(sidecar(live, entry))
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if path.read_text(encoding="utf-8") == text:
+                return
+        write_whole(path, text)
 
     def _write_entries(self) -> None:
         entries = tuple(self._entries[name] for name in sorted(self._entries))
@@ -148,11 +183,16 @@ class Archivist(threading.Thread):
 
     def run(self) -> None:
         """Hash the inputs, then sweep every `INTERVAL` seconds until `finish`."""
-        self._archive.describe_inputs(self._abandon.is_set)
+        self._quietly(self._archive.describe_inputs)
         while not self._over.wait(INTERVAL):
-            self._archive.sweep(self._abandon.is_set)
+            self._quietly(self._archive.sweep)
         # Again for what was not there at the start: a rehearsal's first run builds its base model itself.
-        self._archive.describe_inputs(self._abandon.is_set)
+        self._quietly(self._archive.describe_inputs)
+
+    def _quietly(self, work: Callable[[Callable[[], bool]], Any]) -> None:
+        """A disk that refuses now may not later, and the last sweep reports it: the thread must go on."""
+        with contextlib.suppress(OSError):
+            work(self._abandon.is_set)
 
     def finish(self, *, abandon: bool) -> None:
         """Stop and wait; `abandon` gives up hashing in mid-file (a run that failed has nothing worth the wait)."""

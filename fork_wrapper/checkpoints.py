@@ -5,7 +5,6 @@ A file is whole when the safetensors library opens it, that is when the data rea
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +26,6 @@ class Checkpoint:
     """What its name says."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What a whole safetensors file says of itself."""
-
-    metadata: Mapping[str, str]
-    """`__metadata__`: sd-scripts writes `modelspec.*`."""
-    tensors: int
-    """Number of tensors."""
-    parameters: int
-    """Number of elements in all tensors."""
-
-
 def find_checkpoints(folder: Path, output_name: str) -> list[Checkpoint]:
     """Checkpoints of `output_name` directly in `folder`, oldest first; whole or not."""
     found = []
@@ -49,22 +36,21 @@ def find_checkpoints(folder: Path, output_name: str) -> list[Checkpoint]:
     return found
 
 
-def read_header(path: Path) -> Header | None:
-    """The header of a whole file; None when it is truncated, no safetensors file, gone, or not ours to read."""
+def read_metadata(path: Path) -> dict[str, str] | None:
+    """The header's `__metadata__` of a whole file; None when it is truncated, no safetensors file, or gone."""
     # Imported here: safetensors opens files through numpy, which no reader of records should wait for.
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415
 
     try:
         with safe_open(str(path), framework="np") as file:
-            shapes = [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118 - not a mapping
-            return Header(metadata=file.metadata() or {}, tensors=len(shapes), parameters=_elements(shapes))
+            return dict(file.metadata() or {})
     except (SafetensorError, OSError):
         return None
 
 
 def is_whole(path: Path) -> bool:
     """Whether the file is a complete safetensors file."""
-    return read_header(path) is not None
+    return read_metadata(path) is not None
 
 
 def embedded_config(path: Path) -> dict[str, Any]:
@@ -72,12 +58,12 @@ def embedded_config(path: Path) -> dict[str, Any]:
 
     InputError when the file is not whole or was not made through kft.
     """
-    header = read_header(path)
-    if header is None:
+    metadata = read_metadata(path)
+    if metadata is None:
         finding = Finding(what="not a complete safetensors file", where=str(path), todo="copy or download it again")
         raise InputError(f"cannot read {path.name}", [finding])
-    if CONFIG_KEY not in header.metadata:
-        made_by = header.metadata.get("modelspec.implementation_version", "another program")
+    if CONFIG_KEY not in metadata:
+        made_by = metadata.get("modelspec.implementation_version", "another program")
         finding = Finding(
             what=f"its header holds no kft configuration (written by {made_by})",
             where=str(path),
@@ -85,13 +71,13 @@ def embedded_config(path: Path) -> dict[str, Any]:
         )
         raise InputError(f"{path.name} was not trained through kft", [finding])
     try:
-        config, run = (json.loads(header.metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
+        config, run = (json.loads(metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
         return {
             **config,
             "training": {**config["training"]},
             "dataset": {**config["dataset"]},
             "run": {**run},
-            "header": dict(header.metadata),
+            "header": metadata,
         }
     except (json.JSONDecodeError, TypeError, KeyError):
         finding = Finding(
@@ -105,13 +91,3 @@ def _age(path: Path) -> tuple[float, str]:
         return path.stat().st_mtime, path.name
     except OSError:  # pruned by save_last_n_* between listing and asking
         return 0.0, path.name
-
-
-def _elements(shapes: list[list[int]]) -> int:
-    total = 0
-    for shape in shapes:
-        count = 1
-        for size in shape:
-            count *= size
-        total += count
-    return total

@@ -5,6 +5,7 @@ report), 130 interrupted. Only click is imported here: `kft --help` is instant.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -84,20 +85,32 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def call(argv: Sequence[str]) -> int:
     """Run `kft` with these arguments and return its exit code; every error ends here as words on stderr."""
+    _prepare_streams()
     try:
         code = group.main(args=list(argv), prog_name="kft", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return 130
     except click.ClickException as error:
         error.show()
         return 2
-    except BrokenPipeError:  # the reader of our stdout (`| head`) has left: nothing to say
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of our stdout (`| head`) has left: nothing to say, and nothing to flush
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: known errors have words, all others are bugs
         return _report(error, argv)
     return code if isinstance(code, int) else 0
+
+
+def _prepare_streams() -> None:
+    """Closed streams swallow, and characters that a code page lacks are spelled: neither is a reason to fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - as above
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _report(error: Exception, argv: Sequence[str]) -> int:
@@ -108,6 +121,12 @@ def _report(error: Exception, argv: Sequence[str]) -> int:
     if isinstance(error, DatasetError):
         finding = Finding(what=error.what, where=error.where, todo=error.next_step)
         error = InputError("the data set cannot be used", [finding])
+    if isinstance(error, OSError):  # a file or folder that no module expected to fail
+        place = str(error.filename or "")
+        finding = Finding(
+            what=error.strerror or str(error), where=place, todo="check the path, its rights and the disk"
+        )
+        error = InputError("the system refuses", [finding])
     if isinstance(error, KftError):
         output.show_error(error)
         return error.exit_code

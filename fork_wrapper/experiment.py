@@ -6,6 +6,7 @@ What the chain of parents adds up to is `resolve`'s work.
 
 import contextlib
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
+from fork_wrapper.paths import RECORD_NAME
 from fork_wrapper.schema import Where, check_dataset, check_training
 
 SUFFIX = ".toml"
+LONGEST_NAME = 200
+"""Bytes; file systems take 255, and sd-scripts appends the step and a suffix."""
 TABLES: Mapping[str, str] = {
     "extends": "a string",
     "unset": "a list of strings",
@@ -77,7 +81,7 @@ def load_experiment(path: Path) -> Experiment:
         line = line_of(text, key)
         return f"{path}, line {line}: {key}" if line else f"{path}: {key}"
 
-    findings = _shape(raw, where)
+    findings = [*_name(path), *_shape(raw, where)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
     training, wrong = check_training(tables["training"], where)
     findings += wrong + check_dataset(tables["dataset"], where)
@@ -139,6 +143,17 @@ def load_chain(name: str, folder: Path) -> tuple[Experiment, ...]:
 
 def _count(findings: list[Finding]) -> str:
     return "an error" if len(findings) == 1 else f"{len(findings)} errors"
+
+
+def _name(path: Path) -> list[Finding]:
+    """What is wrong with the file's name, which becomes the name of folders, checkpoints and sidecars."""
+    if path.stem == RECORD_NAME:
+        what = f"an experiment cannot be called {RECORD_NAME}: its sidecar would be the run's {RECORD_NAME}.json"
+        return [Finding(what=what, where=str(path), todo="rename the file")]
+    if len(os.fsencode(path.stem)) > LONGEST_NAME:
+        what = f"the name is longer than {LONGEST_NAME} bytes: its checkpoints could not be written"
+        return [Finding(what=what, where=str(path), todo="rename the file")]
+    return []
 
 
 def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:

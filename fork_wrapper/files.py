@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
+import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,31 @@ def write_whole(path: Path, data: bytes | str) -> None:
     """
     payload = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    name = path.parent / f".{path.name[:40]}.{uuid.uuid4().hex}.tmp"
+    # Not mkstemp, which makes 0600 whatever the umask: a colleague on the same server could not read the archive.
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)  # mkstemp makes 0600, which a colleague on the same server could not read
-        os.replace(name, path)  # noqa: PTH105 - Path.replace is the same call; this is the documented idiom
+        _replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(name).unlink()
+            name.unlink()
         raise
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Rename over `target`; on Windows a reader that has it open is waited for, a moment."""
+    for wait in (0.05, 0.2, 0.5):
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    source.replace(target)
 
 
 def canonical_json(value: Any) -> str:
@@ -58,17 +72,11 @@ def read_json(path: Path) -> Any:
     """The JSON of a file that kft or the user names; InputError says the line when it is not JSON."""
     try:
         return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path.name} is not JSON",
-            [
-                Finding(
-                    what=error.msg,
-                    where=f"{path}, line {error.lineno}, column {error.colno}",
-                    todo="mend the file, or name another",
-                )
-            ],
-        ) from None
+    except (ValueError, RecursionError) as error:
+        place = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        finding = Finding(what=what, where=f"{path}{place}", todo="mend the file, or name another")
+        raise InputError(f"{path.name} is not JSON", [finding]) from None
 
 
 def read_text(path: Path) -> str:
@@ -87,7 +95,7 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """Parse TOML; InputError with file and line when it is broken."""
     try:
         parsed: dict[str, Any] = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and what int() says of 5000 digits
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, what int() says of 5000 digits, 5000 brackets
         raise InputError(
             f"{path.name} is not valid TOML",
             [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
@@ -158,6 +166,6 @@ def parse_toml_value(text: str) -> Any:
     """One TOML value (`1e-5`, `true`, `[512, 512]`, `"x"`); text that is no TOML value is returned as it is."""
     try:
         table = tomllib.loads(f"value = {text}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return table["value"] if set(table) == {"value"} else text

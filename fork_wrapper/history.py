@@ -34,7 +34,7 @@ def list_runs(outputs: Path, experiment: str | None = None) -> list[RunLine]:
     for run in run_folders(outputs, experiment):
         try:
             record = read_record(run.record)
-        except InputError:
+        except InputError:  # with every part that readers rely on, or none
             lines.append(_line(run.run_id, "unreadable"))
             continue
         facts = record.run

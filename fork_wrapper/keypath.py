@@ -12,6 +12,9 @@ from typing import Any, TypeGuard
 from fork_wrapper.files import flatten, parse_toml_value
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
+DATASET_NAMES = {"train_batch_size": "batch_size", "dataset_repeats": "num_repeats"}
+"""Training options that the dataset config has under another name, and wins over (library/config_util.py:261-264)."""
+
 Tree = dict[str, Any]
 """`{"training": {...}, "dataset": {...}}`."""
 
@@ -33,7 +36,7 @@ def places(tree: Tree, key: str) -> list[str]:
         return [key]
     if not key or not _PART.fullmatch(key):
         raise KeyError(f"{key!r} is not a key")
-    found = [path for path in values(tree) if path.rsplit(".", 1)[-1] == key]
+    found = [path for path in values(tree) if path.rsplit(".", 1)[-1] in (key, DATASET_NAMES.get(key))]
     # The dataset config wins over the same name in the training config (library/config_util.py:437-471),
     # so what the dataset says is what a bare name must change.
     in_dataset = [path for path in found if path.startswith("dataset.")]

@@ -14,13 +14,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
 from types import FrameType
+
+import psutil
 
 CHUNK = 1 << 16
 TICK = 0.25
 KILL_AFTER = 15.0
 """Seconds between terminating and killing, when nobody asks again."""
+ORPHAN_SILENCE = 5.0
+"""Seconds without output after which a pipe is given up that only a stray daemon still holds."""
+
+
+class StartError(Exception):
+    """The program could not be started."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +50,7 @@ class Outcome:
 class _Stops:
     """The ladder of a Ctrl-C: interrupt and wait, terminate, kill."""
 
-    process: subprocess.Popen[bytes]
+    family: "_Family"
     grace: float
     sent: list[str] = field(default_factory=list)
     deadline: float = float("inf")
@@ -51,7 +60,7 @@ class _Stops:
         rung = ("interrupt", "terminate", "kill")[min(len(self.sent), 2)]
         self.sent.append(rung)
         self.deadline = time.monotonic() + (self.grace if rung == "interrupt" else KILL_AFTER)
-        _send(self.process, rung)
+        self.family.send(rung)
 
 
 def launch(  # noqa: PLR0913 - each is one independent fact of a launch
@@ -69,26 +78,105 @@ def launch(  # noqa: PLR0913 - each is one independent fact of a launch
 
     `on_output` gets every piece as it comes, `on_tick` is called about four times a second, `on_stop` when a stop
     was sent. The first SIGINT or SIGTERM to kft interrupts the group and waits `grace` seconds, the second
-    terminates it, the third kills it. OSError when the program cannot be started.
+    terminates it, the third kills it. StartError when the program cannot be started; a log that cannot be written
+    (disk full) ends the log, not the run.
     """
     started = time.time()
-    with log.open("ab") as raw, _start(argv, env, cwd) as process:
-        stops = _Stops(process=process, grace=grace)
-        with _handling_signals(stops.climb):
-            announced = 0
-            for chunk in _chunks(process):
-                if chunk:
-                    raw.write(chunk)
-                    raw.flush()
-                    on_output(chunk)
-                on_tick()
-                if time.monotonic() > stops.deadline:
-                    stops.climb()
-                for rung in stops.sent[announced:]:
-                    on_stop(rung)
-                announced = len(stops.sent)
-            exit_code = process.wait()
+    with log.open("ab", buffering=0) as raw:  # unbuffered: what is not written now would fail at closing
+        try:
+            process = _start(argv, env, cwd)
+        except OSError as error:
+            raise StartError(str(error)) from error
+        with process:
+            family = _Family(process)
+            stops = _Stops(family=family, grace=grace)
+            with _handling_signals(stops.climb):
+                _follow(family, stops, _Log(raw), on_output, on_tick, on_stop)
+                exit_code = process.wait()
     return Outcome(exit_code=exit_code, stops=tuple(stops.sent), started=started, ended=time.time())
+
+
+def _follow(
+    family: "_Family",
+    stops: "_Stops",
+    log: "_Log",
+    on_output: Callable[[bytes], None],
+    on_tick: Callable[[], None],
+    on_stop: Callable[[str], None],
+) -> None:
+    """Hand output on until its end, or until nobody is left who could write more."""
+    announced, heard = 0, time.monotonic()
+    for chunk in _chunks(family.process):
+        if chunk:
+            heard = time.monotonic()
+            log.write(chunk)
+            on_output(chunk)
+        on_tick()
+        if time.monotonic() > stops.deadline:
+            stops.climb()
+        for rung in stops.sent[announced:]:
+            on_stop(rung)
+        announced = len(stops.sent)
+        # A daemon that somebody below started (a tracker's) may hold the pipe for ever; it is not the run.
+        if time.monotonic() - heard > ORPHAN_SILENCE and not family.alive():
+            return
+
+
+class _Log:
+    """The raw log; a disk that is full ends the log, not the run: the trainer's output must be read on."""
+
+    def __init__(self, file: RawIOBase) -> None:
+        self._file: RawIOBase | None = file
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        try:
+            if self._file is not None:
+                self._file.write(chunk)
+        except OSError:
+            self._file = None
+
+
+class _Family:
+    """The launcher and everything it started that is still in its group, or among its descendants on Windows."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._seen: dict[int, psutil.Process] = {}
+
+    def alive(self) -> bool:
+        """Whether any of them is running; asked seldom, for it walks the processes on Windows."""
+        if self.process.poll() is None:
+            return True
+        if sys.platform == "win32":
+            return any(child.is_running() for child in self._children())
+        else:  # noqa: RET505 - mypy reads platform branches only as if and else
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, 0)
+                return True
+            return False
+
+    def send(self, rung: str) -> None:
+        """Signal all of them: accelerate may be gone already while the trainer saves."""
+        if sys.platform == "win32":
+            children = self._children()  # remembered before the launcher goes
+            if rung == "interrupt":
+                with contextlib.suppress(OSError):
+                    self.process.send_signal(signal.CTRL_BREAK_EVENT)
+                return
+            for one in [*children, self.process]:
+                with contextlib.suppress(psutil.Error, OSError):
+                    one.kill()
+        else:
+            number = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[rung]
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, number)
+
+    def _children(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                self._seen.setdefault(child.pid, child)
+        return list(self._seen.values())
 
 
 def _start(argv: tuple[str, ...], env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
@@ -131,19 +219,6 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         if piece is None:
             return
         yield piece
-
-
-def _send(process: subprocess.Popen[bytes], rung: str) -> None:
-    """Signal the whole group: accelerate may be gone already while the trainer saves."""
-    with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
-        if sys.platform == "win32":
-            if rung == "interrupt":
-                process.send_signal(signal.CTRL_BREAK_EVENT)
-            else:
-                process.kill()
-        else:
-            number = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM, "kill": signal.SIGKILL}[rung]
-            os.killpg(process.pid, number)
 
 
 @contextlib.contextmanager

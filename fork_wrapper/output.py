@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -30,6 +29,14 @@ PLAIN_INTERVAL = 5.0
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
+class _Console(Console):
+    """A console whose vanished reader is an exception like any other, not the end of the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich inside its handler of BrokenPipeError."""
+        raise BrokenPipeError
+
+
 def stdout() -> Console:
     """The console for data."""
     return _console(stderr=False)
@@ -42,7 +49,7 @@ def stderr() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, soft_wrap=not stream.isatty())
+    return _Console(stderr=stderr, highlight=False, soft_wrap=not stream.isatty())
 
 
 def say(text: str) -> None:
@@ -89,7 +96,9 @@ def show_bug(error: BaseException, argv: Sequence[str]) -> None:
         f"### kft {__version__} failed\n\n- command: `kft {' '.join(argv)}`\n"
         f"- Python {platform.python_version()} on {platform.platform()}\n\n```\n{trace}```\n"
     )
-    with tempfile.NamedTemporaryFile("w", prefix="kft-bug-", suffix=".md", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="kft-bug-", suffix=".md", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
         file.write(report)
     console = stderr()
     console.print(Text.assemble(("bug: ", "bold red"), f"{type(error).__name__}: {error}"))
@@ -267,11 +276,3 @@ def _quote(argv: Sequence[str]) -> str:
     import shlex  # noqa: PLC0415
 
     return shlex.join(argv)
-
-
-def tilde(path: Path) -> str:
-    """A path as short as it can be said: relative to the working folder when below it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 REHEARSAL_SUFFIX = "-rehearsal"
+RECORD_NAME = "record"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class RunFolder:
     @property
     def record(self) -> Path:
         """The run's record, `running` from before the launch."""
-        return self.folder / "record.json"
+        return self.folder / f"{RECORD_NAME}.json"
 
     @property
     def log(self) -> Path:
@@ -57,11 +58,6 @@ class RunFolder:
     def samples(self) -> Path:
         """Sample images; the name is sd-scripts' (library/train_util.py:6389)."""
         return self.folder / "sample"
-
-    @property
-    def prompts(self) -> Path:
-        """Sample prompts that kft rewrote for this run (rehearsals)."""
-        return self.folder / "sample_prompts.txt"
 
 
 def sidecar_of(checkpoint: Path) -> Path:
@@ -84,7 +80,7 @@ def run_folders(outputs: Path, experiment: str | None = None) -> list[RunFolder]
     if not outputs.is_dir():
         return []
     parents = [outputs / experiment] if experiment else [item for item in outputs.iterdir() if item.is_dir()]
-    records = [record for parent in parents for record in parent.glob("*/record.json")]
+    records = [record for parent in parents for record in parent.glob(f"*/{RECORD_NAME}.json")]
     return sorted(
         (RunFolder(folder=path.parent) for path in records), key=lambda run: (run.folder.name, run.experiment)
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.scan import FolderScan, scan_folder
-from fork_wrapper.checkpoints import read_header
+from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
 from fork_wrapper.render import Trainer
@@ -85,7 +85,7 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
         return _absent_base_model(name, path)
     if not os.access(path, os.R_OK):
         return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
-    if path.suffix == ".safetensors" and read_header(path) is None:
+    if path.suffix == ".safetensors" and not is_whole(path):
         todo = f"download it again from {BASE_MODEL_PAGE} and compare its sha256"
         return [Finding(what="the base model is damaged or incomplete", where=name, todo=todo)]
     return []

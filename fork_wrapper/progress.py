@@ -13,6 +13,7 @@ from pathlib import Path
 from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, parse_line
 
 TAIL_LINES = 400
+TRACEBACK = "Traceback (most recent call last)"
 _ENDS = re.compile(rb"[\r\n]+")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -129,11 +130,15 @@ def read_log(path: Path) -> Progress:
     return progress
 
 
-def meaningful_tail(lines: deque[str], count: int = 12) -> list[str]:
-    """The last lines that help after a failure: accelerate's own traceback about the child's exit is dropped."""
-    kept: list[str] = []
-    for line in lines:
-        if line.startswith("Traceback (most recent call last)") and kept and any("Error" in old for old in kept[-3:]):
-            break
-        kept.append(line)
-    return kept[-count:]
+def without_launcher(lines: list[str]) -> list[str]:
+    """The trainer's own last words: accelerate's traceback about its child's exit code is dropped."""
+    starts = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK)]
+    if starts and any("accelerate" in line and "launch" in line for line in lines[starts[-1] :]):
+        return lines[: starts[-1]]
+    return lines
+
+
+def last_story(lines: list[str]) -> list[str]:
+    """From the last traceback on, where there is one: earlier ones were survived, or led to it."""
+    starts = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK)]
+    return lines[starts[-1] :] if starts else lines

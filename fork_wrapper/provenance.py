@@ -51,9 +51,9 @@ class Gpu:
     name: str
     """Product name."""
     memory_mib: int
-    """Total memory in MiB."""
+    """Total memory in MiB; 0 where nvidia-smi does not say."""
     used_mib: int
-    """Memory in use now in MiB, by anyone."""
+    """Memory in use now in MiB, by anyone; 0 where nvidia-smi does not say."""
     driver: str
     """Driver version."""
 
@@ -67,40 +67,59 @@ class GitState:
     dirty: bool | None
     """Whether tracked files differ from the commit."""
     patch: str = ""
-    """The difference, where it was asked for."""
+    """The difference, where it was asked for, up to `PATCH_LIMIT` characters."""
+    patch_cut: bool = False
+    """Whether the difference was longer."""
 
 
 def probe_python(python: str) -> TrainerPython | None:
     """The trainer's Python and its packages; None when it cannot be started."""
     answer = _ask([python, "-c", _PROBE], timeout=60)
-    return TrainerPython(**json.loads(answer)) if answer else None
+    try:  # the last line: a wrapper may greet first; and a program that is no Python says anything
+        return TrainerPython(**json.loads((answer or "").splitlines()[-1]))
+    except (IndexError, ValueError, TypeError):
+        return None
 
 
 def gpus() -> tuple[Gpu, ...]:
     """NVIDIA GPUs of this machine; empty without nvidia-smi."""
     query = "--query-gpu=name,memory.total,memory.used,driver_version"
     answer = _ask(["nvidia-smi", query, "--format=csv,noheader,nounits"], timeout=20)
-    rows = [[cell.strip() for cell in line.split(",")] for line in (answer or "").splitlines()]
+    rows = [[cell.strip() for cell in line.rsplit(",", 3)] for line in (answer or "").splitlines()]
     return tuple(
-        Gpu(name=name, memory_mib=int(total), used_mib=int(used), driver=driver)
+        Gpu(name=name, memory_mib=_mib(total), used_mib=_mib(used), driver=driver)
         for name, total, used, driver in (row for row in rows if len(row) == 4)
-        if total.isdecimal() and used.isdecimal()
     )
 
 
-def git_state(folder: Path, *, with_patch: bool = False) -> GitState:
-    """The commit of a checkout whose root is `folder`; a plain folder inside another checkout has none."""
+def _mib(text: str) -> int:
+    """A number of MiB; 0 for `[N/A]`, as GPUs that share the machine's memory say."""
+    return int(text) if text.isdecimal() else 0
+
+
+def git_state(folder: Path, patch_of: Sequence[str] = ()) -> GitState:
+    """The commit of a checkout whose root is `folder`; a plain folder inside another checkout has none.
+
+    The uncommitted difference is kept of `patch_of` only: other files may hold what nobody wants archived.
+    """
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None or not _same(Path(top.strip()), folder):
         return GitState(commit=None, dirty=None)
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    patch = _git(folder, "diff", "HEAD") if with_patch and changes else None
+    wanted = patch_of if changes else ()
+    patch = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *wanted) if wanted else None
     return GitState(
         commit=commit.strip() if commit else None,
         dirty=None if changes is None else bool(changes.strip()),
         patch=(patch or "")[:PATCH_LIMIT],
+        patch_cut=len(patch or "") > PATCH_LIMIT,
     )
+
+
+def own_state() -> GitState:
+    """The commit of the checkout that this kft runs from, with local changes of its code; none when installed."""
+    return git_state(Path(__file__).resolve().parent.parent, ("fork_wrapper", "dataset_tools"))
 
 
 def host() -> dict[str, Any]:
@@ -115,7 +134,8 @@ def host() -> dict[str, Any]:
 
 def accelerate_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """The user's accelerate default config, which `accelerate launch` reads where a flag is not given."""
-    home = environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
+    cache = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    home = environ.get("HF_HOME") or str(Path(cache) / "huggingface")
     path = Path(home) / "accelerate" / "default_config.yaml"
     try:
         return {"path": str(path), "text": path.read_text(encoding="utf-8")}
@@ -139,6 +159,13 @@ def base_model(name: str, cache: HashCache, stop: Callable[[], bool] | None = No
         whole = None if any(value is None for _, value in hashes) else _sha256_of(hashes)
         return {"path": name, "kind": "folder", "bytes": size, "sha256": whole}
     return {"path": name, "kind": "name", "bytes": None, "sha256": None}
+
+
+def newest(name: str) -> float:
+    """The latest change of a base model in seconds since the epoch; 0 for what is no file here."""
+    path = Path(name)
+    files = [path, *path.rglob("*")] if name and path.is_dir() else [path]
+    return max((file.stat().st_mtime for file in files if file.is_file()), default=0.0)
 
 
 def _sha256(path: Path, cache: HashCache, stop: Callable[[], bool] | None) -> str | None:

@@ -22,8 +22,27 @@ SCHEMA_VERSION = 1
 
 Status = Literal["running", "completed", "rehearsed", "failed", "interrupted"]
 
-RUN_FIELDS = ("id", "status", "process", "steps", "total_steps", "loss", "seconds")
-"""Fields of `run` that readers rely on."""
+_NOTHING = type(None)
+FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
+    "experiment": {"name": str, "origins": dict, "files": list},
+    "toml": {"train": str, "dataset": str},
+    "launch": {"argv": list, "trainer": str},
+    "run": {
+        "id": str,
+        "status": str,
+        "started": str,
+        "ended": (str, _NOTHING),
+        "process": dict,
+        "steps": int,
+        "total_steps": (int, _NOTHING),
+        "steps_per_second": (float, int, _NOTHING),
+        "loss": (dict, _NOTHING),
+        "seconds": (float, int, _NOTHING),
+        "exit_code": (int, _NOTHING),
+        "failure": (dict, _NOTHING),
+    },
+}
+"""What readers rely on in a record, and of which type."""
 
 UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From an older schema version to the next; empty while version 1 is the only one."""
@@ -180,11 +199,24 @@ def from_json(raw: Any, path: Path) -> Record:
             todo="update kft",
         )
         raise InputError(f"cannot use {path.name}", [finding])
-    missing = [name for name in Record.__dataclass_fields__ if name not in raw and name != "checkpoints"]
-    missing += ["checkpoints"] if not isinstance(raw.get("checkpoints", []), list) else []
-    missing += [f"run.{name}" for name in RUN_FIELDS if name not in (raw.get("run") or {})]
-    if missing:
-        finding = Finding(what=f"it lacks {', '.join(missing)}", where=str(path), todo="restore it from a copy")
+    if wrong := _wrong_parts(raw):
+        finding = Finding(
+            what=f"missing or damaged: {', '.join(wrong)}", where=str(path), todo="restore it from a copy"
+        )
         raise InputError(f"cannot use {path.name}", [finding])
     values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
     return Record(**{**values, "checkpoints": tuple(raw.get("checkpoints", ()))})
+
+
+def _wrong_parts(raw: dict[str, Any]) -> list[str]:
+    """Parts of a record that readers rely on and that are not there, or not of their shape."""
+    optional = ("rehearsal", "checkpoints")
+    sections = [name for name in Record.__dataclass_fields__ if name not in optional]
+    wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
+    wrong += [name for name in ("checkpoints",) if not isinstance(raw.get(name, []), list)]
+    for section, fields in FIELDS.items():
+        content = raw[section] if isinstance(raw.get(section), dict) else {}
+        wrong += [
+            f"{section}.{name}" for name, kind in fields.items() if not isinstance(content.get(name, Ellipsis), kind)
+        ]
+    return wrong

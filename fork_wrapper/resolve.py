@@ -4,6 +4,8 @@ Placeholders become paths of this machine and relative paths become absolute: sd
 its working folder. Whether the files behind the paths exist is `preflight`'s question.
 """
 
+import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +28,7 @@ PATH_OPTIONS = frozenset(
 """Options and dataset keys that are always paths."""
 
 MODEL_OPTIONS = frozenset(["pretrained_model_name_or_path", "vae"])
-"""Paths or names on the Hugging Face Hub: relative ones are made absolute only when they start with a dot."""
+"""Paths or names on the Hugging Face Hub: relative ones are made absolute only where they are paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +222,14 @@ def _on_this_machine(tree: keypath.Tree, base: Path, words: Mapping[str, str]) -
 def _place(key: str, value: str, base: Path, words: Mapping[str, str]) -> str:
     for word, folder in words.items():
         value = value.replace(f"{{{word}}}", folder)
-    if key in PATH_OPTIONS or (key in MODEL_OPTIONS and value.startswith((".", "~"))):
-        path = Path(value).expanduser()
-        return (path if path.is_absolute() else (base / path).resolve()).as_posix()
+    if key in PATH_OPTIONS or (key in MODEL_OPTIONS and _is_path(value, base)):
+        path = Path(value)
+        with contextlib.suppress(RuntimeError):  # ~nobody: no such user, then it is a name like any other
+            path = path.expanduser()
+        return Path(os.path.abspath(base / path)).as_posix()  # noqa: PTH100 - keeps symbolic links as typed
     return value
+
+
+def _is_path(value: str, base: Path) -> bool:
+    """Whether a model is named by a path: the Hub's names are ORGANISATION/NAME without a suffix."""
+    return value.startswith((".", "~")) or value.endswith((".safetensors", ".ckpt")) or (base / value).exists()

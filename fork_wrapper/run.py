@@ -4,6 +4,7 @@ render, prove, preflight, record `running`, launch, archive while it trains, jud
 see of it is the `Watch`'s business.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,11 +19,11 @@ from fork_wrapper.archive import Archive, Archivist
 from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import write_whole
-from fork_wrapper.launch import Outcome, launch
+from fork_wrapper.launch import Outcome, StartError, launch
 from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.preflight import Preflight, preflight
-from fork_wrapper.progress import Progress, meaningful_tail
-from fork_wrapper.provenance import accelerate_config, git_state, host
+from fork_wrapper.progress import Progress, last_story, without_launcher
+from fork_wrapper.provenance import accelerate_config, git_state, host, own_state
 from fork_wrapper.record import Record, Status, begin
 from fork_wrapper.render import Rendered, Trainer, render
 from fork_wrapper.resolve import Resolved
@@ -30,6 +31,11 @@ from fork_wrapper.sdscripts.lines import Cause, find_cause
 from fork_wrapper.sdscripts.names import final_checkpoint
 from fork_wrapper.settings import Settings
 from fork_wrapper.vram import VramSampler
+
+CLOCK_SLACK = 2.0
+"""Seconds by which the coarsest file system's clock may be behind."""
+TAIL = 12
+"""Lines of the trainer's last words that a failure shows and the record keeps."""
 
 
 class Watch(Protocol):
@@ -101,19 +107,60 @@ def run(job: Job, settings: Settings, watch: Watch) -> Record:
         InterruptedRunError: the user stopped it; what was whole is archived.
     """
     started = datetime.now().astimezone()
-    folder = new_run_folder(settings.outputs, job.resolved.name, started, rehearsal=job.trainer.rehearsal)
-    rendered, looked = prepare(job, settings, folder, started)
+    rendered, looked = _claim(job, settings, started)
     archive = _open(job, rendered, looked, settings, started)
-    warnings = tuple(finding for finding in looked.findings if finding.severity != "error")
-    watch.started(rendered, warnings)
-    outcome, peak = _train(rendered, archive, settings, watch, looked)
-    return _judge(rendered, archive, outcome, peak)
+    onlooker = _Onlooker(watch)
+    try:
+        warnings = tuple(finding for finding in looked.findings if finding.severity != "error")
+        onlooker.tell("started", rendered, warnings)
+        return _train(rendered, archive, settings, onlooker, looked)
+    except BaseException as error:
+        # Whatever ends kft here, the record must not say `running` for ever.
+        if archive.record.status == "running":
+            with contextlib.suppress(OSError):
+                archive.write(status="interrupted", failure=Failure(what=repr(error), cause=None, tail=()).to_json())
+        raise
+
+
+class _Onlooker:
+    """A Watch that can do no harm: a terminal that goes away must not end a run of ten hours."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch: Watch | None = watch
+
+    def tell(self, event: str, *facts: Any) -> None:
+        """Call the watch's method of that name; after its first failure it is told nothing more."""
+        if self._watch is None:
+            return
+        try:
+            getattr(self._watch, event)(*facts)
+        except (Exception, SystemExit):  # noqa: BLE001 - rich raises SystemExit when its reader leaves
+            self._watch = None
+
+
+def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, Preflight]:
+    """A rendered job whose run folder exists and is ours: two runs may start within one second."""
+    name, rehearsal = job.resolved.name, job.trainer.rehearsal
+    while True:
+        folder = new_run_folder(settings.outputs, name, started, rehearsal=rehearsal)
+        rendered, looked = prepare(job, settings, folder, started)
+        try:
+            folder.folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        return rendered, looked
+
+
+def _unwritable(run: RunFolder, error: OSError) -> InputError:
+    finding = Finding(what=str(error), where=str(run.folder), todo="set `outputs` to a folder you can write")
+    return InputError("the run folder cannot be written", [finding])
 
 
 def _open(job: Job, rendered: Rendered, looked: Preflight, settings: Settings, started: datetime) -> Archive:
-    """Make the run folder with its configs and the record that says `running`."""
+    """Write the configs and the record that says `running`."""
     try:
-        rendered.run.folder.mkdir(parents=True)
         write_whole(rendered.run.train_toml, rendered.train_toml)
         write_whole(rendered.run.dataset_toml, rendered.dataset_toml)
         for name, text in (job.files or {}).items():
@@ -129,10 +176,7 @@ def _open(job: Job, rendered: Rendered, looked: Preflight, settings: Settings, s
         archive = Archive(rendered.run, record, Progress(), HashCache(settings.cache / "hashes.json"))
         archive.write()
     except OSError as error:
-        finding = Finding(
-            what=str(error), where=str(rendered.run.folder), todo="set `outputs` to a folder you can write"
-        )
-        raise InputError("the run folder cannot be written", [finding]) from None
+        raise _unwritable(rendered.run, error) from None
     return archive
 
 
@@ -143,7 +187,7 @@ def _provenance(looked: Preflight, settings: Settings, trainer: Trainer) -> dict
         "base_model": None,
         "dataset": None,
         "sd_scripts": {**asdict(scripts), "path": str(settings.sd_scripts)} if scripts else None,
-        "project": asdict(git_state(settings.root, with_patch=True)),
+        "project": asdict(own_state()),
         "python": asdict(looked.python) if looked.python else None,
         "gpus": [asdict(gpu) for gpu in looked.gpus],
         "host": host(),
@@ -151,20 +195,22 @@ def _provenance(looked: Preflight, settings: Settings, trainer: Trainer) -> dict
     }
 
 
-def _train(
-    rendered: Rendered, archive: Archive, settings: Settings, watch: Watch, looked: Preflight
-) -> tuple[Outcome, list[int] | None]:
-    """Launch and look on until the trainer's output ends."""
+def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, looked: Preflight) -> Record:
+    """Launch, look on until the trainer's output ends, write the verdict, then finish the archive."""
     archivist, sampler = Archivist(archive), VramSampler(looked.gpus)
+    progress = archive.progress
+
+    def on_tick() -> None:
+        onlooker.tell("progress", progress, archive.archived)
 
     def on_output(chunk: bytes) -> None:
-        for line in archive.progress.feed(chunk):
-            watch.line(line)
-        watch.progress(archive.progress, archive.archived)
+        for line in progress.feed(chunk):
+            onlooker.tell("line", line)
+        on_tick()
 
     archivist.start()
     sampler.start()
-    outcome: Outcome | None = None
+    verdict: Verdict | None = None
     try:
         outcome = launch(
             rendered.argv,
@@ -173,22 +219,59 @@ def _train(
             log=rendered.run.log,
             grace=settings.interrupt_grace,
             on_output=on_output,
-            on_tick=lambda: watch.progress(archive.progress, archive.archived),
-            on_stop=lambda rung: watch.stopping(rung, settings.interrupt_grace),
+            on_tick=on_tick,
+            on_stop=lambda rung: onlooker.tell("stopping", rung, settings.interrupt_grace),
         )
-    except OSError as error:  # the program vanished since preflight asked it
-        archive.write(status="failed", failure=Failure(what=str(error), cause=None, tail=()).to_json())
-        raise RunFailedError(f"{rendered.run.run_id} could not be started: {error}") from error
+        progress.close()
+        verdict = _judge(
+            rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank
+        )
+    except StartError as error:  # the program vanished since preflight asked it
+        verdict = Verdict.not_started(str(error))
     finally:
-        archive.progress.close()
-        watch.finishing()
-        archivist.finish(abandon=outcome is None or _failed(rendered, outcome))
+        onlooker.tell("finishing")
         peak = sampler.finish()
-    return outcome, peak
+        if verdict is not None:  # before any hashing: a Ctrl-C from here on cannot turn a finished run into another
+            archive.write_if_possible(**verdict.to_run(), peak_vram_mib=peak)
+        _finish(archivist, abandon=verdict is None or verdict.status in ("failed", "interrupted"))
+    assert verdict is not None  # else an exception is on its way
+    return _close(rendered, archive, verdict)
 
 
-def _failed(rendered: Rendered, outcome: Outcome) -> bool:
-    return bool(outcome.stops) or _fault(rendered.run.folder, rendered.name, outcome) is not None
+def _finish(archivist: Archivist, *, abandon: bool) -> None:
+    try:
+        archivist.finish(abandon=abandon)
+    except KeyboardInterrupt:
+        archivist.finish(abandon=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a run ended, as the record keeps it."""
+
+    status: Status
+    """completed, rehearsed, failed or interrupted."""
+    outcome: Outcome | None
+    """Of the process; None when it was not started."""
+    failure: Failure | None
+    """Why it failed."""
+
+    @staticmethod
+    def not_started(why: str) -> "Verdict":
+        """The verdict on a trainer that could not be started."""
+        return Verdict(status="failed", outcome=None, failure=Failure(what=why, cause=None, tail=()))
+
+    def to_run(self) -> dict[str, Any]:
+        """The fields of the record's `run` section."""
+        end = self.outcome
+        return {
+            "status": self.status,
+            "ended": datetime.fromtimestamp(end.ended).astimezone().isoformat(timespec="seconds") if end else None,
+            "seconds": round(end.ended - end.started, 1) if end else None,
+            "exit_code": end.exit_code if end else None,
+            "stops": list(end.stops) if end else [],
+            "failure": self.failure.to_json() if self.failure else None,
+        }
 
 
 def _fault(folder: Path, name: str, outcome: Outcome) -> str | None:
@@ -201,36 +284,35 @@ def _fault(folder: Path, name: str, outcome: Outcome) -> str | None:
     final = final_checkpoint(folder, name)
     if not final.is_file():
         return f"the trainer ended with exit code 0 but wrote no {final.name}"
-    if final.stat().st_mtime < outcome.started - 2 or not is_whole(final):  # 2 s: the coarsest file-system clock
-        return f"the trainer ended with exit code 0 but {final.name} is not whole"
-    return None
+    if final.stat().st_mtime < outcome.started - CLOCK_SLACK:
+        return f"the trainer ended with exit code 0 but {final.name} is older than its start"
+    return None if is_whole(final) else f"the trainer ended with exit code 0 but {final.name} is not whole"
 
 
-def _judge(rendered: Rendered, archive: Archive, outcome: Outcome, peak: list[int] | None) -> Record:
-    """Close the record; raise when the run is no success."""
-    fault = _fault(rendered.run.folder, rendered.name, outcome)
-    lines = meaningful_tail(archive.progress.tail)
-    failure = None
-    if outcome.stops:
-        status: Status = "interrupted"
-    elif fault:
-        status = "failed"
-        failure = Failure(what=fault, cause=find_cause(list(archive.progress.tail)), tail=tuple(lines))
-    else:
-        status = "rehearsed" if rendered.trainer.rehearsal else "completed"
-    archive.close(
-        status=status,
-        ended=datetime.fromtimestamp(outcome.ended).astimezone().isoformat(timespec="seconds"),
-        seconds=round(outcome.ended - outcome.started, 1),
-        exit_code=outcome.exit_code,
-        stops=list(outcome.stops),
-        failure=failure.to_json() if failure else None,
-        peak_vram_mib=peak,
-    )
-    if status == "interrupted":
-        raise InterruptedRunError(_interrupted(rendered, archive, outcome))
-    if failure:
-        raise RunFailedError(f"{rendered.run.run_id} failed: {failure.what}", _explain(failure, rendered))
+def _judge(rendered: Rendered, progress: Progress, outcome: Outcome, *, main_process: bool) -> Verdict:
+    """The verdict; only rank 0 saves (sdxl_train.py:871), so elsewhere the exit code must do."""
+    fault = _fault(rendered.run.folder, rendered.name, outcome) if main_process or outcome.exit_code else None
+    if outcome.stops and fault:
+        return Verdict(status="interrupted", outcome=outcome, failure=None)
+    if fault is None:
+        return Verdict(status="rehearsed" if rendered.trainer.rehearsal else "completed", outcome=outcome, failure=None)
+    lines = without_launcher(list(progress.tail))
+    failure = Failure(what=fault, cause=find_cause(last_story(lines)), tail=tuple(lines[-TAIL:]))
+    return Verdict(status="failed", outcome=outcome, failure=failure)
+
+
+def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
+    """Finish the archive; raise when the run is no success."""
+    try:
+        archive.close()
+    except OSError as error:
+        finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
+        raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
+    if verdict.status == "interrupted" and verdict.outcome is not None:
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome))
+    if verdict.failure:
+        title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
+        raise RunFailedError(title, _explain(verdict.failure, rendered))
     return archive.record
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fork_wrapper.errors import Finding
+from fork_wrapper.files import canonical_json
 from fork_wrapper.sdscripts.options import Level, dataset_keys, options
 
 Where = Callable[[str], str]
@@ -33,6 +34,9 @@ SECRETS: Mapping[str, str] = {"wandb_api_key": "WANDB_API_KEY", "huggingface_tok
 
 ARCHIVABLE = "safetensors"
 """The only `save_model_as` whose files can carry their own configuration."""
+
+LARGEST = 10**300
+"""Whole numbers beyond this are no float."""
 
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -95,14 +99,27 @@ def fits(value: Any, kind: str) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if kind in ("number", "int_or_float"):
         return _is(value, "int") or _is(value, "float")
-    return _is(value, kind) or (kind == "float" and _is(value, "int"))
+    return _is(value, kind) or (kind == "float" and _is(value, "int") and abs(value) < LARGEST)
 
 
 def _is(value: Any, kind: str) -> bool:
     if kind == "float":
         return isinstance(value, float) and math.isfinite(value)
-    types = {"bool": bool, "int": int, "str": str, "table": Mapping}
+    if kind == "table":
+        return isinstance(value, Mapping) and _is_json(value)
+    if kind == "str":
+        return isinstance(value, str) and "\0" not in value
+    types = {"bool": bool, "int": int}
     return isinstance(value, types[kind]) and (kind != "int" or not isinstance(value, bool))
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value can be archived: no dates, no NaN."""
+    try:
+        canonical_json(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _forbidden(key: str, where: str) -> Finding | None:
@@ -193,6 +210,8 @@ def _wrong_type(key: str, value: Any, kind: str, where: str) -> Finding:
 
 def _spell(value: Any) -> str:
     """A value as TOML spells it, as far as a message needs."""
+    if isinstance(value, Mapping):
+        return "one with dates or NaN, which no archive can hold"
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'the string "{value}"' if isinstance(value, str) else repr(value)

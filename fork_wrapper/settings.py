@@ -187,7 +187,11 @@ def _typed(name: str, value: Any, base: Path, environ: Mapping[str, str]) -> Any
 def _path(name: str, value: Any, base: Path) -> Path:
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError(f"{name} must be a path, not {value!r}")
-    return Path(os.path.abspath(base / Path(value).expanduser()))  # noqa: PTH100 - keeps symbolic links as typed
+    try:
+        expanded = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{name} names the home of nobody: {value!r}") from None
+    return Path(os.path.abspath(base / expanded))  # noqa: PTH100 - keeps symbolic links as typed
 
 
 def _program(value: Any, base: Path, environ: Mapping[str, str]) -> str:

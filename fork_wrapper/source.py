@@ -52,7 +52,7 @@ def open_source(text: str, settings: Settings) -> Source:
     path = Path(text)
     if path.suffix == ".safetensors":
         return _checkpoint(path)
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json":
         return _json(path)
     for run in (RunFolder(folder=path.absolute()), RunFolder(folder=settings.outputs / text)):
         if run.record.is_file():

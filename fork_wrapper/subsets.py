@@ -1,11 +1,11 @@
 """The training sets that a rendered dataset config names, as `dataset_tools` takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.errors import DatasetError
+from dataset_tools.errors import Abandoned, DatasetError
 from dataset_tools.fingerprint import Fingerprint, fingerprint
 from dataset_tools.hashing import HashCache
 from dataset_tools.scan import FolderScan, scan_folder
@@ -54,12 +54,25 @@ def scan_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> lis
 
 
 def fingerprint_subsets(
-    training: Mapping[str, Any], dataset: Mapping[str, Any], cache: HashCache
+    training: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    cache: HashCache,
+    stop: Callable[[], bool],
+    *,
+    until: float = float("inf"),
 ) -> Fingerprint | None:
-    """The content fingerprint of everything the configs train on; None when a folder cannot be read."""
+    """The content fingerprint of everything the configs train on.
+
+    None when a folder cannot be read, when `stop()` said so, or when a file changed after `until` (seconds since the
+    epoch): then it is not what trained.
+    """
     try:
-        return fingerprint(scan_subsets(training, dataset), cache)
-    except DatasetError:
+        scans = scan_subsets(training, dataset)
+        files = [file for scan in scans for one in scan.pictures for file in (one.image, one.caption) if file]
+        if until < float("inf") and any(file.stat().st_mtime > until for file in files):
+            return None
+        return fingerprint(scans, cache, stop=stop)
+    except (DatasetError, Abandoned, OSError):
         return None
 
 

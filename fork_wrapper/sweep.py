@@ -32,17 +32,20 @@ class Swept:
     """File names archived by this sweep."""
 
 
-def sweep_run(run: RunFolder, cache: HashCache) -> Swept:
-    """Archive what is whole and has no sidecar; close a record whose kft is gone; InputError without a record."""
+def sweep_run(run: RunFolder, cache: HashCache, *, over: bool = False) -> Swept:
+    """Archive what is whole and has no sidecar, and close a record whose kft is gone.
+
+    A run whose kft is alive, or may be on another host, is left to it: two writers would undo each other. `over`
+    says that it is not. InputError without a readable record.
+    """
     record = read_record(run.record)
     archive = Archive(run, record, read_log(run.log), cache)
-    alive = record.status == "running" and kft_is_alive(record)
-    archive.describe_inputs(lambda: False)
-    if record.status == "running" and not alive:
-        new = archive.close(status="interrupted", stops=["kft was killed"], ended=_last_write(run.log))
-    else:
-        new = archive.sweep()
-    cache.save()
+    if record.status == "running":
+        if not over and kft_is_alive(record):
+            return Swept(status="running", archived=archive.archived, new=())
+        archive.write(status="interrupted", stops=["kft was killed"], ended=_last_write(run.log))
+    archive.describe_inputs(lambda: False, until=datetime.fromisoformat(record.run["started"]).timestamp())
+    new = archive.close()
     return Swept(status=archive.record.status, archived=archive.archived, new=tuple(new))
 
 

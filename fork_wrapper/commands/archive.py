@@ -7,7 +7,7 @@ import click
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
 from fork_wrapper.commands.options import PLACES, setting_flags, settings_from
-from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.paths import RunFolder, run_folders
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
@@ -16,18 +16,27 @@ from fork_wrapper.sweep import sweep_run
 
 @click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")
 @click.argument("run", required=False)
+@click.option("--over", is_flag=True, help="RUN is over, though its kft seems to be alive (on another host).")
 @setting_flags(*PLACES)
-def command(run: str | None, **flags: Any) -> None:
+def command(run: str | None, over: bool, **flags: Any) -> None:
     """Sweep RUN, or every run, again: whole checkpoints without a sidecar get one.
 
-    Harmless at any time. A run whose kft was killed is closed as interrupted; one that is still alive is left running.
+    Harmless at any time. A run whose kft was killed is closed as interrupted; one whose kft is alive is left to it.
     """
     settings = settings_from(flags)
+    if over and run is None:
+        raise click.UsageError("--over needs the RUN that is over")
     cache = HashCache(settings.cache / "hashes.json")
+    broken: list[Finding] = []
     for folder in run_folders(settings.outputs) if run is None else [_folder(run, settings)]:
-        swept = sweep_run(folder, cache)
+        try:
+            swept = sweep_run(folder, cache, over=over)
+        except InputError as error:
+            broken += error.findings
+            continue
         files = ", ".join(swept.new) or "nothing new"
         output.print_text(f"{folder.run_id}: {swept.status}, {swept.archived} archived, {files}\n")
+    raise_if_any("some records cannot be read", broken)
 
 
 def _folder(run: str, settings: Settings) -> RunFolder:

@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
-from fork_wrapper.files import flatten
+from fork_wrapper.files import flatten, read_json
 from fork_wrapper.record import Record
 from fork_wrapper.source import Source, open_source
 
@@ -40,8 +40,8 @@ def command(source: str, as_json: bool, **flags: Any) -> None:
 
 def _as_json(source: Source) -> Mapping[str, Any]:
     if source.record is not None:
-        content = source.record.to_json()
-        return {**content, "kind": source.kind, **({"checkpoint": source.checkpoint} if source.checkpoint else {})}
+        archived: Mapping[str, Any] = read_json(source.path)
+        return archived
     if source.header is not None:
         return {"kind": source.kind, **source.header}
     return {

@@ -106,7 +106,8 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "lower batch_size and raise gradient_accumulation_steps, or set gradient_checkpointing and cache_latents",
     ),
     (
-        r"No module named '(?P<detail>[\w.]+)'|(?P<detail2>xformers) is not available|No (?P<detail3>xformers)\b",
+        r"^ModuleNotFoundError: No module named '(?P<detail>[\w.]+)'"
+        r"|(?P<detail2>xformers) is not available|No (?P<detail3>xformers)\b",
         "missing package",
         "the trainer's Python lacks a package: {detail}",
         'install it there: pip install -c constraints.txt -e ".[train]"',

@@ -5,10 +5,9 @@ the final one.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 CheckpointKind = Literal["epoch", "step", "final"]
 
@@ -45,9 +44,3 @@ def parse_checkpoint(file: str, output_name: str) -> CheckpointName | None:
 def final_checkpoint(folder: Path, output_name: str) -> Path:
     """The checkpoint that sd-scripts writes at the end of training."""
     return folder / f"{output_name}{SUFFIX}"
-
-
-def header_keys(training: Mapping[str, Any]) -> dict[str, str]:
-    """The header entries that a config's `metadata_*` strings become (library/train_util.py:3532-3548)."""
-    prefix = "metadata_"
-    return {f"modelspec.{key[len(prefix) :]}": str(value) for key, value in training.items() if key.startswith(prefix)}

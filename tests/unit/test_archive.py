@@ -150,7 +150,8 @@ def test_a_pruned_checkpoint_keeps_its_sidecar(run: RunFolder, cache: HashCache)
     archive = opened(run, cache)
     archive.sweep()
     path.unlink()
-    archive.close(status="completed", ended="2026-01-02T04:00:00+00:00", seconds=1.5, exit_code=0)
+    archive.write(status="completed", ended="2026-01-02T04:00:00+00:00", seconds=1.5, exit_code=0)
+    archive.close()
     content = sidecar(path)
     assert content["run"]["status"] == "completed"
     assert content["run"]["loss"] == {"first": 0.01, "last": 0.18, "lowest": 0.01}
@@ -212,11 +213,40 @@ def test_the_thread_archives_while_hashing_never_blocks_the_caller(
     assert not archivist.is_alive()
 
 
-def test_a_run_on_another_host_is_believed_to_run(run: RunFolder, cache: HashCache) -> None:
-    """A shared disk: the other machine's kft may be alive, so its record stays `running`."""
+def test_a_run_that_may_be_alive_is_left_to_its_kft(run: RunFolder, cache: HashCache) -> None:
+    """Another host's kft may be alive: two writers would undo each other. `over` says that it is not."""
     checkpoint(run, "one.safetensors")
-    swept = sweep_run(run, cache)
-    assert (swept.status, swept.archived, swept.new) == ("running", 1, ("one.safetensors",))
+    before = run.record.read_bytes()
+    assert (sweep_run(run, cache).status, run.record.read_bytes()) == ("running", before)
+    swept = sweep_run(run, cache, over=True)
+    assert (swept.status, swept.archived, swept.new) == ("interrupted", 1, ("one.safetensors",))
+    assert read_record(run.record).run["stops"] == ["kft was killed"]
+
+
+def test_what_changed_after_the_start_is_not_recorded_as_what_trained(run: RunFolder, cache: HashCache) -> None:
+    """The data set is of today, the run of long ago: provenance stays unknown."""
+    sweep_run(run, cache, over=True)
+    assert read_record(run.record).provenance["dataset"] is None
+
+
+def test_a_checkpoint_of_another_run_is_not_ours(run: RunFolder, cache: HashCache) -> None:
+    """A file copied into the folder under a fitting name keeps telling whose it is."""
+    path = run.folder / "one-000007.safetensors"
+    for run_id, expected in (("other/20250101-000000", []), (run.run_id, [path.name])):
+        header = {"modelspec.kft_run": json.dumps({"run": run_id})}
+        save_file({"weight": np.zeros(4, dtype=np.float32)}, path, metadata=header)
+        assert opened(run, cache).sweep() == expected
+
+
+def test_the_loss_is_that_of_the_step_when_the_run_closes(run: RunFolder, cache: HashCache) -> None:
+    """The trainer saves before it shows the step's loss; closing asks once more."""
+    path = checkpoint(run, "one-step00000005.safetensors")
+    archive = opened(run, cache)
+    archive.progress.losses[4] = (5, 9.9)
+    archive.sweep()
+    archive.progress.losses[4] = (5, 0.5)
+    archive.close()
+    assert sidecar(path)["checkpoint"]["loss"] == 0.5
 
 
 def test_progress_of_a_run_without_a_log_is_empty(run: RunFolder) -> None:

@@ -11,14 +11,13 @@ from safetensors.numpy import save_file
 from fork_wrapper.checkpoints import (
     CONFIG_KEY,
     RUN_KEY,
-    Header,
     embedded_config,
     find_checkpoints,
     is_whole,
-    read_header,
+    read_metadata,
 )
 from fork_wrapper.errors import InputError
-from fork_wrapper.sdscripts.names import CheckpointName, header_keys
+from fork_wrapper.sdscripts.names import CheckpointName
 
 CONFIG = {"training": {"seed": 0, "xformers": False}, "dataset": {}, "experiment": "niño 🦊"}
 RUN = {"run": "one/20260102-030405"}
@@ -32,22 +31,16 @@ def _save(path: Path, metadata: dict[str, str] | None = None) -> Path:
     return path
 
 
-def test_keys_are_those_that_sd_scripts_writes() -> None:
-    """What kft puts into train.toml is found again under the name that sd-scripts gives it."""
-    training = {"metadata_kft_config": "a", "metadata_kft_run": "b"}
-    assert header_keys(training) == {CONFIG_KEY: "a", RUN_KEY: "b"}
-
-
 def test_a_whole_file(tmp_path: Path) -> None:
-    """Metadata, number of tensors and of elements; a scalar is one element."""
+    """Its metadata, as they are."""
     path = _save(tmp_path / 'it\'s a "ñ" 🦊.safetensors', METADATA)
-    assert read_header(path) == Header(metadata=METADATA, tensors=3, parameters=11)
+    assert read_metadata(path) == METADATA
     assert is_whole(path)
 
 
 def test_a_file_without_metadata(tmp_path: Path) -> None:
     """No metadata is an empty one."""
-    assert read_header(_save(tmp_path / "a.safetensors")) == Header(metadata={}, tensors=3, parameters=11)
+    assert read_metadata(_save(tmp_path / "a.safetensors")) == {}
 
 
 def test_a_growing_file_is_whole_at_its_last_byte(tmp_path: Path) -> None:
@@ -68,12 +61,12 @@ def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
     """Anything else is answered with nothing, never with an exception."""
     path = tmp_path / "a.safetensors"
     path.write_bytes(content)
-    assert (read_header(path), is_whole(path)) == (None, False)
+    assert (read_metadata(path), is_whole(path)) == (None, False)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
     """A file that was pruned in the meantime and a folder are no checkpoints."""
-    assert (read_header(tmp_path / "gone.safetensors"), read_header(tmp_path)) == (None, None)
+    assert (read_metadata(tmp_path / "gone.safetensors"), read_metadata(tmp_path)) == (None, None)
 
 
 def test_checkpoints_of_a_run_oldest_first(tmp_path: Path) -> None:

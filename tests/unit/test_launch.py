@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.launch import Outcome, launch
+from fork_wrapper import launch as launch_module
+from fork_wrapper.launch import Outcome, StartError, launch
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals to this process")
 
@@ -48,7 +49,7 @@ def test_the_exit_code_is_the_childs(tmp_path: Path) -> None:
 
 def test_a_program_that_does_not_exist_is_an_os_error(tmp_path: Path) -> None:
     """The caller hears of it; nothing hangs."""
-    with pytest.raises(OSError, match="no such program"):
+    with pytest.raises(StartError, match="no such program"):
         launch(
             (str(tmp_path / "no such program"),),
             env={},
@@ -131,3 +132,23 @@ def test_ticks_come_without_output(tmp_path: Path) -> None:
         on_stop=lambda _rung: None,
     )
     assert len(ticks) >= 3
+
+
+@POSIX
+def test_a_stray_daemon_does_not_hold_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child in a session of its own that keeps the pipe open is no part of the run."""
+    monkeypatch.setattr(launch_module, "ORPHAN_SILENCE", 0.5)
+    code = "import subprocess; print(subprocess.Popen(['sleep', '30'], start_new_session=True).pid)"
+    outcome = start(tmp_path, code)
+    os.kill(int((tmp_path / "log").read_text()), signal.SIGKILL)
+    assert outcome.exit_code == 0
+    assert outcome.ended - outcome.started < 15
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_ends_the_log_and_not_the_run(tmp_path: Path) -> None:
+    """What cannot be logged is still read and handed on: the trainer must never block or break."""
+    (tmp_path / "log").symlink_to("/dev/full")
+    seen: list[bytes] = []
+    outcome = start(tmp_path, "print('one', flush=True); print('two', flush=True)", on_output=seen.append)
+    assert (outcome.exit_code, b"".join(seen)) == (0, b"one\ntwo\n")

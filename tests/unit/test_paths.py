@@ -21,8 +21,8 @@ def test_names_of_a_run_folder() -> None:
     folder = Path("/runs/niño 05/20260102-030405")
     run = RunFolder(folder=folder)
     assert (run.experiment, run.run_id) == ("niño 05", "niño 05/20260102-030405")
-    paths = [run.train_toml, run.dataset_toml, run.record, run.log, run.logs, run.samples, run.prompts]
-    names = ["train.toml", "dataset.toml", "record.json", "train.log", "logs", "sample", "sample_prompts.txt"]
+    paths = [run.train_toml, run.dataset_toml, run.record, run.log, run.logs, run.samples]
+    names = ["train.toml", "dataset.toml", "record.json", "train.log", "logs", "sample"]
     assert paths == [folder / name for name in names]
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.progress import TAIL_LINES, Progress, meaningful_tail, read_log
+from fork_wrapper.progress import TAIL_LINES, Progress, last_story, read_log, without_launcher
 
 LOG = Path(__file__).resolve().parents[1] / "golden" / "logs" / "two_epochs.log"
 RAW = LOG.read_bytes()
@@ -193,12 +193,30 @@ def test_a_log_longer_than_one_read(tmp_path: Path) -> None:
     assert (read.step, read.tail[-1][-4:]) == (7, "añññ")
 
 
-def test_the_tail_that_helps() -> None:
-    """The trainer's own error stays, accelerate's traceback about the child's exit is dropped, and the end is kept."""
-    own = ["loading", "Traceback (most recent call last):", "  in train", "RuntimeError: it broke"]
-    accelerate = ["Traceback (most recent call last):", "  in launch", "subprocess.CalledProcessError: exit status 1"]
-    assert meaningful_tail(deque([*own, *accelerate])) == own
-    assert meaningful_tail(deque([*own, *accelerate]), count=2) == own[-2:]
-    assert meaningful_tail(deque(accelerate)) == accelerate
-    assert meaningful_tail(deque(str(number) for number in range(20))) == [str(number) for number in range(8, 20)]
-    assert meaningful_tail(deque()) == []
+OWN = ["loading", "Traceback (most recent call last):", "  in train", "RuntimeError: it broke"]
+LAUNCHER = [
+    "Traceback (most recent call last):",
+    '  File "accelerate/commands/launch.py", line 1, in <module>',
+    "subprocess.CalledProcessError: exit status 1",
+]
+
+
+def test_the_launchers_traceback_is_dropped() -> None:
+    """The trainer's own words stay, chained exceptions and all; accelerate's about the exit code does not."""
+    chained = [
+        *OWN,
+        "The above exception was the direct cause of the following exception:",
+        *OWN[1:-1],
+        "ValueError: why",
+    ]
+    assert without_launcher([*OWN, *LAUNCHER]) == OWN
+    assert without_launcher([*chained, *LAUNCHER]) == chained
+    assert without_launcher(chained) == chained
+    assert without_launcher([]) == []
+
+
+def test_the_cause_is_in_the_last_traceback() -> None:
+    """A traceback that was survived, or that only led to the end, names no cause."""
+    early = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'triton'", "going on"]
+    assert last_story([*early, *OWN]) == OWN[1:]
+    assert last_story(["only", "words"]) == ["only", "words"]

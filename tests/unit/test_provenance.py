@@ -1,6 +1,7 @@
 """Facts about code, packages and models, from real git and real Pythons."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,17 +34,20 @@ def git(folder: Path, *arguments: str) -> str:
 def test_a_clean_checkout_has_its_commit(checkout: Path) -> None:
     """The full hash, and not dirty; files that git does not track do not count."""
     (checkout / "untracked.txt").write_text("")
-    state = git_state(checkout, with_patch=True)
+    state = git_state(checkout, ["file.txt"])
     assert (state.commit, state.dirty, state.patch) == (git(checkout, "rev-parse", "HEAD").strip(), False, "")
 
 
 def test_local_changes_are_dirty_and_kept_as_a_patch(checkout: Path) -> None:
     """The patch together with the commit gives back what ran."""
     (checkout / "file.txt").write_text("two\n")
-    state = git_state(checkout, with_patch=True)
+    state = git_state(checkout, ["file.txt"])
     assert state.dirty is True
     assert "-one\n+two\n" in state.patch
     assert git_state(checkout).patch == ""
+    (checkout / "secret.env").write_text("TOKEN=1")
+    git(checkout, "add", "secret.env")
+    assert "TOKEN" not in git_state(checkout, ["file.txt"]).patch
 
 
 def test_a_folder_inside_another_checkout_has_no_commit(checkout: Path) -> None:
@@ -65,13 +69,15 @@ def test_the_trainers_python_is_asked_for_its_packages() -> None:
 def test_a_python_that_cannot_start_is_none(tmp_path: Path) -> None:
     """No exception for a path that is wrong."""
     assert probe_python(str(tmp_path / "python")) is None
+    assert probe_python(shutil.which("git") or "git") is None
 
 
 def test_gpus_are_read_from_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
     """Name, memory, use and driver; lines that make no sense are no GPUs; no nvidia-smi means none."""
-    answer = "NVIDIA H200, 143771, 4, 580.65.06\nNVIDIA Odd, [N/A], 0, 1\nbroken\n"
+    answer = "NVIDIA H200, 143771, 4, 580.65.06\nNVIDIA GB10, rev. B, [N/A], [N/A], 580.1\nbroken\n"
     monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: answer)  # noqa: ARG005
-    (gpu,) = gpus()
+    gpu, unified = gpus()
+    assert (unified.name, unified.memory_mib) == ("NVIDIA GB10, rev. B", 0)
     assert (gpu.name, gpu.memory_mib, gpu.used_mib, gpu.driver) == ("NVIDIA H200", 143771, 4, "580.65.06")
     monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: None)  # noqa: ARG005
     assert gpus() == ()

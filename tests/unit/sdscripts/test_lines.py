@@ -122,7 +122,7 @@ def test_named_causes(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("No module named 'a.b_c'", "the trainer's Python lacks a package: a.b_c"),
+        ("ModuleNotFoundError: No module named 'a.b_c'", "the trainer's Python lacks a package: a.b_c"),
         ("xformers is not available", "the trainer's Python lacks a package: xformers"),
         ("ImportError: No xformers", "the trainer's Python lacks a package: xformers"),
         ("MultipleInvalid: extra keys {x}", "sd-scripts refuses the dataset config: extra keys {x}"),
@@ -156,7 +156,7 @@ def test_near_misses(line: str) -> None:
 
 def test_the_last_cause_counts() -> None:
     """What was said last is nearest to the end; nothing said is no cause."""
-    lines = ["No module named 'triton'", "CUDA out of memory", "Traceback"]
+    lines = ["ModuleNotFoundError: No module named 'triton'", "CUDA out of memory", "Traceback"]
     assert find_cause(lines) == Cause(
         name="out of memory",
         what="the GPU has too little memory for this configuration",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.sdscripts.names import CheckpointName, final_checkpoint, header_keys, parse_checkpoint
+from fork_wrapper.sdscripts.names import CheckpointName, final_checkpoint, parse_checkpoint
 
 FINAL = CheckpointName(kind="final", epoch=None, step=None)
 
@@ -56,10 +56,3 @@ def test_names_come_back(output_name: str, number: int) -> None:
     step = parse_checkpoint(f"{output_name}-step{number:08d}.safetensors", output_name)
     assert epoch == CheckpointName(kind="epoch", epoch=number, step=None)
     assert step == CheckpointName(kind="step", epoch=None, step=number)
-
-
-def test_header_keys() -> None:
-    """Every metadata option becomes a header entry of its name; nothing else does."""
-    training = {"metadata_title": "niño", "metadata_kft_run": "{}", "metadata": "x", "seed": 1, "my_metadata_x": "y"}
-    assert header_keys(training) == {"modelspec.title": "niño", "modelspec.kft_run": "{}"}
-    assert header_keys({}) == {}
