@@ -95,7 +95,8 @@ def call(argv: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
-    except BrokenPipeError:  # the reader of our stdout (`| head`) has left: nothing to say, and nothing to flush
+    except (BrokenPipeError, SystemExit):  # click turns the former into the latter
+        # The reader of our stdout (`| head`) has left: that is no error, and nothing is left to flush.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
         return 0
     except Exception as error:  # noqa: BLE001 - the boundary: known errors have words, all others are bugs

@@ -1,6 +1,7 @@
 """What people see: two consoles (data on stdout, talk on stderr), errors, tables, and the live view of a run."""
 
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -30,11 +31,14 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 class _Console(Console):
-    """A console whose vanished reader is an exception like any other, not the end of the process."""
+    """A console whose vanished reader does not end the process, as rich's own does."""
 
     def on_broken_pipe(self) -> None:
-        """Called by rich inside its handler of BrokenPipeError."""
-        raise BrokenPipeError
+        """Called by rich inside its handler of BrokenPipeError: talk goes on into the void, data has no point."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
 
 
 def stdout() -> Console:

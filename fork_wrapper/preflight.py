@@ -17,7 +17,7 @@ from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import Resolved
+from fork_wrapper.resolve import PATH_OPTIONS, Resolved
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 from fork_wrapper.settings import Settings
@@ -25,6 +25,9 @@ from fork_wrapper.subsets import Subset, subsets
 
 SDXL_PARAMETERS = 3_469_000_000
 """U-Net, both text encoders and VAE of SDXL base: what every checkpoint holds."""
+
+WRITTEN = ("console_log_file", "tokenizer_cache_dir")
+"""Path options that the trainer itself makes."""
 
 BYTES = {"float": 4, "fp16": 2, "bf16": 2}
 SPARE = 2 * 10**9
@@ -57,13 +60,18 @@ def preflight(resolved: Resolved, settings: Settings, trainer: Trainer) -> Prefl
     findings = []
     if not trainer.rehearsal:
         findings += _base_model(resolved.training)
+        findings += _files(resolved.training)
+        findings += _machines(settings)
     findings += _dataset(resolved)
     if trainer.kind != "stand-in":
         findings += _sd_scripts(settings)
     findings += _python(settings, python, resolved.training, trainer)
     if not trainer.rehearsal:
         findings += _gpu(cards, python)
-    findings += _outputs(settings, _space_needed(resolved.training, trainer))
+    findings += _folder("runs", settings.outputs, "outputs")
+    if trainer.rehearsal:
+        findings += _folder("the cache", settings.cache, "cache")
+    findings += _space(settings.outputs, resolved.training, trainer)
     return Preflight(findings=tuple(findings), python=python, gpus=cards)
 
 
@@ -82,7 +90,7 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
             else [Finding(what="the base model is a folder without model_index.json", where=name, todo=todo)]
         )
     if not path.exists():
-        return _absent_base_model(name, path)
+        return _absent_base_model(name)
     if not os.access(path, os.R_OK):
         return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
     if path.suffix == ".safetensors" and not is_whole(path):
@@ -91,12 +99,38 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
     return []
 
 
-def _absent_base_model(name: str, path: Path) -> list[Finding]:
-    if not path.is_absolute() and name.count("/") == 1 and not path.suffix:
+def _absent_base_model(name: str) -> list[Finding]:
+    if _is_hub_name(name):
         what = "the base model will be fetched from the Hugging Face Hub by the trainer"
         return [Finding(what=what, where=name, todo="name a local file to keep runs reproducible", severity="warning")]
     todo = f"download it from {BASE_MODEL_PAGE}, or say where your models are: `models` in kft.local.toml"
     return [Finding(what="the base model is missing", where=name, todo=todo)]
+
+
+def _files(training: Mapping[str, Any]) -> list[Finding]:
+    """Files that options name and that are not there: sd-scripts finds out after loading 7 GB, or never."""
+    named = [key for key in (*PATH_OPTIONS, "vae") if key in training and key not in WRITTEN]
+    return [
+        Finding(what=f"{key} names nothing that exists", where=str(training[key]), todo="correct the path, or unset it")
+        for key in sorted(named)
+        if not Path(training[key]).exists() and not _is_hub_name(str(training[key]))
+    ]
+
+
+def _is_hub_name(name: str) -> bool:
+    """ORGANISATION/NAME on the Hugging Face Hub."""
+    return not Path(name).is_absolute() and name.count("/") == 1 and not Path(name).suffix
+
+
+def _machines(settings: Settings) -> list[Finding]:
+    """What several machines need to find each other."""
+    if settings.machine_rank >= settings.num_machines:
+        what = f"machine_rank {settings.machine_rank} does not exist among {settings.num_machines} machines"
+        return [Finding(what=what, where="settings", todo="count ranks from 0, and set num_machines")]
+    if settings.num_machines > 1 and not settings.main_process_ip:
+        what = "several machines need the address of rank 0"
+        return [Finding(what=what, where="settings", todo="set main_process_ip, and main_process_port")]
+    return []
 
 
 def _dataset(resolved: Resolved) -> list[Finding]:
@@ -196,13 +230,6 @@ def _gpu(cards: tuple[Gpu, ...], python: TrainerPython | None) -> list[Finding]:
     return [Finding(what="no NVIDIA GPU was found", where="nvidia-smi", todo=todo)]
 
 
-def _space_needed(training: Mapping[str, Any], trainer: Trainer) -> int:
-    """Bytes that the checkpoints will take, as far as the options alone tell how many there will be."""
-    if trainer.rehearsal:
-        return SPARE
-    return SPARE + checkpoint_count(training) * SDXL_PARAMETERS * BYTES.get(str(training.get("save_precision")), 4)
-
-
 def checkpoint_count(training: Mapping[str, Any]) -> int:
     """Checkpoints that lie on disk at once: the final one, and those of epochs or steps that are not pruned.
 
@@ -210,7 +237,7 @@ def checkpoint_count(training: Mapping[str, Any]) -> int:
     """
     lengths = (
         (training.get("max_train_epochs"), training.get("save_every_n_epochs"), training.get("save_last_n_epochs")),
-        (_steps(training), training.get("save_every_n_steps"), None),
+        (_steps(training), training.get("save_every_n_steps"), _last_steps(training)),
     )
     count = 1
     for total, every, last in lengths:
@@ -220,21 +247,49 @@ def checkpoint_count(training: Mapping[str, Any]) -> int:
     return count
 
 
+def _last_steps(training: Mapping[str, Any]) -> int | None:
+    """How many step checkpoints pruning leaves: save_last_n_steps counts steps (library/train_util.py:5796-5806)."""
+    last, every = training.get("save_last_n_steps"), training.get("save_every_n_steps")
+    return last // every + 1 if last and every else None
+
+
 def _steps(training: Mapping[str, Any]) -> int | None:
     """max_train_steps where it counts: epochs win over it (sdxl_train.py:437-443)."""
     return None if training.get("max_train_epochs") else training.get("max_train_steps", 1600)
 
 
-def _outputs(settings: Settings, needed: int) -> list[Finding]:
-    folder = settings.outputs
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        todo = "mend its rights, or set `outputs` to another folder"
-        return [Finding(what="runs cannot be written", where=str(settings.outputs), todo=todo)]
-    free = shutil.disk_usage(folder).free
+    return folder
+
+
+def _folder(what: str, folder: Path, setting: str) -> list[Finding]:
+    there = _existing(folder)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return []
+    todo = f"mend its rights, or set `{setting}` to another folder"
+    verb = "cannot be written"
+    return [Finding(what=f"{what} {verb}", where=str(folder), todo=todo)]
+
+
+def _space(outputs: Path, training: Mapping[str, Any], trainer: Trainer) -> list[Finding]:
+    """Free space against the checkpoints, as far as the options alone tell how many there will be.
+
+    An estimate stops a run only when not even one checkpoint fits.
+    """
+    if not _existing(outputs).is_dir():
+        return []
+    one = 0 if trainer.rehearsal else SDXL_PARAMETERS * BYTES.get(str(training.get("save_precision")), 4)
+    free, needed = shutil.disk_usage(_existing(outputs)).free, SPARE + checkpoint_count(training) * one
     if free >= needed:
         return []
-    what = f"the checkpoints need about {needed / 1e9:.0f} GB, {free / 1e9:.1f} GB are free"
-    todo = "free space, set `outputs` to another disk, or save fewer checkpoints"
-    return [Finding(what=what, where=str(settings.outputs), todo=todo)]
+    return [
+        Finding(
+            what=f"the checkpoints need about {needed / 1e9:.0f} GB, {free / 1e9:.1f} GB are free",
+            where=str(outputs),
+            todo="free space, set `outputs` to another disk, or save fewer checkpoints",
+            severity="error" if free < SPARE + one else "warning",
+        )
+    ]

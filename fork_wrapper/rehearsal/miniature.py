@@ -16,6 +16,8 @@ from typing import Any
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, TIME_EMBED, WIDTH, base_model, tokenizers
 
 SEED = 20260217
+DESCRIPTION = "miniature.json"
+"""What it is; written last, so that it also says that the rest is there."""
 TOKENIZER_NAMES = ("openai_clip-vit-large-patch14", "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k")
 """The two names below `tokenizer_cache_dir` (library/strategy_sdxl.py:17-18, "/" replaced by "_")."""
 
@@ -26,7 +28,7 @@ def ensure_miniature(folder: Path) -> None:
     Several processes may call this at once: each builds beside the goal, the first rename wins, the others
     throw theirs away. Takes some seconds and 0.2 GB of disk. Raises OSError when the disk refuses.
     """
-    if folder.is_dir():
+    if (folder / DESCRIPTION).is_file():
         return
     print(f"rehearsal: building the miniature SDXL in {folder} (once)", flush=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +42,8 @@ def ensure_miniature(folder: Path) -> None:
 
 
 def _move_into_place(finished: Path, folder: Path) -> None:
+    if folder.is_dir() and not (folder / DESCRIPTION).is_file():
+        shutil.rmtree(folder)  # somebody deleted parts of it, or the disk did
     try:
         finished.rename(folder)
     except OSError:
@@ -54,7 +58,7 @@ def _build(folder: Path) -> None:
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(SEED)
         counts = _save_pipeline(base_model(folder), _save_tokenizers(tokenizers(folder)))
-    (folder / "miniature.json").write_text(
+    (folder / DESCRIPTION).write_text(
         json.dumps(_description(counts), indent=2, sort_keys=True) + "\n", encoding="utf-8"
     )
 

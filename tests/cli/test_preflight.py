@@ -131,14 +131,55 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
 
 
 def test_a_disk_too_small_for_the_checkpoints(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checkpoints that the options ask for are counted against the free space."""
-    monkeypatch.setattr("fork_wrapper.preflight.shutil.disk_usage", lambda _path: type("Usage", (), {"free": 30e9})())
+    """The checkpoints that the options ask for are counted; only when not even one fits the run is stopped."""
+    free = {"free": 30e9}
+    monkeypatch.setattr("fork_wrapper.preflight.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
-    assert found(kft("run", "first", *flags), "the checkpoints need") == (
-        "  • the checkpoints need about 37 GB, 30.0 GB are free\n"
+    assert found(kft("check", "first", *flags), "warning: the checkpoints need") == (
+        "  • warning: the checkpoints need about 37 GB, 30.0 GB are free\n"
         "    PROJECT/runs\n"
         "    → free space, set `outputs` to another disk, or save fewer checkpoints"
     )
+    pruned = ("--set", "max_train_steps=10000", "--set", "save_every_n_steps=10", "--set", "save_last_n_steps=20")
+    assert "the checkpoints need" not in kft("check", "first", *pruned, "--set", "save_precision=fp16").out
+    free["free"] = 5e9
+    assert found(kft("run", "first", *flags), "the checkpoints need").startswith("  • the checkpoints need about 37 GB")
+
+
+def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
+    """A missing VAE, prompts file or state is found now, and a relative path belongs to the working folder."""
+    flags = [f"--set={item}" for item in ("vae=./v.safetensors", "sample_prompts=p.txt", "resume=state")]
+    answer = kft("check", "first", *flags)
+    for key, name in (("vae", "v.safetensors"), ("sample_prompts", "p.txt"), ("resume", "state")):
+        assert found(answer, f"{key} names nothing") == (
+            f"  • {key} names nothing that exists\n    PROJECT/{name}\n    → correct the path, or unset it"
+        )
+    (project / "p.txt").write_text("a prompt")
+    assert "sample_prompts" not in kft("check", "first", *flags).out
+
+
+def test_machines_must_be_able_to_meet(kft: Kft) -> None:
+    """A rank that does not exist and a missing address are found before every machine waits for the others."""
+    assert found(kft("run", "first", "--machine-rank", "1"), "machine_rank 1 does not exist")
+    assert found(kft("run", "first", "--num-machines", "2"), "several machines need the address")
+
+
+def test_a_rehearsal_needs_a_cache_that_can_be_written(kft: Kft, project: Path) -> None:
+    """Found before the trainer builds the miniature there."""
+    (project / "file").write_text("")
+    (project / "datasets" / "pictures").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(project / "datasets" / "pictures" / "a.png")
+    answer = kft("run", "first", "--rehearse", "--cache", "file/cache")
+    assert answer.code == 2
+    assert found(answer, "the cache cannot be written")
+
+
+def test_names_that_would_break_the_archive(kft: Kft, project: Path) -> None:
+    """An experiment called `record` would overwrite its run's record with a sidecar."""
+    (project / "experiments" / "record.toml").write_text("extends = 'first'\n")
+    answer = kft("check", "record")
+    assert answer.code == 2
+    assert "an experiment cannot be called record" in answer.err
 
 
 def test_nasty_names_pass_unharmed(kft: Kft, project: Path) -> None:

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from fork_wrapper.rehearsal.layout import base_model, miniature_folder
+from fork_wrapper.rehearsal.miniature import DESCRIPTION
 from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
@@ -25,6 +26,7 @@ def double_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with an empty miniature: the double loads none, so none is built."""
     cache = tmp_path_factory.mktemp("double-cache")
     base_model(miniature_folder(cache)).mkdir(parents=True)
+    (miniature_folder(cache) / DESCRIPTION).write_text("{}")
     return cache
 
 
@@ -95,7 +97,8 @@ def test_a_polite_kill_is_an_interrupt_too_and_the_ladder_goes_on(project: Proje
     process = project.start(*RUN, DOUBLE="endless")
     wait_for(lambda: archived(project) != [], "the first sidecar")
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.7)
+    (run,) = project.runs
+    wait_for(lambda: b"saving after interrupt" in (run / "train.log").read_bytes(), "the trainer's answer")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130
@@ -122,6 +125,31 @@ def test_a_killed_kft_loses_nothing(project: Project, schema: dict[str, Any]) ->
     assert again.stdout == f"humanoid_05/{run.name}: interrupted, 1 archived, nothing new\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of a POSIX shell")
+def test_a_vanished_reader_does_not_end_the_run(project: Project) -> None:
+    """`kft run ... 2>&1 | head -1`: the run goes on without its onlooker and is archived to the end."""
+    with project.start(*RUN, DOUBLE="steps") as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.close()
+        assert process.stdout is not None
+        process.stdout.read()
+        assert process.wait(timeout=120) == 0
+    assert record_of(project)["run"]["status"] == "rehearsed"
+    assert len(archived(project)) == 6
+
+
+def test_archiving_beside_a_live_run_changes_nothing(project: Project) -> None:
+    """`kft archive` leaves a run whose kft is alive to it."""
+    process = project.start(*RUN, DOUBLE="endless")
+    wait_for(lambda: archived(project) != [], "the first sidecar")
+    done = project.kft("archive")
+    assert done.stdout.endswith("running, 1 archived, nothing new\n"), done.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert record_of(project)["run"]["stops"] == ["interrupt"]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "cause", "todo"),
     [
@@ -139,4 +167,4 @@ def test_a_failure_is_named_and_its_last_lines_shown(project: Project, behaviour
     assert record["run"]["exit_code"] == (0 if behaviour == "nodata" else 1)
     for words in (cause, todo, "the trainer's last lines:", "train.log"):
         assert words in done.stderr
-    assert "Traceback (most recent call last):\n  File" not in done.stdout
+    assert "CalledProcessError" not in done.stderr
