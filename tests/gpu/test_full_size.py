@@ -37,6 +37,7 @@ def test_thirty_steps_at_full_size(
     assert project.kft("run", "humanoid_05", "--rehearse").returncode == 0
     done = project.kft(
         *("run", "humanoid_05", "--unset", "max_train_epochs", "--unset", "sample_every_n_epochs"),
+        *("--unset", "save_every_n_epochs"),
         *("--set", f"max_train_steps={STEPS}", "--set", f"pretrained_model_name_or_path={base}"),
         *("--set", f"tokenizer_cache_dir={tokenizers(miniature_folder(shared_cache))}"),
         HF_HUB_OFFLINE="1",
