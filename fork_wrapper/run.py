@@ -9,33 +9,25 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper.archive import Archive, Archivist
-from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import write_whole
 from fork_wrapper.launch import Outcome, StartError, launch
 from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.preflight import Preflight, preflight
-from fork_wrapper.progress import Progress, last_story, without_launcher
+from fork_wrapper.progress import Progress
 from fork_wrapper.provenance import accelerate_config, git_state, host, own_state
-from fork_wrapper.record import Record, Status, begin
+from fork_wrapper.record import Record, begin
 from fork_wrapper.render import Rendered, Trainer, render
 from fork_wrapper.resolve import Resolved
-from fork_wrapper.sdscripts.lines import Cause, find_cause
-from fork_wrapper.sdscripts.names import final_checkpoint
 from fork_wrapper.settings import Settings
+from fork_wrapper.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.vram import VramSampler
-
-CLOCK_SLACK = 2.0
-"""Seconds by which the coarsest file system's clock may be behind."""
-TAIL = 12
-"""Lines of the trainer's last words that a failure shows and the record keeps."""
 
 
 class Watch(Protocol):
@@ -69,22 +61,6 @@ class Job:
     """For a rehearsal: the trainer and what it overrides, for the record."""
     files: Mapping[str, str] | None = None
     """More files to write into the run folder before the launch, by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a run failed, as far as it can be told."""
-
-    what: str
-    """In one line."""
-    cause: Cause | None
-    """The named cause, if one is known."""
-    tail: tuple[str, ...]
-    """The trainer's last meaningful lines."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As the record keeps it."""
-        return {"what": self.what, "cause": asdict(self.cause) if self.cause else None, "tail": list(self.tail)}
 
 
 def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Preflight]:
@@ -223,7 +199,7 @@ def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _
             on_stop=lambda rung: onlooker.tell("stopping", rung, settings.interrupt_grace),
         )
         progress.close()
-        verdict = _judge(
+        verdict = judge(
             rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank
         )
     except StartError as error:  # the program vanished since preflight asked it
@@ -245,62 +221,6 @@ def _finish(archivist: Archivist, *, abandon: bool) -> None:
         archivist.finish(abandon=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How a run ended, as the record keeps it."""
-
-    status: Status
-    """completed, rehearsed, failed or interrupted."""
-    outcome: Outcome | None
-    """Of the process; None when it was not started."""
-    failure: Failure | None
-    """Why it failed."""
-
-    @staticmethod
-    def not_started(why: str) -> "Verdict":
-        """The verdict on a trainer that could not be started."""
-        return Verdict(status="failed", outcome=None, failure=Failure(what=why, cause=None, tail=()))
-
-    def to_run(self) -> dict[str, Any]:
-        """The fields of the record's `run` section."""
-        end = self.outcome
-        return {
-            "status": self.status,
-            "ended": datetime.fromtimestamp(end.ended).astimezone().isoformat(timespec="seconds") if end else None,
-            "seconds": round(end.ended - end.started, 1) if end else None,
-            "exit_code": end.exit_code if end else None,
-            "stops": list(end.stops) if end else [],
-            "failure": self.failure.to_json() if self.failure else None,
-        }
-
-
-def _fault(folder: Path, name: str, outcome: Outcome) -> str | None:
-    """Why the run is no success; None when it is one: exit code 0 and a final checkpoint newer than the start.
-
-    Exit code 0 alone says little: "No data found" leaves with it (sdxl_train.py:194-198).
-    """
-    if outcome.exit_code != 0:
-        return f"the trainer ended with exit code {outcome.exit_code}"
-    final = final_checkpoint(folder, name)
-    if not final.is_file():
-        return f"the trainer ended with exit code 0 but wrote no {final.name}"
-    if final.stat().st_mtime < outcome.started - CLOCK_SLACK:
-        return f"the trainer ended with exit code 0 but {final.name} is older than its start"
-    return None if is_whole(final) else f"the trainer ended with exit code 0 but {final.name} is not whole"
-
-
-def _judge(rendered: Rendered, progress: Progress, outcome: Outcome, *, main_process: bool) -> Verdict:
-    """The verdict; only rank 0 saves (sdxl_train.py:871), so elsewhere the exit code must do."""
-    fault = _fault(rendered.run.folder, rendered.name, outcome) if main_process or outcome.exit_code else None
-    if outcome.stops and fault:
-        return Verdict(status="interrupted", outcome=outcome, failure=None)
-    if fault is None:
-        return Verdict(status="rehearsed" if rendered.trainer.rehearsal else "completed", outcome=outcome, failure=None)
-    lines = without_launcher(list(progress.tail))
-    failure = Failure(what=fault, cause=find_cause(last_story(lines)), tail=tuple(lines[-TAIL:]))
-    return Verdict(status="failed", outcome=outcome, failure=failure)
-
-
 def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
     """Finish the archive; raise when the run is no success."""
     try:
@@ -312,7 +232,7 @@ def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
         raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome))
     if verdict.failure:
         title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, _explain(verdict.failure, rendered))
+        raise RunFailedError(title, explain(verdict.failure, rendered))
     return archive.record
 
 
@@ -320,12 +240,3 @@ def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
     step = f" at step {archive.progress.step} of {archive.progress.total}" if archive.progress.total else ""
     kept = "one checkpoint is" if archive.archived == 1 else f"{archive.archived} checkpoints are"
     return f"{rendered.run.run_id} was interrupted{step} ({', '.join(outcome.stops)}); {kept} archived"
-
-
-def _explain(failure: Failure, rendered: Rendered) -> list[Finding]:
-    findings = []
-    if failure.cause:
-        findings.append(Finding(what=f"{failure.cause.name}: {failure.cause.what}", todo=failure.cause.todo))
-    said = "\n".join(failure.tail) or "(nothing)"
-    findings.append(Finding(what=f"the trainer's last lines:\n{said}", where=str(rendered.run.log)))
-    return findings

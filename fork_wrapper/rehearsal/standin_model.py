@@ -163,7 +163,7 @@ def _distance(prediction: Any, target: Any, options: Mapping[str, Any]) -> Any:
         return F.huber_loss(prediction, target, reduction="none", delta=threshold)
     if kind == "smooth_l1":
         return F.smooth_l1_loss(prediction, target, reduction="none", beta=threshold)
-    raise NotImplementedError(f"unsupported loss_type: {kind}")
+    raise ValueError(f"the stand-in knows no loss_type {kind!r}")
 
 
 def draw(model: Model, prompt: Prompt, shares: Any, *, velocity: bool) -> Any:

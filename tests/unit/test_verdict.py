@@ -1,0 +1,54 @@
+"""Success is exit code 0 and a whole final checkpoint that is newer than the start."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from fork_wrapper.launch import Outcome
+from fork_wrapper.verdict import Verdict, _fault
+
+STARTED = 1_700_000_000.0
+
+
+def outcome(exit_code: int = 0) -> Outcome:
+    """A process that ran for ten seconds."""
+    return Outcome(exit_code=exit_code, stops=(), started=STARTED, ended=STARTED + 10)
+
+
+@pytest.fixture
+def final(tmp_path: Path) -> Path:
+    """A whole final checkpoint, written five seconds after the start."""
+    path = tmp_path / "one.safetensors"
+    save_file({"weight": np.zeros(8, dtype=np.float32)}, path)
+    os.utime(path, (STARTED + 5, STARTED + 5))
+    return path
+
+
+def test_success(final: Path) -> None:
+    """Exit code, file, age and wholeness all hold."""
+    assert _fault(final.parent, "one", outcome()) is None
+
+
+def test_another_exit_code_is_a_failure_whatever_was_written(final: Path) -> None:
+    """The trainer's own word comes first."""
+    assert _fault(final.parent, "one", outcome(3)) == "the trainer ended with exit code 3"
+
+
+def test_exit_code_0_alone_is_no_success(final: Path) -> None:
+    """No file, an old file and half a file are each named."""
+    said = "the trainer ended with exit code 0 but"
+    assert _fault(final.parent, "two", outcome()) == f"{said} wrote no two.safetensors"
+    os.utime(final, (STARTED - 60, STARTED - 60))
+    assert _fault(final.parent, "one", outcome()) == f"{said} one.safetensors is older than its start"
+    final.write_bytes(final.read_bytes()[:-1])
+    assert _fault(final.parent, "one", outcome()) == f"{said} one.safetensors is not whole"
+
+
+def test_a_trainer_that_never_started_has_no_times() -> None:
+    """Nothing is invented for the record."""
+    facts = Verdict.not_started("no such file").to_run()
+    assert (facts["status"], facts["exit_code"], facts["seconds"], facts["ended"]) == ("failed", None, None, None)
+    assert facts["failure"] == {"what": "no such file", "cause": None, "tail": []}
