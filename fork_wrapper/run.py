@@ -122,9 +122,9 @@ def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, P
         rendered, looked = prepare(job, settings, folder, started)
         try:
             folder.folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
         except OSError as error:
+            if folder.folder.is_dir():  # another run was faster
+                continue
             raise _unwritable(folder, error) from None
         return rendered, looked
 

@@ -174,6 +174,20 @@ def test_a_rehearsal_needs_a_cache_that_can_be_written(kft: Kft, project: Path) 
     assert found(answer, "the cache cannot be written")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a symbolic link")
+@pytest.mark.usefixtures("trainer_packages")  # what comes before the folder must be there
+def test_a_run_folder_that_cannot_be_made(kft: Kft, project: Path) -> None:
+    """A dead link in the place of the experiment's runs is an error with the place, not an endless search."""
+    (project / "datasets" / "pictures").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(project / "datasets" / "pictures" / "a.png")
+    (project / "runs").mkdir()
+    (project / "runs" / "first").symlink_to("gone")
+    answer = kft("run", "first", "--rehearse", "--cache", "cache")
+    assert answer.code == 2
+    assert "error: the run folder cannot be written\n" in answer.err
+    assert "→ set `outputs` to a folder you can write\n" in answer.err
+
+
 def test_names_that_would_break_the_archive(kft: Kft, project: Path) -> None:
     """An experiment called `record` would overwrite its run's record with a sidecar."""
     (project / "experiments" / "record.toml").write_text("extends = 'first'\n")
