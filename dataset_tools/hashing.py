@@ -2,25 +2,17 @@
 
 For a data set of thousands of small files and for one checkpoint of seven gigabytes alike. Reading happens in
 pieces, and both the reading and the hashing of a piece let other Python threads run.
-
-The memory trusts size and modification time, as `make` and `git` do: a file rewritten with the same size and
-its old time set back by hand is not noticed. A file changed within the last two seconds is hashed and not
-remembered, because a second change in the same tick of the clock would not show.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
-import tempfile
-import threading
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.memory import FileMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
-_SETTLED_NS = 2_000_000_000  # the coarsest clock among common file systems: FAT counts in steps of two seconds
-_FORM = 1
-_MOST_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,52 +32,11 @@ class FileHash:
     """Bytes."""
 
 
-class HashCache:
-    """SHA-256 by absolute path, size and modification time, kept in one JSON file.
-
-    Losing it costs time, never correctness: a missing, damaged or foreign file reads as empty, and a folder
-    that cannot be written to leaves the cache in memory. Two processes may save at the same time: the file is
-    always whole, each adds to what it finds there, and the last one wins. Threads may share one instance.
-    """
+class HashCache(FileMemory[str]):
+    """SHA-256 by absolute path, size and modification time, kept in one JSON file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._entries: dict[str, tuple[int, int, str]] | None = None
-        self._new: dict[str, tuple[int, int, str]] = {}
-
-    def get(self, path: Path, stat: os.stat_result) -> str | None:
-        """The SHA-256 of `path`, if it was remembered at this size and time."""
-        with self._lock:
-            if self._entries is None:
-                self._entries = {**_read_entries(self.path), **self._new}
-            entry = self._entries.get(_key(path))
-        if entry is None or entry[:2] != (stat.st_size, stat.st_mtime_ns):
-            return None
-        return entry[2]
-
-    def put(self, path: Path, stat: os.stat_result, sha256: str) -> None:
-        """Remember a hash, unless the file is so young that a further change might not show."""
-        if time.time_ns() - stat.st_mtime_ns < _SETTLED_NS:
-            return
-        entry = (stat.st_size, stat.st_mtime_ns, sha256)
-        with self._lock:
-            self._new[_key(path)] = entry
-            if self._entries is not None:
-                self._entries[_key(path)] = entry
-
-    def save(self) -> None:
-        """Write what is new; nothing happens when nothing is. Never raises for a disk that refuses."""
-        with self._lock:
-            if not self._new:
-                return
-            entries = _read_entries(self.path)
-            for key, entry in self._new.items():
-                entries.pop(key, None)  # so that it moves to the end: the oldest go first when there are too many
-                entries[key] = entry
-            with contextlib.suppress(OSError):
-                _write_entries(self.path, dict(list(entries.items())[-_MOST_ENTRIES:]))
-                self._new.clear()
+        super().__init__(path, form=1, most=100_000, is_value=_is_sha256)
 
 
 def sha256_file(path: Path, cache: HashCache | None = None, stop: Callable[[], bool] | None = None) -> str | None:
@@ -166,39 +114,5 @@ def _unreadable(path: Path, error: OSError) -> DatasetError:
     )
 
 
-def _key(path: Path) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - without following links, and Path.absolute() keeps ".."
-
-
-def _read_entries(path: Path) -> dict[str, tuple[int, int, str]]:
-    try:
-        stored: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(stored, dict) or stored.get("form") != _FORM or not isinstance(stored.get("files"), dict):
-        return {}
-    return {key: (entry[0], entry[1], entry[2]) for key, entry in stored["files"].items() if _is_entry(entry)}
-
-
-def _is_entry(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and [type(part) for part in value] == [int, int, str]
-        and len(value[2]) == 64
-        and set(value[2]) <= set("0123456789abcdef")
-    )
-
-
-def _write_entries(path: Path, entries: dict[str, tuple[int, int, str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Escaped to ASCII: a name that is not valid Unicode must not stop the cache from being written.
-    text = json.dumps({"form": _FORM, "files": entries}, ensure_ascii=True, separators=(",", ":"))
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")

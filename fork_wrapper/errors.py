@@ -21,6 +21,8 @@ class Finding:
     todo: str = ""
     """The next step, as an imperative."""
     severity: Severity = "error"
+    rule: str = ""
+    """Id of the rule that found it, for `kft rules ID`; empty where no rule of sd-scripts is behind it."""
 
 
 class KftError(Exception):

@@ -7,7 +7,7 @@ What the chain of parents adds up to is `resolve`'s work.
 import contextlib
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,8 @@ class Experiment:
     """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
 
 
-def load_experiment(path: Path) -> Experiment:
-    """Read and check one file; InputError lists everything that is wrong with it."""
+def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
+    """Read and check one file; InputError lists everything that is wrong with it, but for unknown names in `allow`."""
     text = read_text(path)
     raw = parse_toml(text, path)
 
@@ -83,8 +83,8 @@ def load_experiment(path: Path) -> Experiment:
 
     findings = [*_name(path), *_shape(raw, where)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
-    training, wrong = check_training(tables["training"], where)
-    findings += wrong + check_dataset(tables["dataset"], where)
+    training, wrong = check_training(tables["training"], where, allow)
+    findings += wrong + check_dataset(tables["dataset"], where, allow)
     origins, wrong = _origins(tables, where)
     findings += wrong
     raise_if_any(f"{path.name} has {_count(findings)}", findings)
@@ -127,9 +127,9 @@ def experiment_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
 
 
-def load_chain(name: str, folder: Path) -> tuple[Experiment, ...]:
+def load_chain(name: str, folder: Path, allow: Collection[str] = ()) -> tuple[Experiment, ...]:
     """The experiment and its parents, root first; InputError names a cycle with its whole way round."""
-    chain = [load_experiment(find_experiment(name, folder))]
+    chain = [load_experiment(find_experiment(name, folder), allow)]
     while (parent := chain[-1].extends) is not None:
         child = chain[-1].path
         path = find_experiment(parent, folder, beside=child.parent)
@@ -137,7 +137,7 @@ def load_chain(name: str, folder: Path) -> tuple[Experiment, ...]:
             way = " -> ".join([*(link.name for link in chain), path.stem])
             finding = Finding(what=f"extends goes in a circle: {way}", where=str(child), todo="break it")
             raise InputError(f"{chain[0].name} has no root", [finding])
-        chain.append(load_experiment(path))
+        chain.append(load_experiment(path, allow))
     return tuple(reversed(chain))
 
 

@@ -4,9 +4,11 @@ Apart from `launch`, the one module that starts processes: git, nvidia-smi, and 
 installed there. Every question has a time limit and an answer for "not there".
 """
 
+import contextlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +17,16 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
-from fork_wrapper.files import canonical_json, sha256_text
+from fork_wrapper.files import canonical_json, sha256_text, write_whole
 
 PATCH_LIMIT = 200_000
 """Characters of this checkout's uncommitted patch that a record keeps."""
 
 _PROBE = """
-import importlib.metadata as m, json, platform, sys
+import importlib.metadata as m, json, os, platform, sys
 print(json.dumps({"version": platform.python_version(), "executable": sys.executable,
-    "packages": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}}))
+    "packages": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]},
+    "places": [place for place in sys.path if os.path.isdir(place)]}))
 """
 
 
@@ -72,13 +75,68 @@ class GitState:
     """Whether the difference was longer."""
 
 
-def probe_python(python: str) -> TrainerPython | None:
-    """The trainer's Python and its packages; None when it cannot be started."""
-    answer = _ask([python, "-c", _PROBE], timeout=60)
+def probe_python(python: str, memory: Path | None = None) -> TrainerPython | None:
+    """The trainer's Python and its packages; None when it cannot be started.
+
+    With a file as `memory`, the last answer is taken again while neither the program nor one of the folders that it
+    imports from has changed: pip never installs anything without touching them.
+    """
+    known = _remembered(memory).get(python)
+    if known and known.get("stamp") == _stamp(python, known.get("places", [])):
+        return _trainer_python(known.get("answer"))
+    text = _ask([python, "-c", _PROBE], timeout=60)
     try:  # the last line: a wrapper may greet first; and a program that is no Python says anything
-        return TrainerPython(**json.loads((answer or "").splitlines()[-1]))
-    except (IndexError, ValueError, TypeError):
+        answer = json.loads((text or "").splitlines()[-1])
+        places = [str(place) for place in answer.pop("places")]
+    except (IndexError, ValueError, TypeError, AttributeError, KeyError):
         return None
+    if memory is not None:
+        entry = {"answer": answer, "places": places, "stamp": _stamp(python, places)}
+        with contextlib.suppress(OSError):
+            write_whole(memory, canonical_json({**_remembered(memory), python: entry}))
+    return _trainer_python(answer)
+
+
+def _trainer_python(answer: Any) -> TrainerPython | None:
+    try:
+        return TrainerPython(**answer)
+    except TypeError:
+        return None
+
+
+def _remembered(memory: Path | None) -> dict[str, Any]:
+    try:
+        known = json.loads(memory.read_bytes()) if memory else {}
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _stamp(python: str, places: Sequence[str]) -> list[int]:
+    """When the program and its folders last changed, in nanoseconds; 0 for what is gone."""
+    stamps = []
+    for path in (shutil.which(python) or python, *places):
+        try:
+            stamps.append(Path(path).stat().st_mtime_ns)
+        except OSError:
+            stamps.append(0)
+    return stamps
+
+
+def ask_python(python: str, arguments: Sequence[str], timeout: float) -> tuple[Any, str]:
+    """What a script prints as JSON on its last line in the trainer's Python; None and the reason when it does not."""
+    try:
+        done = subprocess.run([python, *arguments], capture_output=True, timeout=timeout, check=True)
+        return json.loads(done.stdout.decode("utf-8", errors="replace").splitlines()[-1]), ""
+    except subprocess.TimeoutExpired:
+        return None, f"no answer in {timeout:.0f} s"
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", errors="replace").strip()
+        return None, said.splitlines()[-1] if said else f"it ended with exit code {error.returncode}"
+    except OSError as error:
+        return None, error.strerror or str(error)
+    except (IndexError, ValueError):
+        return None, "its answer is not JSON"
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -102,19 +160,25 @@ def git_state(folder: Path, patch_of: Sequence[str] = ()) -> GitState:
 
     The uncommitted difference is kept of `patch_of` only: other files may hold what nobody wants archived.
     """
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None or not _same(Path(top.strip()), folder):
+    commit = git_commit(folder)
+    if commit is None:
         return GitState(commit=None, dirty=None)
-    commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     wanted = patch_of if changes else ()
     patch = _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *wanted) if wanted else None
     return GitState(
-        commit=commit.strip() if commit else None,
+        commit=commit,
         dirty=None if changes is None else bool(changes.strip()),
         patch=(patch or "")[:PATCH_LIMIT],
         patch_cut=len(patch or "") > PATCH_LIMIT,
     )
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit of a checkout whose root is `folder`, and nothing else: a question of milliseconds."""
+    answer = _git(folder, "rev-parse", "--show-toplevel", "HEAD")
+    top, _, commit = (answer or "").strip().rpartition("\n")
+    return commit if top and _same(Path(top), folder) else None
 
 
 def own_state() -> GitState:

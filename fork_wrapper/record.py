@@ -4,7 +4,7 @@ Plain JSON with a schema version; what a sidecar holds is this plus one checkpoi
 version goes through small named functions, one per version.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,10 @@ class Record:
     """id, parent, status, times, exit code, stops, process, steps, speed, loss, peak VRAM, failure."""
     checkpoints: tuple[Mapping[str, Any], ...] = ()
     """One entry per archived checkpoint, pruned ones included."""
+    plan: Mapping[str, Any] | None = None
+    """What the run was to do; None in records older than the plan."""
+    findings: tuple[Mapping[str, Any], ...] = ()
+    """What was found, short of errors, before the launch."""
 
     @property
     def status(self) -> Status:
@@ -103,10 +107,12 @@ def begin(
     *,
     started: datetime,
     provenance: Mapping[str, Any],
+    foreseen: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]],
     rehearsal: Mapping[str, Any] | None,
     process: Mapping[str, Any],
 ) -> Record:
-    """The record of a run that is about to be launched."""
+    """The record of a run that is about to be launched; `foreseen` are its plan and the findings of its check."""
+    plan, findings = foreseen
     files = [
         {"name": link.name, "path": str(link.path), "sha256": link.sha256, "text": link.text} for link in resolved.chain
     ]
@@ -118,6 +124,7 @@ def begin(
             "sample_prompts": _prompts(rendered),
             "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
             "overrides": list(resolved.overrides),
+            "allowed_unknown": list(resolved.allowed),
         },
         training=dict(rendered.training),
         dataset=dict(rendered.dataset),
@@ -130,6 +137,8 @@ def begin(
         },
         effective=dict(rendered.effective),
         provenance=dict(provenance),
+        plan=dict(plan),
+        findings=tuple(findings),
         rehearsal=rehearsal,
         run={
             "id": rendered.run.run_id,
@@ -205,15 +214,15 @@ def from_json(raw: Any, path: Path) -> Record:
         )
         raise InputError(f"cannot use {path.name}", [finding])
     values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
-    return Record(**{**values, "checkpoints": tuple(raw.get("checkpoints", ()))})
+    return Record(**{**values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}})
 
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     """Parts of a record that readers rely on and that are not there, or not of their shape."""
-    optional = ("rehearsal", "checkpoints")
+    optional = ("rehearsal", "checkpoints", "plan", "findings")
     sections = [name for name in Record.__dataclass_fields__ if name not in optional]
     wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
-    wrong += [name for name in ("checkpoints",) if not isinstance(raw.get(name, []), list)]
+    wrong += [name for name in ("checkpoints", "findings") if not isinstance(raw.get(name, []), list)]
     for section, fields in FIELDS.items():
         content = raw[section] if isinstance(raw.get(section), dict) else {}
         wrong += [

@@ -181,16 +181,15 @@ def _identity(resolved: Resolved, training: Mapping[str, Any], dataset: Mapping[
 
     sd-scripts copies `metadata_*` strings into the header as `modelspec.*` (library/train_util.py:3532-3548).
     """
-    return canonical_json(
-        {
-            "dataset": dataset,
-            "experiment": resolved.name,
-            "files": [{"name": link.name, "sha256": link.sha256} for link in resolved.chain],
-            "overrides": list(resolved.overrides),
-            "schema_version": 1,
-            "training": training,
-        }
-    )
+    identity = {
+        "dataset": dataset,
+        "experiment": resolved.name,
+        "files": [{"name": link.name, "sha256": link.sha256} for link in resolved.chain],
+        "overrides": list(resolved.overrides),
+        "schema_version": 1,
+        "training": training,
+    }
+    return canonical_json({**identity, **({"allowed_unknown": list(resolved.allowed)} if resolved.allowed else {})})
 
 
 def dataset_text(dataset: Mapping[str, Any]) -> str:

@@ -70,6 +70,8 @@ class Resolved:
     """By full key path."""
     overrides: tuple[str, ...] = ()
     """What was typed with --set and --unset."""
+    allowed: tuple[str, ...] = ()
+    """Names that kft does not know and that were let through with --allow-unknown."""
 
     @property
     def story(self) -> Mapping[str, Any]:
@@ -103,9 +105,12 @@ def parse_overrides(assignments: Sequence[str], unset: Sequence[str] = ()) -> tu
     return (*sets, *(Override(key=key, text=None) for key in unset))
 
 
-def resolve(name: str, settings: Settings, overrides: Sequence[Override] = ()) -> Resolved:
-    """The values of an experiment, by name or path of its file; InputError lists all that is wrong."""
-    chain = load_chain(name, settings.experiments)
+def resolve(name: str, settings: Settings, overrides: Sequence[Override] = (), allow: Sequence[str] = ()) -> Resolved:
+    """The values of an experiment, by name or path of its file; InputError lists all that is wrong.
+
+    Names in `allow` pass although kft does not know them: for an sd-scripts newer than its tables.
+    """
+    chain = load_chain(name, settings.experiments, allow)
     tree: keypath.Tree = {"training": {}, "dataset": {}}
     origins: dict[str, Origin] = {}
     for experiment in chain:
@@ -120,6 +125,7 @@ def resolve(name: str, settings: Settings, overrides: Sequence[Override] = ()) -
         training=tree["training"],
         dataset=tree["dataset"],
         origins=origins,
+        allowed=tuple(sorted(set(allow))),
     )
     return with_defaults(override(resolved, overrides, base=Path.cwd(), words=placeholders(settings)))
 
@@ -145,8 +151,8 @@ def override(
     def where(path: str) -> str:
         return str(said.get(path, path))
 
-    clean, wrong = check_training(tree["training"], where)
-    findings += wrong + check_dataset(tree["dataset"], where)
+    clean, wrong = check_training(tree["training"], where, resolved.allowed)
+    findings += wrong + check_dataset(tree["dataset"], where, resolved.allowed)
     raise_if_any("the command line has errors", findings)
     tree = _on_this_machine({"training": clean, "dataset": tree["dataset"]}, base, words)
     return replace(

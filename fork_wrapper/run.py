@@ -15,11 +15,13 @@ import psutil
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper.archive import Archive, Archivist
+from fork_wrapper.check import Checked, check
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import write_whole
 from fork_wrapper.launch import Outcome, StartError, launch
 from fork_wrapper.paths import RunFolder, new_run_folder
-from fork_wrapper.preflight import Preflight, preflight
+from fork_wrapper.plan import Plan
+from fork_wrapper.preflight import Machine
 from fork_wrapper.progress import Progress
 from fork_wrapper.provenance import accelerate_config, git_state, host, own_state
 from fork_wrapper.record import Record, begin
@@ -33,8 +35,8 @@ from fork_wrapper.vram import VramSampler
 class Watch(Protocol):
     """What a run tells whoever looks on; every call returns quickly."""
 
-    def started(self, rendered: Rendered, findings: tuple[Finding, ...]) -> None:
-        """The launch is decided; `findings` are the warnings."""
+    def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
+        """The launch is decided; `findings` are the warnings and notes."""
 
     def line(self, text: str) -> None:
         """The trainer printed a line."""
@@ -61,17 +63,19 @@ class Job:
     """For a rehearsal: the trainer and what it overrides, for the record."""
     files: Mapping[str, str] | None = None
     """More files to write into the run folder before the launch, by name."""
+    warnings: tuple[Finding, ...] = ()
+    """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
 
 
-def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Preflight]:
-    """Render and look at the machine; InputError with everything that is missing."""
+def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
+    """Render and check; InputError with everything that stands against the launch."""
     rendered = render(job.resolved, settings, job.trainer, run, started)
-    looked = preflight(job.resolved, settings, job.trainer)
-    if looked.errors:
-        count = len(looked.errors)
-        missing = "one thing is missing" if count == 1 else f"{count} things are missing"
-        raise InputError(f"cannot run {job.resolved.name}: {missing}", looked.errors)
-    return rendered, looked
+    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True)
+    if checked.errors:
+        count = len(checked.errors)
+        against = "one thing stands against it" if count == 1 else f"{count} things stand against it"
+        raise InputError(f"cannot run {job.resolved.name}: {against}", checked.errors)
+    return rendered, checked
 
 
 def run(job: Job, settings: Settings, watch: Watch) -> Record:
@@ -83,13 +87,12 @@ def run(job: Job, settings: Settings, watch: Watch) -> Record:
         InterruptedRunError: the user stopped it; what was whole is archived.
     """
     started = datetime.now().astimezone()
-    rendered, looked = _claim(job, settings, started)
-    archive = _open(job, rendered, looked, settings, started)
+    rendered, checked = _claim(job, settings, started)
+    archive = _open(job, rendered, checked, settings, started)
     onlooker = _Onlooker(watch)
     try:
-        warnings = tuple(finding for finding in looked.findings if finding.severity != "error")
-        onlooker.tell("started", rendered, warnings)
-        return _train(rendered, archive, settings, onlooker, looked)
+        onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
+        return _train(rendered, archive, settings, onlooker, checked.machine)
     except BaseException as error:
         # Whatever ends kft here, the record must not say `running` for ever.
         if archive.record.status == "running":
@@ -114,19 +117,19 @@ class _Onlooker:
             self._watch = None
 
 
-def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, Preflight]:
+def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, Checked]:
     """A rendered job whose run folder exists and is ours: two runs may start within one second."""
     name, rehearsal = job.resolved.name, job.trainer.rehearsal
     while True:
         folder = new_run_folder(settings.outputs, name, started, rehearsal=rehearsal)
-        rendered, looked = prepare(job, settings, folder, started)
+        rendered, checked = prepare(job, settings, folder, started)
         try:
             folder.folder.mkdir(parents=True)
         except OSError as error:
             if folder.folder.is_dir():  # another run was faster
                 continue
             raise _unwritable(folder, error) from None
-        return rendered, looked
+        return rendered, checked
 
 
 def _unwritable(run: RunFolder, error: OSError) -> InputError:
@@ -134,7 +137,7 @@ def _unwritable(run: RunFolder, error: OSError) -> InputError:
     return InputError("the run folder cannot be written", [finding])
 
 
-def _open(job: Job, rendered: Rendered, looked: Preflight, settings: Settings, started: datetime) -> Archive:
+def _open(job: Job, rendered: Rendered, checked: Checked, settings: Settings, started: datetime) -> Archive:
     """Write the configs and the record that says `running`."""
     try:
         write_whole(rendered.run.train_toml, rendered.train_toml)
@@ -145,7 +148,11 @@ def _open(job: Job, rendered: Rendered, looked: Preflight, settings: Settings, s
             job.resolved,
             rendered,
             started=started,
-            provenance=_provenance(looked, settings, rendered.trainer),
+            provenance=_provenance(checked.machine, settings, rendered.trainer),
+            foreseen=(
+                checked.plan.to_json(),
+                [asdict(finding) for finding in (*job.warnings, *checked.findings)],
+            ),
             rehearsal=job.rehearsal,
             process={"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]},
         )
@@ -156,7 +163,7 @@ def _open(job: Job, rendered: Rendered, looked: Preflight, settings: Settings, s
     return archive
 
 
-def _provenance(looked: Preflight, settings: Settings, trainer: Trainer) -> dict[str, Any]:
+def _provenance(machine: Machine, settings: Settings, trainer: Trainer) -> dict[str, Any]:
     """What is known before the launch; hashes of the inputs come while it trains."""
     scripts = git_state(settings.sd_scripts) if trainer.kind != "stand-in" else None
     return {
@@ -164,16 +171,16 @@ def _provenance(looked: Preflight, settings: Settings, trainer: Trainer) -> dict
         "dataset": None,
         "sd_scripts": {**asdict(scripts), "path": str(settings.sd_scripts)} if scripts else None,
         "project": asdict(own_state()),
-        "python": asdict(looked.python) if looked.python else None,
-        "gpus": [asdict(gpu) for gpu in looked.gpus],
+        "python": asdict(machine.python) if machine.python else None,
+        "gpus": [asdict(gpu) for gpu in machine.gpus],
         "host": host(),
         "accelerate": accelerate_config(os.environ),
     }
 
 
-def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, looked: Preflight) -> Record:
+def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, machine: Machine) -> Record:
     """Launch, look on until the trainer's output ends, write the verdict, then finish the archive."""
-    archivist, sampler = Archivist(archive), VramSampler(looked.gpus)
+    archivist, sampler = Archivist(archive), VramSampler(machine.gpus)
     progress = archive.progress
 
     def on_tick() -> None:

@@ -9,12 +9,13 @@ import contextlib
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from fork_wrapper.errors import Finding
 from fork_wrapper.files import canonical_json
-from fork_wrapper.sdscripts.options import Level, dataset_keys, options
+from fork_wrapper.rules import shape
+from fork_wrapper.sdscripts.options import Level, Option, dataset_keys, elsewhere, gui_name, options
 
 Where = Callable[[str], str]
 """From a key path such as `training.seed` to the words that point at it: file and line, or the flag."""
@@ -35,6 +36,9 @@ SECRETS: Mapping[str, str] = {"wandb_api_key": "WANDB_API_KEY", "huggingface_tok
 ARCHIVABLE = "safetensors"
 """The only `save_model_as` whose files can carry their own configuration."""
 
+MORE_CHOICES: Mapping[str, tuple[Any, ...]] = {"max_token_length": (75,)}
+"""What a config file may say although the command line may not: 75 tokens, which is the default."""
+
 LARGEST = 10**300
 """Whole numbers beyond this are no float."""
 
@@ -54,37 +58,49 @@ _WORDS = {
 }
 
 
-def check_training(values: Mapping[str, Any], where: Where) -> tuple[dict[str, Any], list[Finding]]:
-    """The `[training]` values as sd-scripts wants them (an int for a float option becomes one), and what is wrong."""
+def check_training(
+    values: Mapping[str, Any], where: Where, allow: Collection[str] = ()
+) -> tuple[dict[str, Any], list[Finding]]:
+    """The `[training]` values as sd-scripts wants them (an int for a float option becomes one), and what is wrong.
+
+    Unknown names in `allow` pass, whatever plain value they have.
+    """
     clean: dict[str, Any] = {}
     findings: list[Finding] = []
     for key, value in values.items():
-        finding = _forbidden(key, where(f"training.{key}")) or _training_value(key, value, where(f"training.{key}"))
+        place = where(f"training.{key}")
+        known = key in options()
+        finding = _forbidden(key, place) or (
+            _training_value(key, value, place) if known or key not in allow else _allowed(key, value, place)
+        )
         if finding:
             findings.append(finding)
         else:
-            clean[key] = float(value) if options()[key].type == "float" else value
+            clean[key] = float(value) if known and options()[key].type == "float" else value
     return clean, findings
 
 
-def check_dataset(tree: Mapping[str, Any], where: Where) -> list[Finding]:
-    """What is wrong with a `[dataset]` tree: unknown keys, keys at a level where sd-scripts refuses them, types."""
+def check_dataset(tree: Mapping[str, Any], where: Where, allow: Collection[str] = ()) -> list[Finding]:
+    """What is wrong with a `[dataset]` tree: unknown keys, keys at a level where sd-scripts refuses them, types.
+
+    Unknown names in `allow` pass at every level.
+    """
     findings = [
         _unknown(key, ("general", "datasets"), where(f"dataset.{key}"), "table of the dataset config")
         for key in tree
         if key not in ("general", "datasets")
     ]
-    findings += _check_table(tree.get("general", {}), "general", "dataset.general", where)
+    findings += _check_table(tree.get("general", {}), "general", "dataset.general", where, allow)
     datasets, wrong = _tables(tree.get("datasets", []), "dataset.datasets", where)
     findings += wrong
     for index, dataset in enumerate(datasets):
         path = f"dataset.datasets[{index}]"
         own = {key: value for key, value in dataset.items() if key != "subsets"}
-        findings += _check_table(own, "dataset", path, where)
+        findings += _check_table(own, "dataset", path, where, allow)
         subsets, wrong = _tables(dataset.get("subsets", []), f"{path}.subsets", where)
         findings += wrong
         for number, subset in enumerate(subsets):
-            findings += _check_table(subset, "subset", f"{path}.subsets[{number}]", where)
+            findings += _check_table(subset, "subset", f"{path}.subsets[{number}]", where, allow)
     return findings
 
 
@@ -95,6 +111,8 @@ def fits(value: Any, kind: str) -> bool:
         return scalar or (
             isinstance(value, list) and len(value) == 2 and all(_is(item, kind.split("_", 1)[0]) for item in value)
         )
+    if kind == "any":
+        return _is_json(value)
     if kind == "list[str]":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if kind in ("number", "int_or_float"):
@@ -128,30 +146,50 @@ def _forbidden(key: str, where: str) -> Finding | None:
             what=f"{key} is a secret and would be archived with every checkpoint",
             where=where,
             todo=f"remove it and set the environment variable {SECRETS[key]} before the run",
+            rule=shape.SECRET,
         )
     if key in MANAGED or key.startswith("metadata_kft_"):
         todo = MANAGED.get(key, "kft writes its own records under these names")
-        return Finding(what=f"{key} is managed by kft", where=where, todo=f"remove it: {todo}")
+        return Finding(what=f"{key} is managed by kft", where=where, todo=f"remove it: {todo}", rule=shape.MANAGED)
     return None
 
 
 def _training_value(key: str, value: Any, where: str) -> Finding | None:
     option = options().get(key)
     if option is None:
-        if key in dataset_keys():
-            levels = " or ".join(_LEVEL_NAMES[level] for level in dataset_keys()[key].levels)
-            return Finding(what=f"{key} is not an option of sdxl_train.py", where=where, todo=f"move it to {levels}")
-        return _unknown(key, options(), where, "option of sdxl_train.py")
+        return _no_option(key, where)
     if not fits(value, option.type):
-        return _wrong_type(key, value, option.type, where)
+        return _wrong_type(key, value, option.type, where, shape.TYPE)
+    return None if value in MORE_CHOICES.get(key, ()) else _choice(key, value, option, where)
+
+
+def _no_option(key: str, where: str) -> Finding:
+    if key not in dataset_keys():
+        return _unknown(key, options(), where, "option of sdxl_train.py")
+    levels = " or ".join(_LEVEL_NAMES[level] for level in dataset_keys()[key].levels)
+    todo = f"it belongs to the dataset config: move it to {levels}"
+    return Finding(what=f"{key} is not an option of sdxl_train.py", where=where, todo=todo, rule=shape.UNKNOWN)
+
+
+def _choice(key: str, value: Any, option: Option, where: str) -> Finding | None:
     if key == "save_model_as" and value in option.choices and value != ARCHIVABLE:
         what = f"{key} = {value!r} makes checkpoints that cannot hold their configuration, so kft does not archive them"
-        return Finding(what=what, where=where, todo=f'write {key} = "{ARCHIVABLE}" and convert afterwards')
+        todo = f'write {key} = "{ARCHIVABLE}" and convert afterwards'
+        return Finding(what=what, where=where, todo=todo, rule=shape.CHOICES[key])
     if option.choices and value not in option.choices:
         offered = [ARCHIVABLE] if key == "save_model_as" else [item for item in option.choices if item is not None]
-        todo = f"choose one of: {', '.join(map(str, offered))}"
-        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=todo)
+        todo = f"choose one of: {', '.join(map(str, [*MORE_CHOICES.get(key, ()), *offered]))}"
+        rule = shape.CHOICES.get(key, shape.CHOICE)
+        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=todo, rule=rule)
     return None
+
+
+def _allowed(key: str, value: Any, where: str) -> Finding | None:
+    """What is wrong with the value of a name that nobody here knows: only that no archive could hold it."""
+    if _is_json(value) and not isinstance(value, Mapping):
+        return None
+    what = f"{key} must be a plain value, not {_spell(value)}"
+    return Finding(what=what, where=where, todo=f"write {key} = 1", rule=shape.TYPE)
 
 
 _LEVEL_NAMES: Mapping[Level, str] = {
@@ -161,13 +199,14 @@ _LEVEL_NAMES: Mapping[Level, str] = {
 }
 
 
-def _check_table(table: Any, level: Level, path: str, where: Where) -> list[Finding]:
+def _check_table(table: Any, level: Level, path: str, where: Where, allow: Collection[str]) -> list[Finding]:
     if not isinstance(table, Mapping):
-        return [_wrong_type(path, table, "table", where(path))]
+        return [_wrong_type(path, table, "table", where(path), shape.DATASET_TYPE)]
+    unjudged = {key for key in allow if key not in dataset_keys() and key not in MANAGED and key not in SECRETS}
     return [
         finding
         for key, value in table.items()
-        if (finding := _dataset_value(key, value, level, where(f"{path}.{key}"))) is not None
+        if key not in unjudged and (finding := _dataset_value(key, value, level, where(f"{path}.{key}"))) is not None
     ]
 
 
@@ -177,35 +216,56 @@ def _dataset_value(key: str, value: Any, level: Level, where: str) -> Finding | 
         if forbidden := _forbidden(key, where):
             return forbidden
         if key in options():
-            return Finding(what=f"{key} is not a key of the dataset config", where=where, todo="move it to [training]")
+            what, todo = f"{key} is not a key of the dataset config", "it is an option: move it to [training]"
+            return Finding(what=what, where=where, todo=todo, rule=shape.DATASET_KEY)
         names = [name for name, row in dataset_keys().items() if level in row.levels]
         return _unknown(key, names, where, "key of the dataset config")
     if level not in known.levels:
         levels = " or ".join(_LEVEL_NAMES[name] for name in known.levels)
         what = f"{key} may not stand in {_LEVEL_NAMES[level]}: sd-scripts refuses it there"
-        return Finding(what=what, where=where, todo=f"move it to {levels}")
+        return Finding(what=what, where=where, todo=f"move it to {levels}", rule=shape.DATASET_KEY)
     if known.type == "float" and not _is(value, "float"):
-        what = f"{key} must be a number with a decimal point, not {value!r}"
-        return Finding(what=what, where=where, todo="write for example 1.0")
-    return None if fits(value, known.type) else _wrong_type(key, value, known.type, where)
+        what = f"{key} must be a number with a decimal point, not {_spell(value)}"
+        return Finding(what=what, where=where, todo="write for example 1.0", rule=shape.DATASET_TYPE)
+    return None if fits(value, known.type) else _wrong_type(key, value, known.type, where, shape.DATASET_TYPE)
 
 
 def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]], list[Finding]]:
     if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
         return value, []
-    what = f"{path} must be an array of tables"
-    return [], [Finding(what=what, where=where(path), todo=f"write it as [[{_INDEX.sub('', path)}]]")]
+    what, todo = f"{path} must be an array of tables", f"write it as [[{_INDEX.sub('', path)}]]"
+    return [], [Finding(what=what, where=where(path), todo=todo, rule=shape.DATASET_TYPE)]
 
 
 def _unknown(key: str, names: Iterable[str], where: str, noun: str) -> Finding:
+    """An unknown name, with the best guess at what was meant."""
     near = difflib.get_close_matches(key, list(names), n=3, cutoff=0.6)
+    rule = shape.UNKNOWN if "option" in noun else shape.DATASET_KEY
+    if key.replace("-", "_") in names:
+        near, rule = [key.replace("-", "_")], shape.DASHED
     todo = f"did you mean {' or '.join(near)}?" if near else "remove it; no name that sd-scripts knows comes near"
-    return Finding(what=f"{key} is not a {noun}".replace("a option", "an option"), where=where, todo=todo)
+    if scripts := elsewhere(key):
+        todo = f"remove it: it is an option of {_some(scripts)}, not of sdxl_train.py"
+    elif meant := gui_name(key):
+        todo = f"the kohya_ss GUI calls it so; sd-scripts calls it {meant}"
+    what = f"{key} is not a {noun}".replace("a option", "an option")
+    return Finding(what=what, where=where, todo=todo, rule=rule)
 
 
-def _wrong_type(key: str, value: Any, kind: str, where: str) -> Finding:
+def _some(scripts: Sequence[str]) -> str:
+    """Up to two names, those of LoRA training first, and how many more there are."""
+    names = sorted(scripts, key=lambda name: ("train_network" not in name, scripts.index(name)))
+    more = f" and {len(names) - 2} more scripts" if len(names) > 2 else ""
+    return (", " if more else " and ").join(names[:2]) + more
+
+
+def _wrong_type(key: str, value: Any, kind: str, where: str, rule: str) -> Finding:
+    name = key.rsplit(".", maxsplit=1)[-1]
+    if value == "" and kind != "str":
+        what, todo = f"{key} must be {_WORDS[kind]}, not an empty text", "remove the line, or unset what a parent sets"
+        return Finding(what=what, where=where, todo=todo, rule=shape.EMPTY)
     what = f"{key} must be {_WORDS[kind]}, not {_spell(value)}"
-    return Finding(what=what, where=where, todo=f"write {key.rsplit('.', maxsplit=1)[-1]} = {_example(value, kind)}")
+    return Finding(what=what, where=where, todo=f"write {name} = {_example(value, kind)}", rule=rule)
 
 
 def _spell(value: Any) -> str:

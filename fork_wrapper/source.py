@@ -4,7 +4,7 @@ Every reader takes all of them by name, id or path. A run is never guessed ("the
 means the experiment file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -47,8 +47,11 @@ class Source:
     """What a checkpoint's header holds: identity, run, and all `modelspec.*`."""
 
 
-def open_source(text: str, settings: Settings) -> Source:
-    """The configuration that `text` names; InputError says what kinds of names there are."""
+def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Source:
+    """The configuration that `text` names; InputError says what kinds of names there are.
+
+    `allow` is for an experiment: names that pass although kft does not know them.
+    """
     path = Path(text)
     if path.suffix == ".safetensors":
         return _checkpoint(path)
@@ -61,7 +64,7 @@ def open_source(text: str, settings: Settings) -> Source:
         find_experiment(text, settings.experiments)
     except InputError as error:
         raise _unknown(text, settings) if "/" in text or "\\" in text else error from None
-    return _experiment(resolve(text, settings))
+    return _experiment(resolve(text, settings, allow=allow))
 
 
 def _experiment(resolved: Resolved) -> Source:

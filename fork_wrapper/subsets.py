@@ -9,7 +9,8 @@ from dataset_tools.errors import Abandoned, DatasetError
 from dataset_tools.fingerprint import Fingerprint, fingerprint
 from dataset_tools.hashing import HashCache
 from dataset_tools.scan import FolderScan, scan_folder
-from fork_wrapper.sdscripts.options import options
+from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
+from fork_wrapper.sdscripts.options import default_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Sub
                     Subset(
                         key=f"dataset.datasets[{index}].subsets[{number}]",
                         image_dir=Path(subset["image_dir"]),
-                        caption_extension=_first(levels, "caption_extension", options()["caption_extension"].default),
+                        caption_extension=_first(levels, "caption_extension", default_of("caption_extension")),
                         num_repeats=_first(levels, "num_repeats", training.get("dataset_repeats", 1)),
                     )
                 )
@@ -51,6 +52,16 @@ def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Sub
 def scan_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[FolderScan]:
     """A scan of every subset's folder; DatasetError for a folder that cannot be listed."""
     return [scan_folder(one.image_dir, one.caption_extension) for one in subsets(training, dataset)]
+
+
+def survey_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any], cache: Path) -> dict[str, FolderSurvey]:
+    """A survey of every subset's folder, by the subset's key path; what was read is remembered in the cache folder."""
+    memory = SurveyCache(cache / "survey.json")
+    found = {
+        one.key: survey_folder(one.image_dir, one.caption_extension, memory) for one in subsets(training, dataset)
+    }
+    memory.save()
+    return found
 
 
 def fingerprint_subsets(

@@ -6,7 +6,7 @@ import click
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.paths import RunFolder, run_folders
 from fork_wrapper.settings import Settings

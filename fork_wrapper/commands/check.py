@@ -1,13 +1,14 @@
 """`kft check`."""
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, json_flag, override_flags, setting_flags, settings_from
-from fork_wrapper.preflight import preflight
+from fork_wrapper.check import Checked, check
+from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import parse_overrides, resolve
 
@@ -16,22 +17,38 @@ from fork_wrapper.resolve import parse_overrides, resolve
 @click.argument("name")
 @override_flags
 @json_flag
-@setting_flags(*PLACES)
-def command(name: str, assignments: tuple[str, ...], unset: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Check the experiment NAME: its keys and types, and what a run needs on this machine.
+@setting_flags(*PLACES, "num_processes")
+def command(
+    name: str,
+    assignments: tuple[str, ...],
+    unset: tuple[str, ...],
+    allow: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Check the experiment NAME: its keys and values, sd-scripts' traps, and what a run needs on this machine.
 
-    Exit code 0 when it could start, 1 when something is missing, 2 when the experiment itself is wrong.
+    Exit code 0 when it could start, 1 when something stands against it, 2 when the file itself cannot be read.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset))
-    looked = preflight(resolved, settings, real_trainer(settings))
+    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
+    checked = check(resolved, settings, real_trainer(settings))
     if as_json:
-        output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in looked.findings]})
+        output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in checked.findings]})
     else:
-        values = len(resolved.training)
-        output.say(f"{resolved.name}: {values} options, all known and well typed")
-        output.show_findings(looked.findings, output.stdout())
-        if not looked.errors:
-            output.say("ready to run")
-    if looked.errors:
+        output.say(f"{resolved.name}: {len(resolved.training)} options, all known and well typed")
+        output.print_findings(checked.findings)
+        output.say(_verdict(checked))
+    if checked.errors:
         click.get_current_context().exit(1)
+
+
+def _verdict(checked: Checked) -> str:
+    counts = Counter(finding.severity for finding in checked.findings)
+    parts = [_counted(counts[name], name) for name in ("error", "warning", "note") if counts[name]]
+    found = f" ({', '.join(parts)}; `kft rules ID` explains one)" if parts else ""
+    return f"{'not ready to run' if checked.errors else 'ready to run'}{found}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

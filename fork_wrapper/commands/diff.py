@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.diff import Difference, differences, to_json
 from fork_wrapper.source import open_source
 
@@ -13,15 +13,16 @@ from fork_wrapper.source import open_source
 @click.command(name="diff", short_help="Compare two configurations by their values.")
 @click.argument("first")
 @click.argument("second")
+@allow_flag
 @json_flag
 @setting_flags(*PLACES)
-def command(first: str, second: str, as_json: bool, **flags: Any) -> None:
+def command(first: str, second: str, allow: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Compare two experiments, runs, sidecars or checkpoints, key by key, with defaults filled in.
 
     Exit code 0 when they train the same, 1 when they differ.
     """
     settings = settings_from(flags)
-    one, two = open_source(first, settings), open_source(second, settings)
+    one, two = open_source(first, settings, allow), open_source(second, settings, allow)
     found = differences(one, two)
     if as_json:
         output.print_json({"first": one.label, "second": two.label, "differences": to_json(found)})

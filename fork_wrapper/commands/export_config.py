@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, setting_flags, settings_from
 from fork_wrapper.export import export, refuse_to_overwrite
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.source import open_source
@@ -29,14 +29,15 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write files into this folder; default stdout.",
 )
+@allow_flag
 @setting_flags(*PLACES)
-def command(source: str, form: str, folder: Path | None, **flags: Any) -> None:
+def command(source: str, form: str, folder: Path | None, allow: tuple[str, ...], **flags: Any) -> None:
     """Write the configs that sdxl_train.py reads, of an experiment NAME, a RUN, a sidecar or a checkpoint.
 
     Of a run, a sidecar or a checkpoint they are what trained; of an experiment, what would train now.
     """
     settings = settings_from(flags)
-    exported = export(open_source(source, settings), settings, folder)
+    exported = export(open_source(source, settings, allow), settings, folder)
     texts = {"train.toml": exported.train_toml, "dataset.toml": exported.dataset_toml}
     if form == "json":
         texts = {"config.json": pretty_json(exported.values)}

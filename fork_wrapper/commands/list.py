@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment import experiment_names
 from fork_wrapper.history import RunLine, list_runs
+from fork_wrapper.words import clock
 
 
 @click.command(name="list", short_help="List experiments and runs.")
@@ -32,6 +33,6 @@ def command(experiment: str | None, as_json: bool, **flags: Any) -> None:
 
 def _row(run: RunLine) -> tuple[str, ...]:
     loss = "-" if run.loss is None else f"{run.loss:.4f}"
-    time = "-" if run.seconds is None else output.clock(run.seconds)
+    time = "-" if run.seconds is None else clock(run.seconds)
     steps = f"{run.steps}/{run.total_steps}" if run.total_steps else str(run.steps)
     return run.run_id, run.status, steps, loss, time, str(run.checkpoints)

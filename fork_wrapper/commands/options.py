@@ -1,68 +1,88 @@
-"""Command-line options that several verbs share."""
+"""`kft options`."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from typing import Any
 
 import click
 
-from fork_wrapper.settings import NAMES, Settings, load_settings
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_HELP = {
-    "models": "Folder of base models.",
-    "datasets": "Folder of training sets.",
-    "outputs": "Folder of runs.",
-    "experiments": "Folder of experiment files.",
-    "sd_scripts": "Checkout of kohya-ss/sd-scripts.",
-    "python": "The trainer's Python.",
-    "cache": "Folder for what kft can make again.",
-    "num_processes": "GPUs in all.",
-    "num_machines": "Machines in all.",
-    "machine_rank": "This machine's rank.",
-    "main_process_ip": "Address of rank 0.",
-    "main_process_port": "Port of rank 0.",
-    "accelerate_args": "More arguments for `accelerate launch`, as one string.",
-    "interrupt_grace": "Seconds to finish after Ctrl-C.",
-}
-
-PLACES = ("models", "datasets", "outputs", "experiments", "sd_scripts", "python", "cache")
-"""Settings that every verb may need."""
-
-SCALE = tuple(name for name in NAMES if name not in PLACES)
-"""Settings that only a launch needs."""
+from fork_wrapper import output
+from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.errors import Finding
+from fork_wrapper.sdscripts.options import DatasetKey, Option, dataset_keys, elsewhere, gui_name, options
 
 
-def setting_flags(*names: str) -> Callable[[F], F]:
-    """A decorator that adds one flag per setting; the command gets them as keyword arguments of their names."""
+@click.command(name="options", short_help="Explain the options of sdxl_train.py and the keys of the data set.")
+@click.argument("pattern", nargs=-1)
+@json_flag
+@setting_flags(*PLACES)
+def command(pattern: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+    """List options of sdxl_train.py, for [training], and keys of the dataset config, with a line on each.
 
-    def decorate(function: F) -> F:
-        for name in reversed(names):
-            flag = "--" + name.replace("_", "-")
-            function = click.option(flag, name, metavar="VALUE", help=f"{_HELP[name]} [setting]")(function)
-        return function
-
-    return decorate
-
-
-def settings_from(flags: dict[str, Any]) -> Settings:
-    """The settings in force, with what the command line said."""
-    return load_settings({name: flags[name] for name in NAMES if name in flags})
-
-
-def json_flag(function: F) -> F:
-    """`--json` on a reader."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+    PATTERN are words that name or line must hold (kft options noise offset), or one name with * and ? in it
+    (kft options 'save_*'). Exit code 1 when nothing matches.
+    """
+    settings_from(flags)
+    training = [row for row in options().values() if _matches(row, pattern)]
+    dataset = [row for row in dataset_keys().values() if _matches(row, pattern)]
+    if as_json:
+        output.print_json({"training": [asdict(row) for row in training], "dataset": [asdict(row) for row in dataset]})
+    elif training or dataset:
+        _print(training, dataset)
+    if not training and not dataset:
+        output.show_findings([_nothing(" ".join(pattern))])
+        click.get_current_context().exit(1)
 
 
-def override_flags(function: F) -> F:
-    """`--set` and `--unset`."""
-    unset = click.option("--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.")
-    sets = click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Override a value, by name or key path (seed, dataset.general.flip_aug). Repeatable.",
+def _matches(row: Option | DatasetKey, pattern: Sequence[str]) -> bool:
+    if any(mark in word for word in pattern for mark in "*?"):
+        return any(fnmatchcase(row.name, word.lower()) for word in pattern)
+    text = f"{row.name} {row.line}".lower()
+    return all(word.lower().replace("-", "_") in text or word.lower() in text for word in pattern)
+
+
+def _print(training: Iterable[Option], dataset: Iterable[DatasetKey]) -> None:
+    tables = (
+        (("in training", "type", "default", "what it does"), [_option(row) for row in training]),
+        (("in dataset", "type", "where", "what it does"), [_key(row) for row in dataset]),
     )
-    return sets(unset(function))
+    shown = [(headers, rows) for headers, rows in tables if rows]
+    for number, (headers, rows) in enumerate(shown):
+        output.print_text("\n" if number else "")
+        output.print_table(headers, rows)
+
+
+def _option(row: Option) -> tuple[str, ...]:
+    choices = ", ".join("absent" if choice is None else str(choice) for choice in row.choices)
+    line = f"{row.line} [{choices}]" if choices else row.line
+    return row.name, row.type, _spell(row.default), line
+
+
+def _key(row: DatasetKey) -> tuple[str, ...]:
+    where = "anywhere" if len(row.levels) == 3 else ", ".join(row.levels)
+    return row.name, row.type, where, row.line
+
+
+def _spell(default: Any) -> str:
+    """A default as TOML would say it; a dash where absent means unset."""
+    if default is None:
+        return "-"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f'"{default}"' if isinstance(default, str) else str(default)
+
+
+def _nothing(pattern: str) -> Finding:
+    """Where the name comes from, if it is known at all, and the nearest that exist."""
+    if name := gui_name(pattern):
+        what = f"{pattern} is a key of the kohya_ss GUI; sd-scripts calls it {name}"
+        return Finding(what=what, todo=f"kft options {name}")
+    if scripts := elsewhere(pattern):
+        more = f" and {len(scripts) - 3} more" if len(scripts) > 3 else ""
+        what = f"{pattern} is an option of {', '.join(scripts[:3])}{more}, not of sdxl_train.py"
+        return Finding(what=what, todo="leave it out: kft starts sdxl_train.py alone")
+    near = difflib.get_close_matches(pattern, [*options(), *dataset_keys()], n=3)
+    todo = f"did you mean {' or '.join(near)}?" if near else "kft options lists them all"
+    return Finding(what=f"no option and no dataset key matches {pattern!r}", todo=todo)

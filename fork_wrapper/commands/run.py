@@ -6,7 +6,7 @@ import click
 
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.plan import rehearse, sample_folders
@@ -14,6 +14,8 @@ from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import Resolved, parse_overrides, resolve
 from fork_wrapper.run import Job, run
 from fork_wrapper.settings import Settings
+from fork_wrapper.watch import watch_run
+from fork_wrapper.words import clock, size
 
 EPILOG = """\b
 Examples:
@@ -34,7 +36,13 @@ Examples:
 @click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")
 @setting_flags(*PLACES, *SCALE)
 def command(
-    name: str, assignments: tuple[str, ...], unset: tuple[str, ...], rehearsal: bool, stand_in: bool, **flags: Any
+    name: str,
+    assignments: tuple[str, ...],
+    unset: tuple[str, ...],
+    allow: tuple[str, ...],
+    rehearsal: bool,
+    stand_in: bool,
+    **flags: Any,
 ) -> None:
     """Train the experiment NAME with sd-scripts' sdxl_train.py and archive every checkpoint.
 
@@ -42,13 +50,13 @@ def command(
     checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset))
+    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
     if rehearsal or stand_in:
         job = _rehearsal(resolved, settings, stand_in=stand_in)
     else:
         job = Job(resolved=resolved, trainer=real_trainer(settings))
     try:
-        record = run(job, settings, output.watch_run())
+        record = run(job, settings, watch_run())
     except InputError as error:
         _offer_rehearsal(error, name)
         raise
@@ -76,7 +84,7 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
 def _summarise(record: Record) -> None:
     facts = record.run
     loss, speed = facts["loss"], facts["steps_per_second"]
-    words = [f"{facts['id']}: {facts['status']} in {output.clock(facts['seconds'])}", f"{facts['steps']} steps"]
+    words = [f"{facts['id']}: {facts['status']} in {clock(facts['seconds'])}", f"{facts['steps']} steps"]
     if speed:
         words.append(f"{speed:.2f} it/s")
     if loss:
@@ -87,7 +95,7 @@ def _summarise(record: Record) -> None:
         words.append(f"peak VRAM {max(facts['peak_vram_mib'])} MiB (sampled)")
     output.print_text(", ".join(words) + "\n")
     rows = [
-        (str(one["file"]), output.size(one["bytes"]), str(one["step"] or "-"), str(one["sha256"] or "-")[:12])
+        (str(one["file"]), size(one["bytes"]), str(one["step"] or "-"), str(one["sha256"] or "-")[:12])
         for one in record.checkpoints
     ]
     output.print_table(("checkpoint", "size", "step", "sha256"), rows)

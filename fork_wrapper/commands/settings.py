@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.settings import NAMES
 
 

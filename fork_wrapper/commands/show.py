@@ -7,23 +7,25 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.options import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.record import Record
 from fork_wrapper.source import Source, open_source
+from fork_wrapper.words import size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
 @click.argument("source")
+@allow_flag
 @json_flag
 @setting_flags(*PLACES)
-def command(source: str, as_json: bool, **flags: Any) -> None:
+def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Show how SOURCE was, or would be, trained: values with their origins, provenance, how the run went.
 
     SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
     which tells how it was made even when its sidecar is lost.
     """
-    opened = open_source(source, settings_from(flags))
+    opened = open_source(source, settings_from(flags), allow)
     if as_json:
         output.print_json(_as_json(opened))
         return
@@ -69,7 +71,7 @@ def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         return []
     loss = "-" if entry["loss"] is None else f"{entry['loss']:.4f}"
     return [
-        ("checkpoint", f"{entry['file']}  {output.size(entry['bytes'])}  {entry['kind']}"),
+        ("checkpoint", f"{entry['file']}  {size(entry['bytes'])}  {entry['kind']}"),
         ("step, epoch, loss", f"{entry['step']}, {entry['epoch']}, {loss}"),
         ("sha256", str(entry["sha256"])),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 
 from dataset_tools.sample_set import sample_set_folder
 from fork_wrapper import keypath
+from fork_wrapper.check import would_stop
 from fork_wrapper.files import flatten, read_text
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, base_model, miniature_folder, tokenizers
 from fork_wrapper.render import ENVIRONMENT, Trainer
@@ -76,6 +77,7 @@ def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False) 
             "changes": [change.__dict__ for change in changes],
         },
         files={PROMPTS_FILE: prompts} if prompts else None,
+        warnings=would_stop(resolved),
     )
 
 

@@ -14,31 +14,31 @@ EXPERIMENTS: dict[str, tuple[str, str]] = {
         "[training]\nlerning_rate = 1e-5\nnetwork_dim = 4\nbatch_size = 2\n",
         """\
 error: bad.toml has 3 errors
-  • lerning_rate is not an option of sdxl_train.py
+  • lerning_rate is not an option of sdxl_train.py  [toml-unknown-key]
     PROJECT/experiments/bad.toml, line 2: training.lerning_rate
     → did you mean learning_rate or learning_rate_te2 or learning_rate_te1?
-  • network_dim is not an option of sdxl_train.py
+  • network_dim is not an option of sdxl_train.py  [toml-unknown-key]
     PROJECT/experiments/bad.toml, line 3: training.network_dim
-    → remove it; no name that sd-scripts knows comes near
-  • batch_size is not an option of sdxl_train.py
+    → remove it: it is an option of sdxl_train_network.py, train_network.py and 7 more scripts, not of sdxl_train.py
+  • batch_size is not an option of sdxl_train.py  [toml-unknown-key]
     PROJECT/experiments/bad.toml, line 4: training.batch_size
-    → move it to [dataset.general] or [[dataset.datasets]]
+    → it belongs to the dataset config: move it to [dataset.general] or [[dataset.datasets]]
 """,
     ),
     "wrong type": (
         "[training]\nlearning_rate = '1e-5'\nxformers = 'false'\nmixed_precision = 'bf17'\nseed = true\n",
         """\
 error: bad.toml has 4 errors
-  • learning_rate must be a number, not the string "1e-5"
+  • learning_rate must be a number, not the string "1e-5"  [toml-no-type-check]
     PROJECT/experiments/bad.toml, line 2: training.learning_rate
     → write learning_rate = 1e-05
-  • xformers must be true or false, not the string "false"
+  • xformers must be true or false, not the string "false"  [toml-no-type-check]
     PROJECT/experiments/bad.toml, line 3: training.xformers
     → write xformers = false
-  • mixed_precision cannot be 'bf17'
+  • mixed_precision cannot be 'bf17'  [mp-invalid]
     PROJECT/experiments/bad.toml, line 4: training.mixed_precision
     → choose one of: no, fp16, bf16
-  • seed must be a whole number, not true
+  • seed must be a whole number, not true  [toml-no-type-check]
     PROJECT/experiments/bad.toml, line 5: training.seed
     → write seed = 1
 """,
@@ -47,13 +47,13 @@ error: bad.toml has 4 errors
         "[training]\noutput_dir = 'x'\nmetadata_kft_config = 'x'\nsave_model_as = 'ckpt'\n",
         """\
 error: bad.toml has 3 errors
-  • output_dir is managed by kft
+  • output_dir is managed by kft  [managed-option]
     PROJECT/experiments/bad.toml, line 2: training.output_dir
     → remove it: every run gets a folder of its own; set `outputs` in the settings to move them all
-  • metadata_kft_config is managed by kft
+  • metadata_kft_config is managed by kft  [managed-option]
     PROJECT/experiments/bad.toml, line 3: training.metadata_kft_config
     → remove it: kft writes its own records under these names
-  • save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive them
+  • save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive them  [save-as-typo]
     PROJECT/experiments/bad.toml, line 4: training.save_model_as
     → write save_model_as = "safetensors" and convert afterwards
 """,
@@ -62,10 +62,10 @@ error: bad.toml has 3 errors
         "[training]\nwandb_api_key = 'abc'\nhuggingface_token = 'hf_x'\n",
         """\
 error: bad.toml has 2 errors
-  • wandb_api_key is a secret and would be archived with every checkpoint
+  • wandb_api_key is a secret and would be archived with every checkpoint  [secret]
     PROJECT/experiments/bad.toml, line 2: training.wandb_api_key
     → remove it and set the environment variable WANDB_API_KEY before the run
-  • huggingface_token is a secret and would be archived with every checkpoint
+  • huggingface_token is a secret and would be archived with every checkpoint  [secret]
     PROJECT/experiments/bad.toml, line 3: training.huggingface_token
     → remove it and set the environment variable HF_TOKEN before the run
 """,
@@ -75,18 +75,18 @@ error: bad.toml has 2 errors
         "[[dataset.datasets.subsets]]\nresolution = 512\nseed = 1\n",
         """\
 error: bad.toml has 4 errors
-  • image_dir may not stand in [dataset.general]: sd-scripts refuses it there
+  • image_dir may not stand in [dataset.general]: sd-scripts refuses it there  [dataset-unknown-key]
     PROJECT/experiments/bad.toml, line 2: dataset.general.image_dir
     → move it to [[dataset.datasets.subsets]]
-  • batchsize is not a key of the dataset config
+  • batchsize is not a key of the dataset config  [dataset-unknown-key]
     PROJECT/experiments/bad.toml, line 4: dataset.datasets[0].batchsize
     → did you mean batch_size?
-  • resolution may not stand in [[dataset.datasets.subsets]]: sd-scripts refuses it there
+  • resolution may not stand in [[dataset.datasets.subsets]]: sd-scripts refuses it there  [dataset-unknown-key]
     PROJECT/experiments/bad.toml, line 6: dataset.datasets[0].subsets[0].resolution
     → move it to [dataset.general] or [[dataset.datasets]]
-  • seed is not a key of the dataset config
+  • seed is not a key of the dataset config  [dataset-unknown-key]
     PROJECT/experiments/bad.toml, line 7: dataset.datasets[0].subsets[0].seed
-    → move it to [training]
+    → it is an option: move it to [training]
 """,
     ),
     "broken TOML": (
@@ -152,13 +152,13 @@ def test_wrong_overrides_are_refused_together(kft: Kft) -> None:
         "  • vae is not set, so it cannot be unset\n"
         "    --unset vae\n"
         "    → correct the key\n"
-        '  • learning_rate must be a number, not the string "fast"\n'
+        '  • learning_rate must be a number, not the string "fast"  [toml-no-type-check]\n'
         "    --set learning_rate=fast\n"
         "    → write learning_rate = 1.0\n"
-        "  • output_name is managed by kft\n"
+        "  • output_name is managed by kft  [managed-option]\n"
         "    --set output_name=x\n"
         "    → remove it: checkpoints are named after the experiment; rename the file\n"
-        "  • sed is not an option of sdxl_train.py\n"
+        "  • sed is not an option of sdxl_train.py  [toml-unknown-key]\n"
         "    --set sed=1\n"
         "    → did you mean seed?\n"
     )

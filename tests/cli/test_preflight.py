@@ -34,7 +34,7 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
     answer = kft("run", "first", "--python", bare_python)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.replace(bare_python, "PYTHON") == (
-        "error: cannot run first: 5 things are missing\n"
+        "error: cannot run first: 5 things stand against it\n"
         "  • the base model is missing\n"
         "    PROJECT/models/base.safetensors\n"
         "    → download it from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0, or say where your "
@@ -66,7 +66,10 @@ def test_check_says_the_same_with_exit_code_1(kft: Kft, bare_python: str) -> Non
     answer = kft("check", "first", "--python", bare_python)
     assert answer.code == 1
     assert answer.out.count("  • ") == 5
-    assert answer.err == "first: 6 options, all known and well typed\n"
+    assert answer.err == (
+        "first: 6 options, all known and well typed\n"
+        "not ready to run (5 errors, 1 warning; `kft rules ID` explains one)\n"
+    )
 
 
 def found(answer: Answer, what: str) -> str:
@@ -133,7 +136,7 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
 def test_a_disk_too_small_for_the_checkpoints(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checkpoints that the options ask for are counted; only when not even one fits the run is stopped."""
     free = {"free": 30e9}
-    monkeypatch.setattr("fork_wrapper.preflight.shutil.disk_usage", lambda _path: type("Usage", (), free)())
+    monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
     assert found(kft("check", "first", *flags), "warning: the checkpoints need") == (
         "  • warning: the checkpoints need about 37 GB, 30.0 GB are free\n"

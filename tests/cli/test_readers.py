@@ -26,9 +26,9 @@ def test_help_is_complete_and_in_the_readme(kft: Kft, root: Path) -> None:
 
 def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     """The table of `kft --help` and the commands' own short help cannot drift apart."""
-    modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "options"}
+    modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "flags"}
     assert {verb.replace("-", "_") for verb in VERBS} == modules
-    assert len(VERBS) == 8
+    assert len(VERBS) == 12
     for verb, line in VERBS.items():
         command = group.get_command(click.Context(group), verb)
         assert command is not None

@@ -45,19 +45,19 @@ def test_the_rules_see_the_whole_package() -> None:
 
 def test_only_the_command_line_imports_click_and_rich() -> None:
     """Everything else returns values."""
-    allowed = {"fork_wrapper.cli", "fork_wrapper.output"}
+    allowed = {"fork_wrapper.cli", "fork_wrapper.output", "fork_wrapper.watch"}
     assert {name for name in users("fork_wrapper", SHOWS) if not name.startswith("fork_wrapper.commands.")} == allowed
     assert users("dataset_tools", SHOWS) == set()
 
 
 def test_only_launch_and_provenance_start_processes() -> None:
-    """output.py borrows subprocess's quoting for Windows and starts nothing."""
+    """watch.py borrows subprocess's quoting for Windows and starts nothing."""
     assert users("fork_wrapper", STARTS_PROCESSES) == {
         "fork_wrapper.launch",
-        "fork_wrapper.output",
         "fork_wrapper.provenance",
+        "fork_wrapper.watch",
     }
-    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.output"]
+    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.watch"]
     assert text.count("subprocess") == text.count("import subprocess") + text.count("subprocess.list2cmdline")
     assert users("dataset_tools", STARTS_PROCESSES) == set()
 

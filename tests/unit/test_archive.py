@@ -65,7 +65,10 @@ def run(settings: Settings, write: Callable[..., Path]) -> RunFolder:
     resolved = resolve("one", settings)
     rendered = render(resolved, settings, real_trainer(settings), folder, now)
     process = {"pid": 1, "created": 0.0, "host": "elsewhere"}
-    record = begin(resolved, rendered, started=now, provenance=PROVENANCE, rehearsal=None, process=process)
+    foreseen: tuple[dict[str, str], tuple[()]] = ({"name": "one"}, ())
+    record = begin(
+        resolved, rendered, started=now, provenance=PROVENANCE, foreseen=foreseen, rehearsal=None, process=process
+    )
     write_record(folder, record)
     folder.log.write_text(LOG)
     return folder

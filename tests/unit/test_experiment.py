@@ -1,7 +1,7 @@
 """Experiment files: every fault of a file at once, parents found and circles named, origins given to every value."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 
@@ -291,9 +291,9 @@ def test_a_circle_by_another_spelling(
     monkeypatch.chdir(settings.experiments)
     left = iter(range(10))
 
-    def load(path: Path) -> experiment.Experiment:
+    def load(path: Path, allow: Collection[str]) -> experiment.Experiment:
         next(left)  # StopIteration where the chain has no end
-        return load_experiment(path)
+        return load_experiment(path, allow)
 
     monkeypatch.setattr(experiment, "load_experiment", load)
     with pytest.raises(InputError, match="extends goes in a circle"):

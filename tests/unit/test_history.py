@@ -26,7 +26,7 @@ def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder
     resolved = resolve("one", settings)
     started = datetime(2026, 1, 2, tzinfo=timezone.utc)
     rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
-    return begin(resolved, rendered, started=started, provenance={}, rehearsal=None, process={})
+    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})
 
 
 def _line(run_id: str, status: str, **known: Any) -> RunLine:

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.output import RunWatch, TerminalWatch, clock, describe, show_changes, show_error, size
+from fork_wrapper.output import show_changes, show_error
 from fork_wrapper.progress import Progress
+from fork_wrapper.watch import RunWatch, TerminalWatch, describe
 
 
 def progress(step: int, *, elapsed: int, loss: float | None = None) -> Progress:
@@ -29,22 +30,6 @@ def test_a_loss_that_is_no_number_is_said() -> None:
     broken = progress(9, elapsed=9)
     broken.nan_step = 5
     assert "loss is NaN since step 5" in describe(broken, 0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3599.4, "59:59"), (36_000, "10:00:00")]
-)
-def test_seconds_as_a_clock(seconds: float, text: str) -> None:
-    """Minutes and seconds, with hours only where there are any."""
-    assert clock(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(None, "-"), (0, "0 B"), (999, "999 B"), (206_434_902, "206 MB"), (6_938_040_736, "6.94 GB")]
-)
-def test_bytes_as_people_say_them(count: int | None, text: str) -> None:
-    """Decimal units, as disks are sold."""
-    assert size(count) == text
 
 
 def test_plain_lines_come_when_something_happened() -> None:

@@ -39,6 +39,35 @@ def test_unknown_option(key: str, nearest: str) -> None:
     assert _training(key, 1) == (f"{key} is not an option of sdxl_train.py", nearest)
 
 
+def test_names_of_other_programs() -> None:
+    """An option of another script says whose it is, a name of the GUI what sd-scripts calls it."""
+    assert _training("network_dim", 4)[1] == (
+        "remove it: it is an option of sdxl_train_network.py, train_network.py and 7 more scripts, not of sdxl_train.py"
+    )
+    assert _training("epoch", 4)[1] == "the kohya_ss GUI calls it so; sd-scripts calls it max_train_epochs"
+
+
+def test_allowed_names_pass() -> None:
+    """A name that kft does not know passes when it is allowed, with any plain value; nothing else is let through."""
+    allow = ("new_option", "output_dir", "seed")
+    given = {"new_option": [1, 2], "learning_rate": 1}
+    assert check_training(given, _where, allow) == ({"new_option": [1, 2], "learning_rate": 1.0}, [])
+    refused = check_training({"output_dir": "x", "seed": "1", "new_options": 1}, _where, allow)[1]
+    assert [one.rule for one in refused] == ["managed-option", "toml-no-type-check", "toml-unknown-key"]
+    tree = {"general": {"new_option": 1}, "datasets": [{"new_option": 1, "subsets": [{"new_option": 1}]}]}
+    assert check_dataset(tree, _where, allow) == []
+    assert [one.rule for one in check_dataset(tree, _where)] == ["dataset-unknown-key"] * 3
+
+
+def test_seventy_five_tokens() -> None:
+    """The command line refuses the default length by its number; a config file may say it."""
+    assert check_training({"max_token_length": 75}, _where) == ({"max_token_length": 75}, [])
+    assert _training("max_token_length", 100) == (
+        "max_token_length cannot be 100",
+        "choose one of: 75, 150, 225",
+    )
+
+
 def test_managed_options_say_what_to_do_instead() -> None:
     """The six options that kft sets itself are refused, each with its own way out."""
     assert sorted(MANAGED) == [
@@ -169,14 +198,14 @@ def test_keys_of_the_other_file() -> None:
     """A key of the dataset config in [training] is sent to where it may stand, and the other way round."""
     assert _training("batch_size", 4) == (
         "batch_size is not an option of sdxl_train.py",
-        "move it to [dataset.general] or [[dataset.datasets]]",
+        "it belongs to the dataset config: move it to [dataset.general] or [[dataset.datasets]]",
     )
     assert _training("image_dir", "x") == (
         "image_dir is not an option of sdxl_train.py",
-        "move it to [[dataset.datasets.subsets]]",
+        "it belongs to the dataset config: move it to [[dataset.datasets.subsets]]",
     )
     assert _dataset({"general": {"seed": 1}}) == [
-        ("dataset.general.seed", "seed is not a key of the dataset config", "move it to [training]")
+        ("dataset.general.seed", "seed is not a key of the dataset config", "it is an option: move it to [training]")
     ]
 
 
@@ -199,13 +228,15 @@ def test_levels_of_the_dataset() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [1, 0, True, "1.0", math.nan])
-def test_float_only_dataset_keys(value: Any) -> None:
+@pytest.mark.parametrize(
+    ("value", "spelt"), [(1, "1"), (0, "0"), (True, "true"), ("1.0", 'the string "1.0"'), (math.nan, "nan")]
+)
+def test_float_only_dataset_keys(value: Any, spelt: str) -> None:
     """The dataset schema refuses a whole number for some keys: so does kft, and says how to write it."""
     assert _dataset({"general": {"validation_split": value}}) == [
         (
             "dataset.general.validation_split",
-            f"validation_split must be a number with a decimal point, not {value!r}",
+            f"validation_split must be a number with a decimal point, not {spelt}",
             "write for example 1.0",
         )
     ]

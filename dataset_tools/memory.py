@@ -1,0 +1,109 @@
+"""What was once found out about a file, remembered by its path, size and modification time in one JSON file.
+
+The memory trusts size and modification time, as `make` and `git` do: a file rewritten with the same size and
+its old time set back by hand is not noticed. A file changed within the last two seconds is not remembered,
+because a second change in the same tick of the clock would not show.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_SETTLED_NS = 2_000_000_000  # the coarsest clock among common file systems: FAT counts in steps of two seconds
+
+Value = TypeVar("Value")
+
+
+class FileMemory(Generic[Value]):
+    """A JSON value for each file, by absolute path, size and modification time.
+
+    Losing it costs time, never correctness: a missing, damaged or foreign file reads as empty, and a folder
+    that cannot be written to leaves it in memory. Two processes may save at the same time: the file is always
+    whole, each adds to what it finds there, and the last one wins. Threads may share one instance.
+    """
+
+    def __init__(self, path: Path, *, form: int, most: int, is_value: Callable[[Any], bool]) -> None:
+        """Keep at most `most` files in `path`.
+
+        `form` is the number of the values' form: a file of another form is a foreign one. `is_value` says
+        whether a value that was read has that form.
+        """
+        self.path = path
+        self._form = form
+        self._most = most
+        self._is_value = is_value
+        self._lock = threading.Lock()
+        self._entries: dict[str, Any] | None = None
+        self._new: dict[str, Any] = {}
+
+    def get(self, path: Path, stat: os.stat_result) -> Value | None:
+        """What is known of `path`, if it was remembered at this size and time."""
+        with self._lock:
+            if self._entries is None:
+                self._entries = {**self._read(), **self._new}
+            entry = self._entries.get(_key(path))
+        if not isinstance(entry, list) or entry[:2] != [stat.st_size, stat.st_mtime_ns] or len(entry) != 3:
+            return None
+        value: Value | None = entry[2] if self._is_value(entry[2]) else None
+        return value
+
+    def put(self, path: Path, stat: os.stat_result, value: Value) -> None:
+        """Remember a value, unless the file is so young that a further change might not show."""
+        if time.time_ns() - stat.st_mtime_ns < _SETTLED_NS:
+            return
+        entry = [stat.st_size, stat.st_mtime_ns, value]
+        with self._lock:
+            self._new[_key(path)] = entry
+            if self._entries is not None:
+                self._entries[_key(path)] = entry
+
+    def save(self) -> None:
+        """Write what is new; nothing happens when nothing is. Never raises for a disk that refuses."""
+        with self._lock:
+            if not self._new:
+                return
+            entries = self._read()
+            for key, entry in self._new.items():
+                entries.pop(key, None)  # so that it moves to the end: the oldest go first when there are too many
+                entries[key] = entry
+            with contextlib.suppress(OSError):
+                self._write(dict(list(entries.items())[-self._most :]))
+                self._new.clear()
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            stored: Any = json.loads(self.path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        if not isinstance(stored, dict) or stored.get("form") != self._form:
+            return {}
+        files = stored.get("files")
+        return files if isinstance(files, dict) else {}
+
+    def _write(self, entries: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Escaped to ASCII: a name that is not valid Unicode must not stop the memory from being written.
+        text = json.dumps({"form": self._form, "files": entries}, ensure_ascii=True, separators=(",", ":"))
+        handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(text)
+            os.replace(temporary, self.path)  # noqa: PTH105
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            raise
+
+
+def _key(path: Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - without following links, and Path.absolute() keeps ".."

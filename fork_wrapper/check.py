@@ -1,0 +1,124 @@
+"""Everything that can be said before a launch: rules about the configuration, facts about the machine, the plan.
+
+The one place where a configuration, its images, the machine and earlier runs come together. Nothing is changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from dataset_tools.survey import FolderSurvey
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import line_of, read_text
+from fork_wrapper.plan import Plan, make_plan, space
+from fork_wrapper.preflight import Machine, look_at
+from fork_wrapper.render import Trainer
+from fork_wrapper.resolve import Resolved
+from fork_wrapper.rules.case import Case, Host
+from fork_wrapper.rules.table import findings as rule_findings
+from fork_wrapper.settings import Settings
+from fork_wrapper.subsets import survey_subsets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What was found."""
+
+    findings: tuple[Finding, ...]
+    """Errors stop a run; warnings and notes are shown."""
+    plan: Plan
+    """What the run would do."""
+    machine: Machine
+    """What it would run on."""
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that stop a run."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def check(
+    resolved: Resolved,
+    settings: Settings,
+    trainer: Trainer,
+    *,
+    files: Mapping[str, str] = MappingProxyType({}),
+    fresh: bool = False,
+) -> Checked:
+    """Judge `resolved` as `trainer` would be launched with it on this machine.
+
+    `files` are those that kft will write into the run folder, by name. With `fresh` nothing is taken from memory
+    that a record will state as a fact.
+    """
+    machine = look_at(resolved.training, settings, trainer, fresh=fresh)
+    surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
+    case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
+    plan = make_plan(case, resolved.name, settings, machine, trainer)
+    found = [*machine.findings, *in_words_of(resolved, rule_findings(case)), *space(plan, settings.outputs)]
+    found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+    return Checked(findings=tuple(found), plan=plan, machine=machine)
+
+
+def case_of(
+    resolved: Resolved, surveys: Mapping[str, FolderSurvey] | None, host: Host, files: Mapping[str, str]
+) -> Case:
+    """The case that the rules judge."""
+    return Case(
+        training=resolved.training,
+        dataset=resolved.dataset,
+        host=host,
+        surveys=surveys,
+        prompts=_prompts(resolved, files),
+    )
+
+
+def would_stop(resolved: Resolved) -> tuple[Finding, ...]:
+    """What the rules would stop `resolved` for, as warnings: for a rehearsal, which runs with other values."""
+    case = case_of(resolved, None, Host(packages=None, cuda=None), {})
+    return tuple(
+        replace(finding, what=f"the real run would stop: {finding.what}", severity="warning")
+        for finding in in_words_of(resolved, rule_findings(case))
+        if finding.severity == "error"
+    )
+
+
+def in_words_of(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
+    """Findings whose key paths have become places: the file and line, or the flag, that says the value."""
+    return [replace(finding, where=place(resolved, finding.where)) for finding in findings]
+
+
+def place(resolved: Resolved, path: str) -> str:
+    """Where a key path was said: `FILE, line N: KEY`, the flag, or the path itself when nobody said it."""
+    origin = resolved.origins.get(path)
+    if origin is None:
+        return path
+    if origin.by == "--set":
+        typed = [item for item in resolved.overrides if item.split("=")[0].endswith(path.rsplit(".", 1)[-1])]
+        return typed[-1] if typed else path
+    for link in resolved.chain:
+        if link.name == origin.by:
+            line = line_of(link.text, path)
+            return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
+    return f"{path} (set by {origin.by})"
+
+
+def _host(machine: Machine, settings: Settings, trainer: Trainer) -> Host:
+    """What the rules may know of the machine; what `look_at` already reports as missing is not said twice."""
+    complete = machine.python is not None and not machine.lacks_packages
+    return Host(
+        packages=machine.python.packages if machine.python and complete else None,
+        cuda=False if trainer.rehearsal else (True if machine.gpus else None),
+        processes=1 if trainer.rehearsal else settings.num_processes,
+    )
+
+
+def _prompts(resolved: Resolved, files: Mapping[str, str]) -> str | None:
+    """The text of the sample prompts, where there is one to read: on disk, or about to be written."""
+    path = Path(str(resolved.training.get("sample_prompts", "")))
+    if path.name in files:
+        return files[path.name]
+    try:
+        return read_text(path) if path.is_file() else None
+    except InputError:
+        return None

@@ -1,0 +1,82 @@
+"""Command-line options that several verbs share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from fork_wrapper.provenance import git_commit
+from fork_wrapper.sdscripts.options import table_for, using
+from fork_wrapper.settings import NAMES, Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HELP = {
+    "models": "Folder of base models.",
+    "datasets": "Folder of training sets.",
+    "outputs": "Folder of runs.",
+    "experiments": "Folder of experiment files.",
+    "sd_scripts": "Checkout of kohya-ss/sd-scripts.",
+    "python": "The trainer's Python.",
+    "cache": "Folder for what kft can make again.",
+    "num_processes": "GPUs in all.",
+    "num_machines": "Machines in all.",
+    "machine_rank": "This machine's rank.",
+    "main_process_ip": "Address of rank 0.",
+    "main_process_port": "Port of rank 0.",
+    "accelerate_args": "More arguments for `accelerate launch`, as one string.",
+    "interrupt_grace": "Seconds to finish after Ctrl-C.",
+}
+
+PLACES = ("models", "datasets", "outputs", "experiments", "sd_scripts", "python", "cache")
+"""Settings that every verb may need."""
+
+SCALE = tuple(name for name in NAMES if name not in PLACES)
+"""Settings that only a launch needs."""
+
+
+def setting_flags(*names: str) -> Callable[[F], F]:
+    """A decorator that adds one flag per setting; the command gets them as keyword arguments of their names."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(names):
+            flag = "--" + name.replace("_", "-")
+            function = click.option(flag, name, metavar="VALUE", help=f"{_HELP[name]} [setting]")(function)
+        return function
+
+    return decorate
+
+
+def settings_from(flags: dict[str, Any]) -> Settings:
+    """The settings in force, with what the command line said.
+
+    For the rest of the command, the options are those of the checkout that they name.
+    """
+    settings = load_settings({name: flags[name] for name in NAMES if name in flags})
+    find = using(lambda: table_for(git_commit(settings.sd_scripts), settings.cache))
+    click.get_current_context().with_resource(find)
+    return settings
+
+
+def json_flag(function: F) -> F:
+    """`--json` on a reader."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def allow_flag(function: F) -> F:
+    """`--allow-unknown`."""
+    text = "Let a name pass that kft does not know: for a newer sd-scripts. Recorded. Repeatable."
+    return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
+
+
+def override_flags(function: F) -> F:
+    """`--set`, `--unset` and `--allow-unknown`."""
+    unset = click.option("--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.")
+    sets = click.option(
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a value, by name or key path (seed, dataset.general.flip_aug). Repeatable.",
+    )
+    return sets(unset(allow_flag(function)))

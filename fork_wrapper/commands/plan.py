@@ -1,0 +1,42 @@
+"""`kft plan`."""
+
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.check import check
+from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.plan_text import bucket_rows, rows
+from fork_wrapper.render import real_trainer
+from fork_wrapper.resolve import parse_overrides, resolve
+
+
+@click.command(name="plan", short_help="Say what a run would do: images, buckets, steps, rates, files, disk.")
+@click.argument("name")
+@override_flags
+@json_flag
+@setting_flags(*PLACES, "num_processes")
+def command(
+    name: str,
+    assignments: tuple[str, ...],
+    unset: tuple[str, ...],
+    allow: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Say what a run of the experiment NAME would do, computed as sd-scripts computes it.
+
+    Time and VRAM are given only where an earlier run of this machine has measured a configuration whose steps cost the
+    same; its id stands beside them.
+    """
+    settings = settings_from(flags)
+    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
+    plan = check(resolved, settings, real_trainer(settings)).plan
+    if as_json:
+        output.print_json(plan.to_json())
+        return
+    output.print_table(("", ""), rows(plan))
+    if buckets := bucket_rows(plan):
+        output.print_text("\n")
+        output.print_table(("dataset", "bucket", "images"), buckets)

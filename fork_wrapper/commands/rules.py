@@ -1,0 +1,81 @@
+"""`kft rules`."""
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.flags import json_flag
+from fork_wrapper.errors import Finding, InputError, Severity
+from fork_wrapper.rules.rule import PHASES, Rule
+from fork_wrapper.rules.shape import NOT_RULES
+from fork_wrapper.rules.table import rules
+from fork_wrapper.sdscripts.options import pinned_commit
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")
+@click.argument("pattern", default="", metavar="[ID]")
+@json_flag
+def command(pattern: str, as_json: bool) -> None:
+    """List every rule with its count, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
+
+    A word instead of an ID lists the rules that speak of it.
+    """
+    chosen = _chosen(pattern)
+    if as_json:
+        known = {"rules": [_as_json(one) for one in chosen], "cannot_occur": {} if pattern else dict(NOT_RULES)}
+        output.print_json(known)
+    elif [one.id for one in chosen] == [pattern]:
+        output.print_text(_explained(chosen[0]))
+    else:
+        _list(chosen, everything=not pattern)
+
+
+def _chosen(pattern: str) -> list[Rule]:
+    """The rule of that id, or those that speak of the word, the worst first; InputError when there is none."""
+    if pattern in rules():
+        return [rules()[pattern]]
+    if pattern in NOT_RULES:
+        finding = Finding(what=f"it cannot occur: {NOT_RULES[pattern]}", where=pattern, severity="note")
+        raise InputError(f"{pattern} is no rule", [finding])
+    word = pattern.lower()
+    found = [one for one in rules().values() if word in f"{one.id} {one.when} {one.why} {one.fix}".lower()]
+    if not found:
+        near = difflib.get_close_matches(pattern, rules(), n=3)
+        todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them all"
+        raise InputError(f"no rule speaks of {pattern!r}", [Finding(what="no such rule", where=pattern, todo=todo)])
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), -list(PHASES).index(one.phase), one.id))
+
+
+def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
+    output.print_table(("rule", "severity", "condition"), [(one.id, one.severity, one.when) for one in chosen])
+    counts = Counter(one.severity for one in chosen)
+    numbers = ", ".join(f"{counts[name]} {name}s" for name in SEVERITIES if counts[name])
+    output.print_text(f"\n{len(chosen)} rules: {numbers}; for sd-scripts at {pinned_commit()[:8]}\n")
+    if everything:
+        output.print_text(f"\n{len(NOT_RULES)} traps of sd-scripts that kft does not leave open:\n")
+        output.print_table(("", ""), list(NOT_RULES.items()))
+
+
+def _explained(one: Rule) -> str:
+    lines = [
+        f"{one.id} ({one.severity})",
+        "",
+        f"  {one.when}",
+        f"  {one.why}",
+        "",
+        f"  sd-scripts says so  {PHASES[one.phase]}",
+        f"  what to do          {one.fix}",
+        f"  source              {one.source}, at {pinned_commit()[:8]}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(one: Rule) -> Mapping[str, Any]:
+    names = ("id", "severity", "phase", "when", "why", "fix", "source")
+    return {name: getattr(one, name) for name in names}

@@ -1,0 +1,300 @@
+"""What this machine has, and what of it would stop a run: kft itself, the trainer's Python, GPUs, sd-scripts, disks.
+
+`preflight` looks at what one launch needs, in under a second. Here nothing is launched, so there is time to ask
+torch whether it sees a GPU, to compare every version, and to read the parser of the checkout. Nothing is changed but
+the cache, and that only by `refresh`.
+"""
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fork_wrapper import __version__
+from fork_wrapper.errors import Finding
+from fork_wrapper.preflight import Machine, existing, look_at
+from fork_wrapper.provenance import Gpu, ask_python, git_state, own_state
+from fork_wrapper.render import real_trainer
+from fork_wrapper.resolve import DEFAULTS
+from fork_wrapper.sdscripts import options, sizes
+from fork_wrapper.settings import NAMES, Settings
+from fork_wrapper.versions import Package, compare
+
+TIME_LIMIT = 180
+"""Seconds for what imports torch: from a cold network disk it takes that long."""
+
+_TORCH = """
+import json, torch
+count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "hip": torch.version.hip,
+    "devices": [torch.cuda.get_device_name(index) for index in range(count)]}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kft:
+    """This kft."""
+
+    version: str
+    """Of the package."""
+    commit: str | None
+    """Of the checkout it runs from; None when it is installed."""
+    dirty: bool | None
+    """Whether its code has local changes."""
+    python: str
+    """Version of its own Python."""
+    executable: str
+    """Its own Python."""
+    system: str
+    """The operating system."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Torch:
+    """What torch says of itself, in the trainer's Python."""
+
+    version: str = ""
+    """With its build tag."""
+    build: str = ""
+    """CUDA or ROCm with its version, or CPU."""
+    devices: tuple[str, ...] = ()
+    """Names of the GPUs that it sees."""
+    problem: str = ""
+    """Why it says nothing: its last words, or that it took too long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """sd-scripts as the settings name it."""
+
+    path: str
+    """The folder."""
+    said_by: str
+    """The layer of the settings that names it."""
+    kind: Literal["missing", "folder", "checkout", "submodule"]
+    """A folder has no commit: it is no checkout, or git is missing."""
+    commit: str | None
+    """Full hash."""
+    pinned: bool
+    """Whether that is the commit that kft is made for."""
+    dirty: bool | None
+    """Whether tracked files differ from the commit."""
+    table: Literal["built in", "read", "unread"]
+    """Where the table of its options comes from; unread: nobody has asked its parser."""
+    changes: tuple[options.Change, ...]
+    """How its options differ from those of the pinned commit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A folder that kft writes to."""
+
+    what: Literal["outputs", "cache"]
+    """The setting."""
+    path: str
+    """The folder."""
+    free: int | None
+    """Bytes; None where nobody can say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting in force."""
+
+    name: str
+    """As in kft.toml."""
+    value: str
+    """As text."""
+    said_by: str
+    """The layer that says it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What `refresh` made of the checkout's parser."""
+
+    table: options.Table | None = None
+    """Its options; None when it could not be read."""
+    kept: str = ""
+    """The file that keeps it; empty where its commit does not say all, or kft has it built in."""
+    problem: str = ""
+    """Why it could not be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """Everything that was looked at."""
+
+    kft: Kft
+    """This kft."""
+    python: str
+    """The trainer's Python, as the settings name it."""
+    python_version: str | None
+    """Its version; None when it cannot be started."""
+    packages: tuple[Package, ...]
+    """What trains."""
+    torch: Torch | None
+    """None when it is not installed."""
+    gpus: tuple[Gpu, ...]
+    """As nvidia-smi shows them."""
+    sd_scripts: Checkout
+    """What is trained with."""
+    disks: tuple[Disk, ...]
+    """Where is room."""
+    settings: tuple[Setting, ...]
+    """All of them."""
+    findings: tuple[Finding, ...]
+    """Errors would stop every run."""
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that would stop every run."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def examine(settings: Settings, reading: Reading | None = None) -> Examination:
+    """Look at everything, with what `refresh` has just read if it was called."""
+    machine = look_at(DEFAULTS, settings, real_trainer(settings), fresh=True)
+    installed = machine.python is not None and machine.python.version_of("torch") is not None
+    torch = ask_torch(settings.python) if installed else None
+    packages = compare(machine.python, settings.sd_scripts / "requirements.txt") if machine.python else ()
+    scripts = _checkout(settings, reading)
+    disks = tuple(_disk(what, getattr(settings, what)) for what in ("outputs", "cache"))
+    found = [*machine.findings, *_about_torch(torch, machine), *_about_versions(packages, scripts, machine)]
+    found += [*_about_options(scripts, reading), *_about_space(disks)]
+    found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+    return Examination(
+        kft=_kft(),
+        python=settings.python,
+        python_version=machine.python.version if machine.python else None,
+        packages=packages,
+        torch=torch,
+        gpus=machine.gpus,
+        sd_scripts=scripts,
+        disks=disks,
+        settings=tuple(_setting(settings, name) for name in NAMES),
+        findings=tuple(found),
+    )
+
+
+def refresh(settings: Settings) -> Reading:
+    """Read the parser of the checkout in the trainer's Python, and keep its table where its commit says all of it."""
+    state = git_state(settings.sd_scripts)
+    answer, problem = ask_python(settings.python, [str(options.READER), str(settings.sd_scripts)], TIME_LIMIT)
+    if problem:
+        return Reading(problem=problem)
+    found = options.table({"commit": state.commit or "", "options": answer})
+    lasting = state.commit not in (None, options.pinned_commit()) and state.dirty is False
+    return Reading(table=found, kept=str(options.keep(found, settings.cache)) if lasting else "")
+
+
+def ask_torch(python: str) -> Torch:
+    """What the trainer's torch says of itself and of the GPUs."""
+    said, problem = ask_python(python, ["-c", _TORCH], TIME_LIMIT)
+    if problem:
+        return Torch(problem=problem)
+    build = f"CUDA {said['cuda']}" if said["cuda"] else f"ROCm {said['hip']}" if said["hip"] else "CPU"
+    return Torch(version=said["version"], build=build, devices=tuple(said["devices"]))
+
+
+def _kft() -> Kft:
+    state = own_state()
+    return Kft(
+        version=__version__,
+        commit=state.commit,
+        dirty=state.dirty,
+        python=platform.python_version(),
+        executable=sys.executable,
+        system=platform.platform(),
+    )
+
+
+def _checkout(settings: Settings, reading: Reading | None) -> Checkout:
+    folder = settings.sd_scripts
+    state = git_state(folder)
+    known = (reading and reading.table) or options.table_for(state.commit, settings.cache)
+    return Checkout(
+        path=str(folder),
+        said_by=settings.sources["sd_scripts"],
+        kind=_kind(folder, state.commit),
+        commit=state.commit,
+        pinned=state.commit == options.pinned_commit(),
+        dirty=state.dirty,
+        table="unread" if known is None else "built in" if known is options.pinned_table() else "read",
+        changes=options.changes(options.pinned_table(), known) if known else (),
+    )
+
+
+def _kind(folder: Path, commit: str | None) -> Literal["missing", "folder", "checkout", "submodule"]:
+    if not (folder / "sdxl_train.py").is_file():
+        return "missing"
+    if commit is None:
+        return "folder"
+    link = folder / ".git"  # of a submodule it is a file that names a folder in the parent's .git/modules
+    return "submodule" if link.is_file() and "/modules/" in link.read_text(encoding="utf-8") else "checkout"
+
+
+def _disk(what: Literal["outputs", "cache"], folder: Path) -> Disk:
+    try:
+        free = shutil.disk_usage(existing(folder)).free
+    except OSError:
+        return Disk(what=what, path=str(folder), free=None)
+    return Disk(what=what, path=str(folder), free=free)
+
+
+def _setting(settings: Settings, name: str) -> Setting:
+    value = getattr(settings, name)
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return Setting(name=name, value=text, said_by=settings.sources[name])
+
+
+def _about_torch(torch: Torch | None, machine: Machine) -> Iterator[Finding]:
+    if torch is None:
+        return
+    where = machine.python.executable if machine.python else ""
+    if torch.problem:
+        todo = "install it anew (see the README), and start it there by hand: python -c 'import torch'"
+        yield Finding(what=f"torch cannot be used: {torch.problem}", where=where, todo=todo)
+    elif machine.gpus and torch.build != "CPU" and not torch.devices:  # of CPU builds preflight speaks
+        todo = "install a build of torch that this driver can run, and look at CUDA_VISIBLE_DEVICES"
+        yield Finding(what=f"torch {torch.version} ({torch.build}) sees none of the GPUs", where=where, todo=todo)
+
+
+def _about_versions(packages: tuple[Package, ...], scripts: Checkout, machine: Machine) -> Iterator[Finding]:
+    rows = [row for row in packages if row.verdict == "differs" and row.by == "sd-scripts"]
+    if rows and machine.python:
+        others = ", ".join(f"{row.name} {row.installed} ({row.asked})" for row in rows)
+        what = f"versions that sd-scripts does not ask for: {others}"
+        wanted = '-c constraints.txt -e ".[train]"' if scripts.pinned else f"-r requirements.txt (in {scripts.path})"
+        todo = f'"{machine.python.executable}" -m pip install {wanted}'
+        yield Finding(what=what, where=machine.python.executable, todo=todo, severity="warning")
+
+
+def _about_options(scripts: Checkout, reading: Reading | None) -> Iterator[Finding]:
+    if scripts.kind == "missing":
+        return
+    if reading and reading.problem:
+        todo = "start the trainer's Python there by hand: python sdxl_train.py --help"
+        yield Finding(what=f"the options cannot be read: {reading.problem}", where=scripts.path, todo=todo)
+    elif reading and not reading.kept and not (scripts.pinned and not scripts.dirty):
+        what = "these options are not kept: no clean commit says what they belong to"
+        yield Finding(what=what, where=scripts.path, todo="commit the changes, or use a git checkout", severity="note")
+    elif scripts.table == "unread" and scripts.commit:
+        what = "the options of this commit have not been read: kft goes by those of its own"
+        yield Finding(what=what, where=scripts.path, todo="kft doctor --refresh", severity="note")
+
+
+def _about_space(disks: tuple[Disk, ...]) -> Iterator[Finding]:
+    parameters = sizes.UNET + sizes.TEXT_ENCODER_1 + sizes.TEXT_ENCODER_2 + sizes.VAE
+    for disk in disks:
+        if disk.what == "outputs" and disk.free is not None and disk.free < 4 * parameters:
+            least, most = 2 * parameters / 1e9, 4 * parameters / 1e9
+            yield Finding(
+                what=f"{disk.free / 1e9:.1f} GB are free; one checkpoint takes {least:.1f} (16 bits) or {most:.1f} GB",
+                where=disk.path,
+                todo="free space, or set `outputs` to another disk",
+                severity="error" if disk.free < 2 * parameters else "warning",
+            )

@@ -1,0 +1,144 @@
+"""A plan in words: one row per question that people ask before they let a GPU run for hours."""
+
+from collections.abc import Iterator, Sequence
+
+from fork_wrapper.layout import DatasetLayout
+from fork_wrapper.plan import Cache, Plan
+from fork_wrapper.sdscripts.steps import Schedule, Writes
+from fork_wrapper.words import clock, size
+
+NOT_MEASURED = "not measured yet"
+
+Row = tuple[str, str]
+
+
+def rows(plan: Plan) -> list[Row]:
+    """Label and text of every row."""
+    return [
+        *_data(plan),
+        *_length(plan),
+        ("rates", _rates(plan)),
+        *_files(plan),
+        *_caches(plan),
+        *_measured(plan),
+    ]
+
+
+def bucket_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """Dataset, resolution and images of every bucket, as sd-scripts will list them."""
+    return [
+        (dataset.path.removeprefix("dataset."), f"{one.resolution[0]} x {one.resolution[1]}", str(one.count))
+        for dataset in plan.datasets
+        for one in dataset.buckets
+    ]
+
+
+def _data(plan: Plan) -> Iterator[Row]:
+    for dataset in plan.datasets:
+        yield "images", dataset.problem or _images(dataset)
+        if dataset.buckets:
+            yield "buckets", f"{_counted(len(dataset.buckets), 'bucket')}: {_buckets(dataset)}"
+
+
+def _images(dataset: DatasetLayout) -> str:
+    if not dataset.images:
+        return "none"
+    parts = []
+    for subset in dataset.subsets:
+        text = f"{subset.images} x {subset.repeats}"
+        text += " for regularization" if subset.is_reg else ""
+        text += f" ({subset.held_out} held out and never used)" if subset.held_out else ""
+        parts.append(f"{text} (ignored: {subset.ignored})" if subset.ignored else text)
+    in_all = f"{dataset.repeats} in an epoch, {dataset.batches} batches of up to {dataset.batch_size}"
+    return f"{' + '.join(parts)} = {in_all}"
+
+
+def _buckets(dataset: DatasetLayout) -> str:
+    most = sorted(dataset.buckets, key=lambda one: -one.count)
+    shown = ", ".join(f"{one.count} of {one.resolution[0]} x {one.resolution[1]}" for one in most[:3])
+    return f"{shown} and {len(most) - 3} more" if len(most) > 3 else shown
+
+
+def _length(plan: Plan) -> Iterator[Row]:
+    if plan.schedule is None:
+        yield "steps", f"unknown: {plan.unknown}"
+        return
+    one = plan.schedule
+    sizes = sorted({dataset.batch_size for dataset in plan.datasets})
+    batch = f"{' or '.join(map(str, sizes))} images x {plan.accumulation} accumulated x {plan.processes} GPU"
+    whole = " or ".join(str(count * plan.accumulation * plan.processes) for count in sizes)
+    yield "steps", f"{one.total_steps}: {_counted(one.epochs, 'epoch')} of {one.steps_per_epoch}"
+    yield "one step", f"{whole} images ({batch})"
+    yield "schedule", _scheduler(plan, one)
+
+
+def _scheduler(plan: Plan, schedule: Schedule) -> str:
+    text = plan.lr_scheduler
+    if schedule.warmup_steps:
+        text += f", {_counted(schedule.warmup_steps // schedule.processes, 'warm-up step')}"
+    return f"{text}, {_counted(schedule.decay_steps, 'decay step')}" if schedule.decay_steps else text
+
+
+def _rates(plan: Plan) -> str:
+    parts = (
+        ("U-Net", plan.rates.unet),
+        ("text encoder 1", plan.rates.text_encoder_1),
+        ("text encoder 2", plan.rates.text_encoder_2),
+    )
+    text = ", ".join(f"{name} {rate:g}" if rate else f"{name} frozen" for name, rate in parts)
+    return f"{text} ({plan.rates_by})" if plan.rates_by else text
+
+
+def _files(plan: Plan) -> Iterator[Row]:
+    if plan.schedule is not None:
+        yield "checkpoints", _writes(plan.schedule.checkpoints, plan.checkpoint_bytes)
+        if len(plan.schedule.states):
+            yield "states", _writes(plan.schedule.states, plan.state_bytes)
+        if len(plan.schedule.samples):
+            yield "samples", _samples(plan, plan.schedule)
+    if plan.kept_bytes and plan.free is not None:
+        more = " and states of an unknown size" if plan.state_bytes is None and plan.schedule else ""
+        yield "disk", f"{size(plan.kept_bytes)}{more if _has_states(plan) else ''} of {size(plan.free)} free"
+
+
+def _has_states(plan: Plan) -> bool:
+    return plan.schedule is not None and len(plan.schedule.states) > 0
+
+
+def _writes(writes: Writes, each: int | None) -> str:
+    first = next(iter(writes)).file
+    between = f"{first} ... {writes.name}{writes.forms[2]}" if len(writes) > 1 else first
+    amount = f" of {size(each)}" if each else ""
+    kept = "" if writes.kept == len(writes) else f", {writes.kept} of them kept"
+    return f"{len(writes)}{amount}{kept}: {between}"
+
+
+def _samples(plan: Plan, schedule: Schedule) -> str:
+    times = len(schedule.samples)
+    return f"{_counted(plan.prompts, 'prompt')}, {times} times: {plan.prompts * times} images"
+
+
+def _caches(plan: Plan) -> Iterator[Row]:
+    for label, cache in (("latents", plan.latents), ("captions", plan.texts)):
+        if cache is not None:
+            yield label, _cache(cache)
+
+
+def _cache(cache: Cache) -> str:
+    return f"{size(cache.bytes)} cached {'on disk beside the images' if cache.on_disk else 'in memory'}"
+
+
+def _measured(plan: Plan) -> Sequence[Row]:
+    if plan.measured is None:
+        return [("time", NOT_MEASURED), ("VRAM", NOT_MEASURED)]
+    by, speed = f"measured by {plan.measured.run}", plan.measured.steps_per_second
+    loop = clock(plan.seconds) if plan.seconds is not None else "unknown"
+    vram = ", ".join(f"{peak} MiB" for peak in plan.measured.peak_vram_mib)
+    return [
+        ("time", f"{loop} at {speed:.2f} it/s, without start and saving; {by}"),
+        ("VRAM", f"{vram}; {by}" if vram else NOT_MEASURED),
+    ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

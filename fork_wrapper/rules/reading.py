@@ -1,0 +1,177 @@
+"""What sd-scripts reads of a data set: which subsets, which folders, and how large it takes their images to be.
+
+Shared by the rules about data; no rule itself.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataset_tools.scan import FolderScan
+from dataset_tools.survey import FolderSurvey
+from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+from fork_wrapper.rules.rule import Hit
+from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Placed, Size
+from fork_wrapper.sdscripts.latent_names import sizes_from_names
+
+SHOWN = 3
+"""Names that a message gives before it counts the rest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A subset whose folder sd-scripts lists, and what it finds there."""
+
+    dataset: DatasetCase
+    """Its data set."""
+    subset: SubsetCase
+    """Where it is configured."""
+    survey: FolderSurvey
+    """What the folder holds."""
+    scan: FolderScan
+    """Its images and captions."""
+
+    @property
+    def at(self) -> str:
+        """The key path that names the folder."""
+        return f"{self.subset.path}.image_dir"
+
+    @property
+    def where(self) -> str:
+        """The folder and the key path that names it."""
+        return f"{self.survey.folder} ({self.at})"
+
+    def hit(self, what: str, todo: str = "") -> Hit:
+        """A hit that is about the folder."""
+        return Hit(what=what, at=self.at, where=self.where, todo=todo)
+
+
+def caches_latents(case: Case) -> bool:
+    """Whether latents are cached; the cache on disk implies the other (library/train_util.py:4424-4428)."""
+    return bool(case.get("cache_latents") or case.get("cache_latents_to_disk"))
+
+
+def caches_texts(case: Case) -> bool:
+    """Likewise for the outputs of the text encoders (library/sdxl_train_util.py:371-377)."""
+    return bool(case.get("cache_text_encoder_outputs") or case.get("cache_text_encoder_outputs_to_disk"))
+
+
+def duplicates(dataset: DatasetCase) -> Mapping[str, SubsetCase]:
+    """Subsets that sd-scripts leaves out because an earlier one reads the same, by path: the earlier one."""
+    key = "metadata_file" if dataset.kind == "finetuning" else "image_dir"
+    first: dict[str, SubsetCase] = {}
+    found: dict[str, SubsetCase] = {}
+    for subset in dataset.subsets:
+        name = subset.own.get(key)
+        if name is None or subset.get("num_repeats") < 1:
+            continue
+        if name in first:
+            found[subset.path] = first[name]
+        else:
+            first[name] = subset
+    return found
+
+
+def read(dataset: DatasetCase) -> tuple[SubsetCase, ...]:
+    """The subsets that sd-scripts reads (library/train_util.py:2116-2128, 2228-2239)."""
+    left_out = duplicates(dataset)
+    return tuple(one for one in dataset.subsets if one.get("num_repeats") >= 1 and one.path not in left_out)
+
+
+def registered(dataset: DatasetCase) -> tuple[SubsetCase, ...]:
+    """The subsets that its checks of caching look at: those that are read and, as far as anybody knows, hold images.
+
+    None at all for masks: their images belong to an inner data set (library/train_util.py:2427-2443).
+    """
+    if dataset.kind == "masked":
+        return ()
+    return tuple(one for one in read(dataset) if dataset.kind == "finetuning" or _may_hold_images(one))
+
+
+def _may_hold_images(subset: SubsetCase) -> bool:
+    survey = subset.survey
+    return survey is None or (survey.scan is not None and bool(survey.scan.pictures or survey.scan.not_files))
+
+
+def listed(case: Case) -> Iterator[Listed]:
+    """The subsets whose folders are listed: read, surveyed, and not replaced by an earlier run's list of images."""
+    for dataset in case.datasets:
+        for subset in read(dataset) if dataset.kind in {"dreambooth", "masked"} else ():
+            survey = subset.survey
+            if survey and survey.scan and not (subset.get("cache_info") and survey.metadata_cache):
+                yield Listed(dataset=dataset, subset=subset, survey=survey, scan=survey.scan)
+
+
+def seen_sizes(case: Case, survey: FolderSurvey) -> Mapping[str, Size]:
+    """Sizes by image name as sd-scripts takes them: where latents are cached, from the names of files left behind."""
+    names = sorted(survey.sizes)
+    guesses = _guesses(survey, names) if caches_latents(case) else None
+    return {
+        name: guess or survey.sizes[name] for name, guess in zip(names, guesses or [None] * len(names), strict=True)
+    }
+
+
+def names_give_sizes(survey: FolderSurvey) -> bool:
+    """Whether every file that is taken for an image's latents has a size in its name."""
+    return _guesses(survey, sorted(survey.sizes)) is not None
+
+
+def _guesses(survey: FolderSurvey, names: list[str]) -> list[Size | None] | None:
+    try:
+        return sizes_from_names([str(survey.folder / name) for name in names], survey.latent_paths)
+    except ValueError:
+        return None
+
+
+def bucketing(dataset: DatasetCase) -> Bucketing | None:
+    """The buckets of a data set; None where sd-scripts can make none, which other rules say."""
+    try:
+        return dataset.resolution and Bucketing(
+            resolution=dataset.resolution,
+            enabled=dataset.get("enable_bucket"),
+            no_upscale=dataset.get("bucket_no_upscale"),
+            smallest=dataset.get("min_bucket_reso"),
+            largest=dataset.get("max_bucket_reso"),
+            steps=dataset.get("bucket_reso_steps"),
+        )
+    except BucketError:
+        return None
+
+
+def placed(case: Case, one: Listed) -> Iterator[tuple[str, Placed]]:
+    """Each image's name and its bucket; what has none is left out."""
+    buckets = bucketing(one.dataset)
+    for name, size in seen_sizes(case, one.survey).items() if buckets else ():
+        try:
+            yield name, buckets.place(size)  # type: ignore[union-attr]
+        except BucketError:
+            continue
+
+
+def value(item: object) -> str:
+    """A value as TOML spells it."""
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return f'"{item}"' if isinstance(item, str) else str(list(item)) if isinstance(item, tuple) else str(item)
+
+
+def said(level: SubsetCase | DatasetCase, key: str) -> str:
+    """`key = value` of what is in force, by the name under which it is said."""
+    return f"{level.at(key).rpartition('.')[2]} = {value(level.get(key))}"
+
+
+def by(size: Size) -> str:
+    """A size in words."""
+    return f"{size[0]}x{size[1]}"
+
+
+def some(names: Iterable[str | Path]) -> str:
+    """A few names, and how many more there are."""
+    short = [name if isinstance(name, str) else name.name for name in names]
+    rest = f" and {len(short) - SHOWN} more" if len(short) > SHOWN else ""
+    return ", ".join(short[:SHOWN]) + rest
+
+
+def once(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Without repetition: a value of [dataset.general] is in force for many subsets, and is wrong in one place."""
+    yield from {(hit.at, hit.what): hit for hit in hits}.values()

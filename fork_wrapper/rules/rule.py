@@ -1,0 +1,73 @@
+"""What a rule is: one thing that sd-scripts would find too late, or never, with its reason and its way out.
+
+Rules are written as small functions over a `Case`, one module per part of a configuration. `table` collects them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fork_wrapper.errors import Severity
+from fork_wrapper.rules.case import Case
+
+Phase = Literal["start", "dataset", "model", "step", "sample", "save", "end", "never"]
+
+PHASES: Mapping[Phase, str] = {
+    "start": "within seconds, before anything is read",
+    "dataset": "when the images are listed",
+    "model": "after the base model is loaded",
+    "step": "at the first steps",
+    "sample": "at the first sample images",
+    "save": "at the first save",
+    "end": "at the very end",
+    "never": "never: it goes on without a word, or with a line in the log",
+}
+"""When sd-scripts itself would say it, earliest first; `never` for what it swallows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One place where a rule applies."""
+
+    what: str
+    """The fact with its values, in one line."""
+    at: str
+    """Key path that it is about: `training.seed`, `dataset.datasets[0].subsets[1].image_dir`."""
+    todo: str = ""
+    """The next step where it is more exact than the rule's own `fix`."""
+    where: str = ""
+    """A file or folder, where that says more than the key path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One rule."""
+
+    id: str
+    """Short name, words joined by dashes."""
+    severity: Severity
+    """error: sd-scripts dies of it, or what it makes is useless; warning: it trains otherwise than the configuration
+    reads; note: worth knowing."""
+    phase: Phase
+    """When sd-scripts would say so."""
+    when: str
+    """The condition, in words."""
+    why: str
+    """What happens then."""
+    fix: str
+    """What to do about it."""
+    source: str
+    """Where sd-scripts does it: file:line at the pinned commit, several separated by commas."""
+    test: Callable[[Case], Iterator[Hit]] | None
+    """The condition itself; None for what is refused while the file is read (`schema`)."""
+
+
+def rule(
+    identity: str, severity: Severity, *, phase: Phase, when: str, why: str, fix: str, source: str
+) -> Callable[[Callable[[Case], Iterator[Hit]]], Rule]:
+    """A decorator that makes a `Rule` of a function from a case to its hits."""
+
+    def make(test: Callable[[Case], Iterator[Hit]]) -> Rule:
+        return Rule(id=identity, severity=severity, phase=phase, when=when, why=why, fix=fix, source=source, test=test)
+
+    return make

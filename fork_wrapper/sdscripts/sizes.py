@@ -1,0 +1,100 @@
+"""How many bytes sd-scripts writes and holds for a configuration: checkpoints, training states, caches.
+
+Computed from SDXL's parameter counts; real files are larger by a header of some hundred kilobytes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Get = Callable[[str], Any]
+"""From an option's name to its value in force."""
+
+UNET = 2_567_463_684
+TEXT_ENCODER_1 = 123_060_480
+TEXT_ENCODER_2 = 694_659_840
+VAE = 83_653_863
+"""Parameters of SDXL base 1.0."""
+
+BYTES: Mapping[str, int] = {"float": 4, "fp16": 2, "bf16": 2, "no": 4}
+"""Bytes per number of `save_precision` and `mixed_precision`."""
+
+MOMENTS: Mapping[str, float] = {
+    **dict.fromkeys(("", "adamw", "pagedadamw", "pagedadamw32bit"), 2),
+    **dict.fromkeys(("lion", "sgdnesterov"), 1),
+    **dict.fromkeys(("dadaptation", "dadaptadampreprint", "dadaptadam"), 3),
+    "adafactor": 0.01,  # a row and a column for each matrix
+    "prodigy": 4,
+}
+"""What an optimizer keeps for each trained number, in numbers of the same kind; its name in lower case."""
+
+MOMENTS_8BIT: Mapping[str, int] = {
+    **dict.fromkeys(("adamw8bit", "pagedadamw8bit"), 2),
+    **dict.fromkeys(("lion8bit", "pagedlion8bit", "sgdnesterov8bit"), 1),
+}
+"""Likewise, in bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Which parts learn, and at which rate."""
+
+    unet: float
+    """Learning rate; 0 is frozen."""
+    text_encoder_1: float
+    """Likewise."""
+    text_encoder_2: float
+    """Likewise."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are in the optimizer's hands, the frozen layers of the first text encoder included."""
+        parts = ((self.unet, UNET), (self.text_encoder_1, TEXT_ENCODER_1), (self.text_encoder_2, TEXT_ENCODER_2))
+        return sum(count for rate, count in parts if rate)
+
+
+def trained(get: Get) -> Trained:
+    """What learns (sdxl_train.py:286-319): a text encoder without a rate of its own takes the U-Net's, 0 freezes."""
+    rate = get("learning_rate")
+    rates = [get(key) for key in ("learning_rate_te1", "learning_rate_te2")]
+    one, two = [(rate if own is None else own) if get("train_text_encoder") else 0.0 for own in rates]
+    return Trained(unet=rate, text_encoder_1=one, text_encoder_2=two)
+
+
+def checkpoint_bytes(get: Get) -> int:
+    """Of one checkpoint: U-Net, both text encoders and VAE (library/sdxl_model_util.py:494-518)."""
+    if size := BYTES.get(str(get("save_precision"))):
+        return size * (UNET + TEXT_ENCODER_1 + TEXT_ENCODER_2 + VAE)
+    parts, half = trained(get), BYTES.get(str(get("mixed_precision")), 4)
+    full = 2 if get("full_fp16") or get("full_bf16") else 4
+    idle = 4 if get("cache_text_encoder_outputs") else half  # sdxl_train.py:505-508
+    encoders = (parts.text_encoder_1, TEXT_ENCODER_1), (parts.text_encoder_2, TEXT_ENCODER_2)
+    texts = sum(count * (full if rate else idle) for rate, count in encoders)
+    return full * UNET + texts + (4 if get("no_half_vae") else half) * VAE
+
+
+def state_bytes(get: Get) -> int | None:
+    """Of one `-state` folder: what is trained and what the optimizer keeps; None for an optimizer not known here."""
+    name = str(get("optimizer_type") or "").lower()
+    if get("use_8bit_adam") or get("use_lion_optimizer"):
+        name = "adamw8bit" if get("use_8bit_adam") else "lion"
+    size = 2 if get("full_fp16") or get("full_bf16") else 4
+    if name in MOMENTS:
+        return round(trained(get).parameters * size * (1 + MOMENTS[name]))
+    return trained(get).parameters * (size + MOMENTS_8BIT[name]) if name in MOMENTS_8BIT else None
+
+
+def latent_bytes(resolution: tuple[int, int], *, flipped: bool, each: int) -> int:
+    """Of one image's latents: four channels of an eighth of its bucket's sides, `each` bytes per number.
+
+    On disk always 4 bytes (library/strategy_base.py:597-606); in memory those of the VAE.
+    """
+    width, height = resolution
+    return 4 * (width // 8) * (height // 8) * each * (2 if flipped else 1)
+
+
+def text_bytes(get: Get) -> int:
+    """Of one caption's text encoder outputs (library/strategy_sdxl.py:283-306)."""
+    tokens = 2 + 75 * ((get("max_token_length") or 75) // 75)
+    each = 2 if get("mixed_precision") == "fp16" else 4
+    return each * (tokens * (768 + 1280) + 1280)

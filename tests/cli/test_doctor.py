@@ -1,0 +1,127 @@
+"""`kft doctor`: the whole answer on machines made up for the test."""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fork_wrapper import doctor, preflight, versions
+from fork_wrapper.doctor import Kft as Own
+from fork_wrapper.doctor import Torch
+from fork_wrapper.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.sdscripts.options import pinned_commit, pinned_table
+from fork_wrapper.sdscripts.packages import needed_packages
+from tests.cli.conftest import Answer
+from tests.support import assert_golden
+
+Kft = Callable[..., Answer]
+
+ROWS = {
+    name: {"type": row.type, "default": row.default, "choices": list(row.choices)}
+    for name, row in pinned_table().options.items()
+    if name not in ("fp8_base", "loss_type")
+}
+NEWER = {
+    **ROWS,
+    "brand_new": {"type": "int", "default": 3},
+    "loss_type": {"type": "str", "default": "huber", "choices": ["l2", "huber", "smooth_l1", "newest"]},
+}
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a disk and nothing else, wherever the tests run."""
+    own = Own(version="9.9", commit=None, dirty=None, python="3.12.1", executable="/kft/python", system="Linux-made-up")
+    monkeypatch.setattr(doctor, "_kft", lambda: own)
+    monkeypatch.setattr(preflight, "gpus", lambda: ())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=5 * 10**9))
+    monkeypatch.setattr(versions, "CONSTRAINTS", Path("constraints.txt"))
+
+
+@pytest.fixture
+def well_equipped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that can train, with a checkout at another commit than the pinned one."""
+    packages = dict.fromkeys(needed_packages({"log_with": "tensorboard"}), "1.0")
+    python = TrainerPython(executable="/trainer/python", version="3.10.12", packages={**packages, "torch": "2.6.0"})
+    state = GitState(commit="c0ffee00" * 5, dirty=False)
+    (project / "sd-scripts").mkdir()
+    (project / "sd-scripts" / "sdxl_train.py").write_text("")
+    (project / "sd-scripts" / "requirements.txt").write_text("accelerate==1.0\neinops==0.7.0\nlion-pytorch==0.2.3\n")
+    (project / "constraints.txt").write_text("torch==2.6.0\n")
+    card = Gpu(name="NVIDIA H100", memory_mib=81559, used_mib=4, driver="570.1")
+    monkeypatch.setattr(preflight, "probe_python", lambda *_arguments: python)
+    monkeypatch.setattr(preflight, "gpus", lambda: (card,))
+    for module in (preflight, doctor):
+        monkeypatch.setattr(module, "git_state", lambda _folder: state)
+    torch = Torch(version="2.6.0", build="CUDA 12.4", devices=("NVIDIA H100",))
+    monkeypatch.setattr(doctor, "ask_torch", lambda _python: torch)
+    monkeypatch.setattr(doctor, "ask_python", lambda *_arguments: (NEWER, ""))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=10**12))
+
+
+def plain(answer: Answer) -> str:
+    """The answer without the padding of its columns, which are as wide as the folder of the test."""
+    return re.sub(r"(?<=\S) {2,}", "  ", answer.out)
+
+
+def test_a_bare_machine(kft: Kft, root: Path) -> None:
+    """Every fact that there is, every error with its next step, exit code 1."""
+    answer = kft("doctor", "--python", "/nowhere/python", "--cache", "cache")
+    assert (answer.code, answer.err.strip()) == (1, "")
+    assert_golden(plain(answer), root / "tests" / "golden" / "cli" / "doctor_bare.txt")
+
+
+@pytest.mark.usefixtures("well_equipped")
+def test_a_machine_that_can_train(kft: Kft, project: Path, root: Path) -> None:
+    """Versions and changed options as tables, warnings and notes behind them, exit code 0."""
+    arguments = ("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--python", "/trainer/python")
+    answer = kft(*arguments, "--refresh")
+    kept = f"PROJECT/cache/options-{'c0ffee00' * 5}.json"
+    assert (answer.code, answer.err.strip()) == (
+        0,
+        f"options kept in {kept}\nnothing here stands in the way of a run",
+    )
+    assert_golden(plain(answer), root / "tests" / "golden" / "cli" / "doctor_newer.txt")
+    assert (project / kept.removeprefix("PROJECT/")).is_file()
+    assert kft(*arguments).out == answer.out
+
+
+@pytest.mark.usefixtures("well_equipped")
+def test_json_has_every_fact(kft: Kft) -> None:
+    """For programs: the same, with choices as lists; nothing but JSON on stdout."""
+    answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh", "--json")
+    said = json.loads(answer.out)
+    assert answer.code == 0
+    assert list(said) == [
+        *("disks", "findings", "gpus", "kft", "packages", "python", "python_version", "sd_scripts", "settings"),
+        "torch",
+    ]
+    assert said["python"] == sys.executable
+    assert said["torch"] == {"version": "2.6.0", "build": "CUDA 12.4", "devices": ["NVIDIA H100"], "problem": ""}
+    assert said["sd_scripts"]["table"] == "read"
+    assert [tuple(change.values()) for change in said["sd_scripts"]["changes"]] == [
+        ("int", None, "brand_new", "added"),
+        (None, "bool", "fp8_base", "removed"),
+        ("huber", "l2", "loss_type", "default"),
+        (["l2", "huber", "smooth_l1", "newest"], ["l1", "l2", "huber", "smooth_l1"], "loss_type", "choices"),
+    ]
+    assert {one["severity"] for one in said["findings"]} == {"warning"}
+
+
+@pytest.mark.usefixtures("well_equipped")
+def test_what_cannot_be_read_is_an_error(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer's last words, and exit code 1."""
+    monkeypatch.setattr(doctor, "ask_python", lambda *_arguments: (None, "ModuleNotFoundError: No module named 'x'"))
+    answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh")
+    assert answer.code == 1
+    assert (
+        "  • the options cannot be read: ModuleNotFoundError: No module named 'x'\n"
+        "    PROJECT/sd-scripts\n"
+        "    → start the trainer's Python there by hand: python sdxl_train.py --help\n"
+    ) in answer.out
+    assert f"not {pinned_commit()[:8]}, which kft is made for" in answer.out

@@ -1,0 +1,71 @@
+"""What a rule is tested with: a configuration that trips it, its nearest neighbour that does not, and the full message.
+
+The same entries serve the unit tests (kft alone) and the suite that asks the real program (`tests/integration`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Program = Literal["dies", "goes on", "no data", "not on a CPU", "not asked"]
+"""What the unmodified sdxl_train.py does with a tripping configuration: it dies; it trains on (two steps) without
+doing what was asked; it leaves with code 0 and nothing done; it cannot be seen on a CPU; or asking makes no sense
+(a machine's fact, or something that only files of a real run show)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One tripping configuration and its neighbour. Keys are key paths, None unsets.
+
+    Both start from `BASE`: the smallest configuration that trains.
+    """
+
+    rule: str
+    """Id of the rule."""
+    trips: Mapping[str, Any]
+    """Changes to BASE that trip it."""
+    spares: Mapping[str, Any]
+    """The nearest changes to BASE that do not; the real program trains with them."""
+    what: str
+    """The whole message (`Finding.what`); FOLDER stands for the image folder."""
+    program: Program
+    """What sdxl_train.py does with `trips`."""
+    says: str = ""
+    """For `dies`: a part of the exception's text or its type's name."""
+    trips_files: Callable[[Path], None] | None = None
+    """Changes the image folder before the tripping configuration is tried."""
+    spares_files: Callable[[Path], None] | None = None
+    """Changes the image folder before the sparing one is tried."""
+    host: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the `Host` for the tripping case, where the rule is about the machine; such an entry is not asked."""
+
+
+BASE: Mapping[str, Any] = {
+    "training.pretrained_model_name_or_path": "MINIATURE/sdxl",
+    "training.tokenizer_cache_dir": "MINIATURE/tokenizers",
+    "training.optimizer_type": "AdamW",
+    "training.learning_rate": 1e-5,
+    "training.lr_scheduler": "constant",
+    "training.max_train_steps": 2,
+    "training.mixed_precision": "no",
+    "training.save_model_as": "safetensors",
+    "training.save_precision": "fp16",
+    "training.sdpa": True,
+    "training.seed": 1,
+    "training.log_with": "tensorboard",
+    "training.console_log_simple": True,
+    "training.max_data_loader_n_workers": 0,
+    "training.cache_latents": True,
+    "training.no_half_vae": True,
+    "dataset.general.caption_extension": ".txt",
+    "dataset.general.enable_bucket": True,
+    "dataset.general.min_bucket_reso": 64,
+    "dataset.general.max_bucket_reso": 128,
+    "dataset.general.bucket_reso_steps": 64,
+    "dataset.datasets[0].resolution": 64,
+    "dataset.datasets[0].batch_size": 1,
+    "dataset.datasets[0].subsets[0].image_dir": "FOLDER",
+    "dataset.datasets[0].subsets[0].num_repeats": 1,
+}
+"""Trains two steps on the miniature. FOLDER holds four images of 64 x 64, a.png to d.png, each with a caption."""

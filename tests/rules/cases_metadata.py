@@ -1,0 +1,145 @@
+"""Data sets with a metadata file."""
+
+from pathlib import Path
+
+from tests.rules.casebook import Entry
+from tests.rules.cases_dataset import DESCRIBED, METADATA, SUBSET
+from tests.rules.furnishing import both, captioned, latents, text
+
+ON_DISK = {"training.cache_latents_to_disk": True}
+LINES = {f"{SUBSET}.metadata_file": "FOLDER/images.jsonl"}
+
+
+def _absolute(folder: Path) -> None:
+    path = (folder / "a.png").as_posix()
+    (folder / "images.json").write_text(f'{{"{path}": {{"caption": "a square"}}}}', encoding="utf-8")
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        rule="ft-needs-cache",
+        trips=METADATA | {"training.cache_latents": None},
+        spares=METADATA | {"training.cache_latents": None, "training.cache_latents_to_disk": True},
+        what="a metadata_file needs cached latents",
+        program="dies",
+        says="'NoneType' object has no attribute 'cache_suffix'",
+        trips_files=DESCRIBED,
+        spares_files=DESCRIBED,
+    ),
+    Entry(
+        rule="ft-metadata-missing",
+        trips=METADATA,
+        spares=METADATA,
+        what="the metadata file is missing",
+        program="dies",
+        says="no metadata",
+        spares_files=DESCRIBED,
+    ),
+    *(
+        Entry(
+            rule="ft-metadata-unreadable",
+            trips=METADATA,
+            spares=METADATA,
+            what="the metadata file is no table of images",
+            program="dies",
+            says=says,
+            trips_files=text("images.json", content),
+            spares_files=DESCRIBED,
+        )
+        for content, says in (
+            ("{", "JSONDecodeError"),
+            ('["a.png"]', "AttributeError"),
+            ('{"a.png": "a square"}', "TypeError"),
+            ('{"a.png": {"image_size": "64"}}', "TypeError"),
+        )
+    ),
+    Entry(
+        rule="ft-metadata-unreadable",
+        trips=LINES,
+        spares=LINES,
+        what="the metadata file is no table of images",
+        program="dies",
+        says="JSONDecodeError",
+        trips_files=text("images.jsonl", '{"image_path": "a.png"}\n\n'),
+        spares_files=text("images.jsonl", '{"image_path": "a.png"}\n'),
+    ),
+    Entry(
+        rule="ft-metadata-empty",
+        trips=METADATA,
+        spares=METADATA,
+        what="no training images: the metadata file names none",
+        program="no data",
+        trips_files=text("images.json", "{}"),
+        spares_files=DESCRIBED,
+    ),
+    Entry(
+        rule="ft-relative-path",
+        trips=METADATA | {f"{SUBSET}.image_dir": None},
+        spares=METADATA | {f"{SUBSET}.image_dir": None},
+        what="2 of 2 paths are relative, and there is no image_dir",
+        program="dies",
+        says="image_dir is required",
+        trips_files=DESCRIBED,
+        spares_files=_absolute,
+    ),
+    Entry(
+        rule="ft-image-missing",
+        trips=METADATA,
+        spares=METADATA,
+        what="1 of 1 images are not there: e.png",
+        program="dies",
+        says="FileNotFoundError",
+        trips_files=text("images.json", '{"e.png": {"caption": "a square", "image_size": [64, 64]}}'),
+        spares_files=DESCRIBED,
+    ),
+    Entry(
+        rule="ft-latents-image",
+        trips=METADATA,
+        spares=METADATA | ON_DISK,
+        what="sd-scripts would open cached latents as images: those of a.png",
+        program="dies",
+        says="UnidentifiedImageError",
+        trips_files=both(_absolute, latents()),
+        spares_files=both(_absolute, latents()),
+    ),
+    Entry(
+        rule="ft-latents-image",
+        trips=METADATA | ON_DISK | {f"{SUBSET}.flip_aug": True},
+        spares=METADATA | ON_DISK,
+        what="sd-scripts would open cached latents as images: those of a.png",
+        program="dies",
+        says="UnidentifiedImageError",
+        trips_files=both(_absolute, latents()),
+        spares_files=both(_absolute, latents()),
+    ),
+    Entry(
+        rule="ft-image-size",
+        trips=METADATA,
+        spares=METADATA,
+        what="images without a bucket: a.png",
+        program="dies",
+        says="ZeroDivisionError",
+        trips_files=text("images.json", '{"a.png": {"image_size": [0, 64]}}'),
+        spares_files=text("images.json", '{"a.png": {"image_size": [64, 64]}}'),
+    ),
+    Entry(
+        rule="ft-image-size",
+        trips=METADATA | {"dataset.general.bucket_no_upscale": True},
+        spares=METADATA,
+        what="images without a bucket: e.png",
+        program="dies",
+        says="ZeroDivisionError",
+        trips_files=both(captioned("e.png", (64, 50)), text("images.json", '{"e.png": {"caption": "a square"}}')),
+        spares_files=both(captioned("e.png", (64, 50)), text("images.json", '{"e.png": {"caption": "a square"}}')),
+    ),
+    Entry(
+        rule="ft-image-size",
+        trips=METADATA,
+        spares=METADATA | ON_DISK,
+        what="images without a bucket: a.png",
+        program="dies",
+        says="ValueError",
+        trips_files=both(_absolute, latents("a_sdxl")),
+        spares_files=both(_absolute, latents()),
+    ),
+)

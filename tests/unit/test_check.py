@@ -1,0 +1,63 @@
+"""Rules, machine and plan in one answer, and where each finding points to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fork_wrapper.check import check, place, would_stop
+from fork_wrapper.provenance import Gpu
+from fork_wrapper.render import real_trainer
+from fork_wrapper.resolve import parse_overrides, resolve
+from fork_wrapper.settings import Settings
+
+EXPERIMENT = """
+[training]
+learning_rate = 1e-5
+full_bf16 = true
+[dataset.general]
+caption_extension = ".txt"
+[[dataset.datasets]]
+resolution = 1024
+[[dataset.datasets.subsets]]
+image_dir = "{datasets}/people"
+"""
+
+
+def test_places(settings: Settings, write: Callable[..., Path]) -> None:
+    """The line of the file that says a value, the flag, kft itself, or only the key path when nobody said it."""
+    path = write("one", EXPERIMENT)
+    write("two", 'extends = "one"\n')
+    resolved = resolve("two", settings, parse_overrides(["seed=5", "dataset.general.flip_aug=true"]))
+    assert place(resolved, "training.full_bf16") == f"{path}, line 4: training.full_bf16"
+    deep = "dataset.datasets[0].subsets[0].image_dir"
+    assert place(resolved, deep) == f"{path}, line 10: {deep}"
+    assert place(resolved, "training.seed") == "--set seed=5"
+    assert place(resolved, "dataset.general.flip_aug") == "--set dataset.general.flip_aug=true"
+    assert place(resolved, "training.log_with") == "training.log_with (set by kft)"
+    assert place(resolved, "training.max_train_steps") == "training.max_train_steps"
+
+
+def test_errors_come_first_and_rules_say_their_id(
+    settings: Settings, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the rules find and what the machine lacks stand in one list, ordered by severity."""
+    card = Gpu(name="A card", memory_mib=24000, used_mib=0, driver="1")
+    monkeypatch.setattr("fork_wrapper.preflight.gpus", lambda: (card,))
+    path = write("one", EXPERIMENT)
+    checked = check(resolve("one", settings), settings, real_trainer(settings))
+    severities = [one.severity for one in checked.findings]
+    assert severities == sorted(severities, key=("error", "warning", "note").index)
+    assert checked.errors == tuple(one for one in checked.findings if one.severity == "error")
+    by_rule = {one.rule: one for one in checked.findings}
+    assert by_rule["full-bf16"].where == f"{path}, line 4: training.full_bf16"
+    assert "" in by_rule
+    assert checked.plan.name == "one"
+
+
+def test_a_rehearsal_says_what_would_stop_the_real_run(settings: Settings, write: Callable[..., Path]) -> None:
+    """It runs with other values, and so must not let the real run's errors pass in silence."""
+    write("one", EXPERIMENT)
+    found = {one.rule: one for one in would_stop(resolve("one", settings))}
+    assert found["full-bf16"].severity == "warning"
+    assert found["full-bf16"].what.startswith("the real run would stop: ")
