@@ -53,7 +53,8 @@ error: bad.toml has 3 errors
   • metadata_kft_config is managed by kft  [managed-option]
     PROJECT/experiments/bad.toml, line 3: training.metadata_kft_config
     → remove it: kft writes its own records under these names
-  • save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive them  [save-as-typo]
+  • save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive them  \
+[save-as-typo]
     PROJECT/experiments/bad.toml, line 4: training.save_model_as
     → write save_model_as = "safetensors" and convert afterwards
 """,

@@ -69,7 +69,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         rule="multires-overflow",
         trips=LEVELS | {"training.multires_noise_discount": 1e155},
-        spares=LEVELS | {"training.multires_noise_discount": 1e153, "training.multires_noise_iterations": 2},
+        spares=LEVELS | {"training.multires_noise_discount": 1.0},
         what="multires_noise_discount = 1e+155 cannot be squared",
         program="dies",
         says="OverflowError",

@@ -10,7 +10,7 @@ are found. A child works in its train.toml's folder and leaves its log there, `v
 
 No file of sd-scripts is changed. In memory these names are replaced; none of them decides what is accepted:
 
-- the U-Net's two width constants, as `rehearsal/shrunk.py` sets them;
+- the U-Net's two width constants, as `rehearsal/shrunk.py` sets them, and its shape where it is saved for Diffusers;
 - `StableDiffusionXLPipeline.from_pretrained`: asked for the miniature it gives the models loaded before, in the wanted
   precision, as a base model with every variant would; every other call, and every check around it, is the real one;
 - `SdxlUNet2DConditionModel`: made before, too, and each of its transformers keeps one block of up to ten. No option
@@ -138,6 +138,9 @@ def _share_models(base_model: Path) -> None:
     for module in empty.modules():
         if hasattr(module, "transformer_blocks"):
             del module.transformer_blocks[1:]
+    shape: Any = importlib.import_module("library.sdxl_model_util").DIFFUSERS_SDXL_UNET_CONFIG
+    shape |= {name: loaded.unet.config[name] for name in ("block_out_channels", "attention_head_dim")}
+    shape["transformer_layers_per_block"] = [1, 1, 1]
     models = {name: getattr(loaded, name) for name in ("text_encoder", "text_encoder_2", "vae")}
 
     def from_pretrained(name: Any, torch_dtype: Any = None, **options: Any) -> Any:
