@@ -55,7 +55,8 @@ def check(
     surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
-    found = [*machine.findings, *in_words_of(resolved, rule_findings(case)), *space(plan, settings.outputs)]
+    ruled = in_words_of(resolved, rule_findings(case))
+    found = [*machine.findings, *space(plan, settings.outputs), *(one for one in ruled if not _is_ours(one))]
     found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
 
@@ -101,6 +102,11 @@ def place(resolved: Resolved, path: str) -> str:
             line = line_of(link.text, path)
             return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
     return f"{path} (set by {origin.by})"
+
+
+def _is_ours(finding: Finding) -> bool:
+    """Whether it is only worth knowing, and about a value that the rehearsal and not the user has chosen."""
+    return finding.severity == "note" and finding.where.endswith("(set by rehearsal)")
 
 
 def _host(machine: Machine, settings: Settings, trainer: Trainer) -> Host:

@@ -72,11 +72,13 @@ def print_findings(findings: Iterable[Finding]) -> None:
 
 
 def finding_lines(finding: Finding) -> list[list[Part]]:
-    """The lines of one finding."""
+    """The lines of one finding; a note of a rule takes one, `kft rules ID` has the rest."""
     mark = "" if finding.severity == "error" else f"{finding.severity}: "
     first, *rest = finding.what.splitlines()
     name = f"  [{finding.rule}]" if finding.rule else ""
     lines = [[("  ", ""), (f"• {mark}", finding.severity), (first, ""), (name, "dim")]]
+    if finding.severity == "note" and finding.rule:
+        return lines
     lines += [[(f"    │ {line}", "dim")] for line in rest]
     if finding.where:
         lines.append([(f"    {finding.where}", "dim")])

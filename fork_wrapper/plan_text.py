@@ -115,7 +115,8 @@ def _writes(writes: Writes, each: int | None) -> str:
 
 def _samples(plan: Plan, schedule: Schedule) -> str:
     times = len(schedule.samples)
-    return f"{_counted(plan.prompts, 'prompt')}, {times} times: {plan.prompts * times} images"
+    images = _counted(plan.prompts * times, "image")
+    return f"{_counted(plan.prompts, 'prompt')}, {_counted(times, 'time')}: {images}"
 
 
 def _caches(plan: Plan) -> Iterator[Row]:

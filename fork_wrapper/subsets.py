@@ -13,6 +13,10 @@ from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
 from fork_wrapper.sdscripts.options import default_of
 
 
+MASKS = "conditioning_data_dir"
+"""The key of the folder with masks."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subset:
     """One `[[datasets.subsets]]` with a folder."""
@@ -25,6 +29,8 @@ class Subset:
     """In force for it."""
     num_repeats: int
     """In force for it."""
+    masks: Path | None
+    """Its `conditioning_data_dir`, absolute."""
 
 
 def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Subset]:
@@ -44,6 +50,7 @@ def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Sub
                         image_dir=Path(subset["image_dir"]),
                         caption_extension=_first(levels, "caption_extension", default_of("caption_extension")),
                         num_repeats=_first(levels, "num_repeats", training.get("dataset_repeats", 1)),
+                        masks=Path(subset[MASKS]) if MASKS in subset else None,
                     )
                 )
     return found
@@ -55,11 +62,16 @@ def scan_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> lis
 
 
 def survey_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any], cache: Path) -> dict[str, FolderSurvey]:
-    """A survey of every subset's folder, by the subset's key path; what was read is remembered in the cache folder."""
+    """A survey of every subset's folder, by the subset's key path, and of its masks, by the path of their key.
+
+    What was read is remembered in the cache folder.
+    """
     memory = SurveyCache(cache / "survey.json")
-    found = {
-        one.key: survey_folder(one.image_dir, one.caption_extension, memory) for one in subsets(training, dataset)
-    }
+    found: dict[str, FolderSurvey] = {}
+    for one in subsets(training, dataset):
+        found[one.key] = survey_folder(one.image_dir, one.caption_extension, memory)
+        if one.masks:
+            found[f"{one.key}.{MASKS}"] = survey_folder(one.masks, one.caption_extension, memory)
     memory.save()
     return found
 

@@ -17,6 +17,7 @@ from fork_wrapper.files import flatten, read_text
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, base_model, miniature_folder, tokenizers
 from fork_wrapper.render import ENVIRONMENT, Trainer
 from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.rules.case import Case
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings
 from fork_wrapper.subsets import subsets
@@ -153,25 +154,33 @@ def _sampling(*, sampling: bool) -> Iterator[tuple[str, Any, str]]:
 
 
 def _dataset(resolved: Resolved, settings: Settings) -> Iterator[tuple[str, Any, str]]:
-    sizes = {
-        "resolution": RESOLUTION,
-        "min_bucket_reso": RESOLUTION,
-        "max_bucket_reso": 2 * RESOLUTION,
-        "bucket_reso_steps": RESOLUTION,
-        "cache_info": None,
-    }
     for path, value in flatten({"dataset": resolved.dataset}).items():
         key = path.split(".")[-1].split("[")[0]
-        if key in sizes:
-            yield path, sizes[key], BESIDE if key == "cache_info" else SCALE
+        if key == "cache_info":
+            yield path, None, BESIDE
         elif key == "batch_size" and isinstance(value, int) and value > BATCH:
             yield path, BATCH, SCALE
-    if "resolution" in resolved.training:
-        yield "training.resolution", f"{RESOLUTION},{RESOLUTION}", SCALE
+    yield from _sizes(Case(training=resolved.training, dataset=resolved.dataset))
     for one in subsets(resolved.training, resolved.dataset):
         if not one.image_dir.is_dir():
             folder = sample_set_folder(settings.cache).as_posix()
             yield f"{one.key}.image_dir", folder, "the images are not on this machine: a drawn sample set"
+
+
+def _sizes(case: Case) -> Iterator[tuple[str, Any, str]]:
+    """The resolution and what must fit it, wherever each value in force is said, or else in the dataset.
+
+    Without buckets or cached latents, images must have exactly the resolution (library/train_util.py:1630-1648).
+    """
+    buckets = {"min_bucket_reso": RESOLUTION, "max_bucket_reso": 2 * RESOLUTION, "bucket_reso_steps": RESOLUTION}
+    for dataset in case.datasets:
+        if dataset.said("resolution"):
+            at = dataset.at("resolution")
+            yield at, f"{RESOLUTION},{RESOLUTION}" if at.startswith("training.") else RESOLUTION, SCALE
+        if not dataset.get("enable_bucket") and not case.get("cache_latents"):
+            yield dataset.at("enable_bucket"), True, "images have another size than a rehearsal's resolution"
+        for key, value in buckets.items():
+            yield dataset.at(key), value, SCALE
 
 
 def _prompts(path: str | None) -> str | None:

@@ -1,12 +1,13 @@
 """Rules about buckets: their limits and steps, and images that no bucket holds."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from fork_wrapper.rules.case import Case, DatasetCase
-from fork_wrapper.rules.reading import bucketing, by, listed, said, seen_sizes, some
+from fork_wrapper.rules.reading import bucketing, by, listed, place_of, placed, said, seen_sizes, some
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Size
+from fork_wrapper.sdscripts.buckets import Bucketing, Size
 
 LIMITS = ("min_bucket_reso", "max_bucket_reso")
 KEYS = (*LIMITS, "bucket_reso_steps", "bucket_no_upscale")
@@ -173,24 +174,30 @@ def bucket_options_idle(case: Case) -> Iterator[Hit]:
 def bucket_cap_1024(case: Case) -> Iterator[Hit]:
     for dataset, _steps in _bucketed(case):
         buckets = bucketing(dataset)
-        if not buckets or buckets.no_upscale:
-            continue
-        longest = max(buckets.resolution)
-        surveyed = [one for one in listed(case) if one.dataset is dataset]
-        sizes = [size for one in surveyed for size in seen_sizes(case, one.survey).values() if min(size) > 0]
-        wide = replace(buckets, largest=max(buckets.largest, 2 * longest))
-        less = sum(_area(buckets, size) < WORTH_SAYING * _area(wide, size) for size in sizes)
-        if less or (not sizes and buckets.limits[1] <= longest):
-            whom = f"{less} of {len(sizes)} images" if sizes else "images that are not square"
-            what = (
-                f"{said(dataset, 'max_bucket_reso')} makes {whom} train at fewer pixels than {by(buckets.resolution)}"
-            )
-            yield Hit(what=what, at=dataset.at("max_bucket_reso"))
+        surveys = [one.survey for one in listed(case) if one.dataset is dataset]
+        if buckets and not buckets.no_upscale:
+            sizes = Counter(size for survey in surveys for size in seen_sizes(case, survey).values() if min(size) > 0)
+            if whom := _narrowed(buckets, sizes):
+                less = f"fewer pixels than {by(buckets.resolution)}"
+                what = f"{said(dataset, 'max_bucket_reso')} makes {whom} train at {less}"
+                yield Hit(what=what, at=dataset.at("max_bucket_reso"))
+
+
+def _narrowed(buckets: Bucketing, sizes: Counter[Size]) -> str:
+    """Which images a larger limit would give more pixels, in words; empty for none."""
+    longest = max(buckets.resolution)
+    if not sizes:
+        return "images that are not square" if buckets.limits[1] <= longest else ""
+    wide = replace(buckets, largest=max(buckets.largest, 2 * longest))
+    most = WORTH_SAYING * max(width * height for width, height in wide.fixed)
+    small = [size for size in sizes if _area(buckets, size) < most]  # the rest need not be placed twice
+    less = [size for size in small if _area(buckets, size) < WORTH_SAYING * _area(wide, size)]
+    return f"{sum(sizes[size] for size in less)} of {sizes.total()} images" if less else ""
 
 
 def _area(buckets: Bucketing, image: Size) -> int:
-    width, height = buckets.place(image).bucket
-    return width * height
+    place = place_of(buckets, image)
+    return place.bucket[0] * place.bucket[1] if place else 0
 
 
 @rule(
@@ -205,12 +212,9 @@ def _area(buckets: Bucketing, image: Size) -> int:
 def bucket_none(case: Case) -> Iterator[Hit]:
     for one in listed(case):
         buckets = bucketing(one.dataset)
-        lost = []
-        for name, size in seen_sizes(case, one.survey).items() if buckets and buckets.no_upscale else ():
-            try:
-                if min(size) > 0 and not buckets.place(size).bucket[0]:  # type: ignore[union-attr]
-                    lost.append(f"{name} ({by(size)})")
-            except BucketError:
-                lost.append(f"{name} ({by(size)})")
-        if lost:
-            yield one.hit(f"no bucket in steps of {one.dataset.get('bucket_reso_steps')} holds {some(lost)}")
+        if buckets and buckets.no_upscale:
+            held = {name for name, place in placed(case, one) if place.bucket[0]}
+            sizes = seen_sizes(case, one.survey)
+            lost = [f"{name} ({by(size)})" for name, size in sizes.items() if min(size) > 0 and name not in held]
+            if lost:
+                yield one.hit(f"no bucket in steps of {buckets.steps} holds {some(lost)}")

@@ -8,7 +8,7 @@ from fork_wrapper.rules.reading import once, said, value
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import dataset_keys
 
-FOLDERS = ("train_data_dir", "in_json", "reg_data_dir", "conditioning_data_dir")
+FOLDERS = ("train_data_dir", "in_json", "reg_data_dir")
 """Options that name images, and are not looked at beside a dataset config."""
 
 FOREIGN: Mapping[str, tuple[frozenset[str], frozenset[str], str]] = {
@@ -162,7 +162,7 @@ def dataset_class(case: Case) -> Iterator[Hit]:
 @rule(
     "dataset-class-name",
     "error",
-    phase="dataset",
+    phase="start",
     when="dataset_class is not module.Class",
     why="What stands before the last dot is imported, and nothing cannot be.",
     fix="write dataset_class as package.module.Class, or unset it",
@@ -179,7 +179,7 @@ def dataset_class_name(case: Case) -> Iterator[Hit]:
     "dataset-config-over-args",
     "warning",
     phase="never",
-    when="train_data_dir, in_json, reg_data_dir or conditioning_data_dir",
+    when="train_data_dir, in_json or reg_data_dir",
     why="kft always renders a dataset config, and beside one sd-scripts does not look at them.",
     fix="remove it, and name the folder in [[dataset.datasets.subsets]]",
     source="sdxl_train.py:141-150",

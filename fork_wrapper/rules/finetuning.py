@@ -14,9 +14,9 @@ from typing import Any
 from dataset_tools.npz_files import read_npz
 from dataset_tools.survey import LATENTS_SUFFIX
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
-from fork_wrapper.rules.reading import bucketing, caches_latents, read, some
+from fork_wrapper.rules.reading import bucketing, caches_latents, place_of, read, some
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Size
+from fork_wrapper.sdscripts.buckets import Bucketing, Size
 from fork_wrapper.sdscripts.latent_names import sizes_from_names
 
 
@@ -255,7 +255,5 @@ def _size_of(name: str, latents: str) -> Size:
 
 
 def _has_bucket(buckets: Bucketing, size: Size) -> bool:
-    try:
-        return buckets.place(size).bucket[0] > 0
-    except BucketError:
-        return False
+    place = place_of(buckets, size)
+    return place is not None and place.bucket[0] > 0

@@ -7,31 +7,62 @@ from dataclasses import dataclass
 from fork_wrapper.layout import layouts
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.steps import StepsError, plan_steps
+from fork_wrapper.sdscripts.steps import Schedule, StepsError, plan_steps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Length:
-    """How long a training is."""
+    """How long a training is; None where only the images would tell, and nobody looked at them.
 
-    steps: int | None
-    """Optimizer steps; None when only the images would tell."""
-    epochs: int | None
-    """Epochs, likewise."""
+    What an option says is taken from there: laying out a thousand images takes its time.
+    """
+
+    case: Case
+    """The configuration."""
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs, the last one whole or not."""
+        given: int | None = self.case.get("max_train_epochs")
+        schedule = _schedule(self.case) if given is None else None
+        return schedule.epochs if schedule else given
+
+    @property
+    def steps(self) -> int | None:
+        """Optimizer steps."""
+        if self.case.get("max_train_epochs") is None:
+            steps: int = self.case.get("max_train_steps")
+            return steps
+        schedule = _schedule(self.case)
+        return schedule.total_steps if schedule else None
+
+    def of(self, unit: str) -> int | None:
+        """In `epochs` or `steps`."""
+        return self.epochs if unit == "epochs" else self.steps
+
+    def reaches(self, number: int, unit: str) -> bool:
+        """Whether training comes to this epoch or step, as far as anybody knows; to the first one it does."""
+        given = self.case.get("max_train_epochs")
+        if number == 1 or (unit == "steps" and given is not None and number <= given):
+            return True
+        last = self.of(unit)
+        return last is None or number <= last
 
 
 def length(case: Case) -> Length:
-    """As far as the options tell, and the images where somebody looked at them."""
+    """How long the training of a configuration is."""
+    return Length(case=case)
+
+
+def _schedule(case: Case) -> Schedule | None:
     laid_out = () if case.surveys is None else layouts(case)
-    if laid_out and not any(one.problem for one in laid_out):
-        batches = sum(one.batches for one in laid_out)
-        try:
-            plan = plan_steps(case.get, batches=batches, processes=case.host.processes, name="")
-        except StepsError:
-            return Length(steps=None, epochs=None)
-        return Length(steps=plan.total_steps, epochs=plan.epochs)
-    epochs = case.get("max_train_epochs")
-    return Length(steps=case.get("max_train_steps") if epochs is None else None, epochs=epochs)
+    if not laid_out or any(one.problem for one in laid_out):
+        return None
+    batches = sum(one.batches for one in laid_out)
+    try:
+        return plan_steps(case.get, batches=batches, processes=case.host.processes, name="")
+    except StepsError:
+        return None
 
 
 @rule(

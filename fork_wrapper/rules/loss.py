@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.options import default_of
 
 LARGEST = 3.4028234663852886e38
 """The largest float of 32 bits."""
@@ -146,7 +145,7 @@ def snr_gamma_negative(case: Case) -> Iterator[Hit]:
 def huber_unused(case: Case) -> Iterator[Hit]:
     loss, schedule = case.get("loss_type"), case.get("huber_schedule")
     for key in ("huber_schedule", "huber_c", "huber_scale"):
-        if case.get(key) == default_of(key):
+        if not case.said(key):
             continue
         if loss not in HUBER:
             yield Hit(what=f'{key} is ignored with loss_type = "{loss}"', at=case.at(key))

@@ -5,6 +5,7 @@ Shared by the rules about data; no rule itself.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from dataset_tools.scan import FolderScan
@@ -105,10 +106,10 @@ def listed(case: Case) -> Iterator[Listed]:
 def seen_sizes(case: Case, survey: FolderSurvey) -> Mapping[str, Size]:
     """Sizes by image name as sd-scripts takes them: where latents are cached, from the names of files left behind."""
     names = sorted(survey.sizes)
-    guesses = _guesses(survey, names) if caches_latents(case) else None
-    return {
-        name: guess or survey.sizes[name] for name, guess in zip(names, guesses or [None] * len(names), strict=True)
-    }
+    guesses = _guesses(survey, names) if survey.latent_paths and caches_latents(case) else None
+    if guesses is None:
+        return survey.sizes
+    return {name: guess or survey.sizes[name] for name, guess in zip(names, guesses, strict=True)}
 
 
 def names_give_sizes(survey: FolderSurvey) -> bool:
@@ -117,8 +118,9 @@ def names_give_sizes(survey: FolderSurvey) -> bool:
 
 
 def _guesses(survey: FolderSurvey, names: list[str]) -> list[Size | None] | None:
+    folder = str(survey.folder / "_")[:-1]  # with the separator: joining 100,000 paths one by one takes a second
     try:
-        return sizes_from_names([str(survey.folder / name) for name in names], survey.latent_paths)
+        return sizes_from_names([folder + name for name in names], survey.latent_paths)
     except ValueError:
         return None
 
@@ -141,11 +143,19 @@ def bucketing(dataset: DatasetCase) -> Bucketing | None:
 def placed(case: Case, one: Listed) -> Iterator[tuple[str, Placed]]:
     """Each image's name and its bucket; what has none is left out."""
     buckets = bucketing(one.dataset)
-    for name, size in seen_sizes(case, one.survey).items() if buckets else ():
-        try:
-            yield name, buckets.place(size)  # type: ignore[union-attr]
-        except BucketError:
-            continue
+    sizes = seen_sizes(case, one.survey)
+    for name, size in sizes.items() if buckets else ():
+        if place := place_of(buckets, size):
+            yield name, place
+
+
+@lru_cache(maxsize=1 << 18)
+def place_of(buckets: Bucketing | None, size: Size) -> Placed | None:
+    """The bucket of an image; None where there is none. Remembered, because several rules ask for the same."""
+    try:
+        return buckets.place(size) if buckets else None
+    except BucketError:
+        return None
 
 
 def value(item: object) -> str:

@@ -22,10 +22,13 @@ def draws(case: Case) -> bool:
     """Whether samples are drawn, as far as anybody knows how long the training is."""
     if case.get("sample_at_first"):
         return True
-    run = length(case)
+    unit, every = _interval_in_force(case)
+    return every is not None and length(case).reaches(every, unit)
+
+
+def _interval_in_force(case: Case) -> tuple[str, int | None]:
     unit = "steps" if interval(case, "epochs") is None else "epochs"
-    every, ends = interval(case, unit), run.epochs if unit == "epochs" else run.steps
-    return every is not None and (ends is None or every <= ends)
+    return unit, interval(case, unit)
 
 
 @rule(
@@ -101,11 +104,9 @@ def sample_both(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:6385-6391",
 )
 def sample_never(case: Case) -> Iterator[Hit]:
-    unit = "steps" if interval(case, "epochs") is None else "epochs"
-    every, run = interval(case, unit), length(case)
-    ends = run.epochs if unit == "epochs" else run.steps
-    if every and ends and every > ends:
-        what = f"sample_every_n_{unit} = {every} never comes: training ends after {ends} {unit}"
+    unit, every = _interval_in_force(case)
+    if every is not None and not length(case).reaches(every, unit):
+        what = f"sample_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
         yield Hit(what=what, at=case.at(f"sample_every_n_{unit}"))
 
 

@@ -83,9 +83,9 @@ def save_ratio_wins(case: Case) -> Iterator[Hit]:
 )
 def save_never(case: Case) -> Iterator[Hit]:
     for unit in UNITS:
-        every, ends = abs(_every(case, unit) or 0), _ends(case, unit)
-        if every and ends and every > ends:
-            what = f"save_every_n_{unit} = {every} never comes: training ends after {ends} {unit}"
+        every = abs(_every(case, unit) or 0)
+        if every and not length(case).reaches(every, unit):
+            what = f"save_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
             yield Hit(what=what, at=case.at(f"save_every_n_{unit}"))
 
 
@@ -99,9 +99,10 @@ def save_never(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:5864-5867, library/train_util.py:6029-6047",
 )
 def last_epoch_not_saved(case: Case) -> Iterator[Hit]:
-    every, ends = _every(case, "epochs"), _ends(case, "epochs")
-    if every and ends and ends % every == 0 and ends > 1:
-        what = f"epoch {ends}, the last one, is saved as the final checkpoint alone"
+    every = _every(case, "epochs")
+    last = length(case).epochs if every else None
+    if every and last and last % every == 0 and last > 1:
+        what = f"epoch {last}, the last one, is saved as the final checkpoint alone"
         yield Hit(what=what, at=case.at("save_n_epoch_ratio" if _by_ratio(case) else "save_every_n_epochs"))
 
 
@@ -115,9 +116,10 @@ def last_epoch_not_saved(case: Case) -> Iterator[Hit]:
     source="sdxl_train.py:777-798, sdxl_train.py:871-887",
 )
 def save_twice(case: Case) -> Iterator[Hit]:
-    every, ends = _every(case, "steps"), _ends(case, "steps")
-    if every and ends and ends % every == 0:
-        what = f"step {ends}, the last one, is saved twice: with its number, and as the final checkpoint"
+    every = _every(case, "steps")
+    last = length(case).steps if every else None
+    if every and last and last % every == 0:
+        what = f"step {last}, the last one, is saved twice: with its number, and as the final checkpoint"
         yield Hit(what=what, at=case.at("save_every_n_steps"))
 
 
@@ -226,8 +228,8 @@ def _by_ratio(case: Case) -> bool:
 def _every(case: Case, unit: str) -> int | None:
     """The interval in force; 1 stands for one that only the number of epochs tells (sdxl_train.py:577-578)."""
     if unit == "epochs" and _by_ratio(case):
-        ends = _ends(case, "epochs")
-        return ends // case.get("save_n_epoch_ratio") or 1 if ends else 1
+        last = length(case).epochs
+        return last // case.get("save_n_epoch_ratio") or 1 if last else 1
     every: int | None = case.get(f"save_every_n_{unit}")
     return every
 
@@ -235,11 +237,6 @@ def _every(case: Case, unit: str) -> int | None:
 def _counted(case: Case, unit: str) -> int:
     """The interval that limits are counted in; 0 where there is none, or a negative one, which rounds otherwise."""
     return max(0, _every(case, unit) or 0)
-
-
-def _ends(case: Case, unit: str) -> int | None:
-    run = length(case)
-    return run.epochs if unit == "epochs" else run.steps
 
 
 def _limits(case: Case, unit: str) -> Iterator[tuple[str, str]]:

@@ -152,9 +152,17 @@ NOT_RULES: Mapping[str, str] = {
     "cli-warmup-number": "kft renders a file; what its numbers mean there is rule warmup-float",
     "argparse-type": "the same check as toml-no-type-check: options and dataset keys of one name have one type",
     "lr-string": "the same check as toml-no-type-check",
+    "resolution-type": "the same check as toml-no-type-check: under [training] it must be a text",
     "timestep-float": "the same check as toml-no-type-check",
     "output-dir": "kft sets output_dir for every run",
+    "log-dir": "kft sets logging_dir for every run",
+    "full-fp16-unscale": "weights are loaded in 32 bits unless full_fp16 or full_bf16 is set, and full_fp16 mends the "
+    "scaler itself",
+    "model-not-found": "whether a base model is there is a question about the machine: `kft check` looks",
     "save-as-unset": "kft sets save_model_as where an experiment says nothing",
+    "resume-missing": "whether a named file is there is a question about the machine: `kft check` looks",
+    "sample-prompts-missing": "likewise: `kft check` says that the file is not there",
+    "wandb-secrets": "secrets are refused in experiments and travel by environment alone",
     "folder-prefix": "kft always renders a dataset config, so train_data_dir is never walked",
 }
 """Known traps of sd-scripts that cannot occur in what kft renders, or that another rule covers, with the reason."""

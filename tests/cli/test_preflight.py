@@ -39,9 +39,6 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
         "    PROJECT/models/base.safetensors\n"
         "    → download it from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0, or say where your "
         "models are: `models` in kft.local.toml\n"
-        "  • no training images: the image folder does not exist\n"
-        "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
-        "    → put the images and captions there, or say where your data sets are: `datasets` in kft.local.toml\n"
         "  • sd-scripts is missing\n"
         "    PROJECT/third_party/sd-scripts\n"
         "    → git submodule update --init third_party/sd-scripts, or name an existing checkout: `sd_scripts` in "
@@ -55,6 +52,9 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
         "    nvidia-smi\n"
         "    → install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take "
         "21 GB)\n"
+        "  • no training images: the image folder does not exist  [missing-dir]\n"
+        "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
+        "    → put the images and captions there, or say where your data sets are: `datasets` in kft.local.toml\n"
         "  • note: without a GPU the whole way can still be rehearsed, in about a minute\n"
         "    → kft run first --rehearse\n"
     )
@@ -65,11 +65,10 @@ def test_check_says_the_same_with_exit_code_1(kft: Kft, bare_python: str) -> Non
     """`kft check` puts the findings on stdout, as data; the experiment itself is fine."""
     answer = kft("check", "first", "--python", bare_python)
     assert answer.code == 1
-    assert answer.out.count("  • ") == 5
-    assert answer.err == (
-        "first: 6 options, all known and well typed\n"
-        "not ready to run (5 errors, 1 warning; `kft rules ID` explains one)\n"
-    )
+    assert answer.out.count("  • ") - answer.out.count("  • note: ") == 5
+    title, verdict = answer.err.splitlines()
+    assert title == "first: 6 options, all known and well typed"
+    assert verdict.startswith("not ready to run (5 errors, ")
 
 
 def found(answer: Answer, what: str) -> str:
@@ -100,7 +99,7 @@ def test_an_empty_data_set_and_captions_of_another_name(kft: Kft, project: Path)
     pictures = project / "datasets" / "pictures"
     (pictures / "below").mkdir(parents=True)
     assert found(kft("check", "first"), "no training images") == (
-        "  • no training images: the folder holds none\n"
+        "  • no training images: the folder holds none  [empty-dir]\n"
         "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
         "    → images must lie directly in the folder, not in folders below it"
     )
@@ -110,7 +109,7 @@ def test_an_empty_data_set_and_captions_of_another_name(kft: Kft, project: Path)
     (pictures / "0.caption").write_text("a caption")
     answer = kft("check", "first", "--set", "dataset.general.caption_extension=.caption")
     assert found(answer, "warning: 2 of 3 images") == (
-        "  • warning: 2 of 3 images have no .caption caption\n"
+        "  • warning: 2 of 3 images have no .caption caption  [caption-missing]\n"
         "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
         "    → set caption_extension; beside them: 2 have .txt"
     )
@@ -133,20 +132,25 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
     )
 
 
-def test_a_disk_too_small_for_the_checkpoints(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checkpoints that the options ask for are counted; only when not even one fits the run is stopped."""
+def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the run would write is counted; only when not even one checkpoint fits the run is stopped."""
+    pictures = project / "datasets" / "pictures"
+    pictures.mkdir(parents=True)
+    Image.new("RGB", (1024, 1024)).save(pictures / "a.png")
+    (pictures / "a.txt").write_text("a caption")
     free = {"free": 30e9}
     monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
-    assert found(kft("check", "first", *flags), "warning: the checkpoints need") == (
-        "  • warning: the checkpoints need about 37 GB, 30.0 GB are free\n"
+    assert found(kft("check", "first", *flags), "warning: checkpoints and states need") == (
+        "  • warning: checkpoints and states need about 37 GB, 30.0 GB are free\n"
         "    PROJECT/runs\n"
-        "    → free space, set `outputs` to another disk, or save fewer checkpoints"
+        "    → free space, set `outputs` to another disk, or save fewer of them"
     )
     pruned = ("--set", "max_train_steps=10000", "--set", "save_every_n_steps=10", "--set", "save_last_n_steps=20")
-    assert "the checkpoints need" not in kft("check", "first", *pruned, "--set", "save_precision=fp16").out
+    assert "checkpoints and states" not in kft("check", "first", *pruned, "--set", "save_precision=fp16").out
     free["free"] = 5e9
-    assert found(kft("run", "first", *flags), "the checkpoints need").startswith("  • the checkpoints need about 37 GB")
+    said = found(kft("run", "first", *flags), "checkpoints and states need")
+    assert said.startswith("  • checkpoints and states need about 37 GB")
 
 
 def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
@@ -158,7 +162,7 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
             f"  • {key} names nothing that exists\n    PROJECT/{name}\n    → correct the path, or unset it"
         )
     (project / "p.txt").write_text("a prompt")
-    assert "sample_prompts" not in kft("check", "first", *flags).out
+    assert "sample_prompts names nothing" not in kft("check", "first", *flags).out
 
 
 def test_machines_must_be_able_to_meet(kft: Kft) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import tomli_w
 from PIL import Image
 
-from dataset_tools.survey import survey_folder
 from fork_wrapper import keypath
 from fork_wrapper.check import case_of
 from fork_wrapper.errors import Finding
@@ -22,7 +21,7 @@ from fork_wrapper.resolve import Resolved, with_defaults
 from fork_wrapper.rules.case import Host
 from fork_wrapper.rules.table import findings
 from fork_wrapper.schema import check_dataset, check_training
-from fork_wrapper.subsets import subsets
+from fork_wrapper.subsets import survey_subsets
 from tests.rules.casebook import BASE
 
 NAME = "case"
@@ -121,10 +120,7 @@ def kft_findings(built: Built, host: Mapping[str, Any]) -> list[Finding]:
     if wrong:
         return wrong
     resolved = with_defaults(_resolved({**built.tree, "training": training}))
-    surveys = {
-        one.key: survey_folder(one.image_dir, one.caption_extension)
-        for one in subsets(resolved.training, resolved.dataset)
-    }
+    surveys = survey_subsets(resolved.training, resolved.dataset, built.folder / "cache")
     seen = {"packages": None, "cuda": None, **host}
     return findings(case_of(resolved, surveys, Host(**seen), {}))
 

@@ -136,7 +136,7 @@ ENTRIES: tuple[Entry, ...] = (
             what=f'{key} = "FOLDER" is ignored: images are named under [dataset]',
             program="goes on",
         )
-        for key in ("train_data_dir", "in_json", "reg_data_dir", "conditioning_data_dir")
+        for key in ("train_data_dir", "in_json", "reg_data_dir")
     ),
     Entry(
         rule="training-value-beaten",

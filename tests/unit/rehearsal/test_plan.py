@@ -97,6 +97,19 @@ def test_the_values_of_a_rehearsal(rehearsed: Callable[..., tuple[Resolved, Job]
     assert dataset["datasets"][0]["batch_size"] == BATCH
 
 
+def test_images_need_not_have_the_rehearsals_size(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
+    """Without buckets they would have to, and the limits of buckets must fit the small resolution wherever it is."""
+    first = rehearsed()[1].resolved.dataset["datasets"][0]
+    assert "enable_bucket" not in first  # latents are cached: then images are resized and cropped
+    assert (first["max_bucket_reso"], first["bucket_reso_steps"]) == (2 * RESOLUTION, RESOLUTION)
+    assert rehearsed()[1].resolved.dataset["general"]["min_bucket_reso"] == RESOLUTION
+    second = rehearsed(Override(key="cache_latents", text=None))[1].resolved.dataset["datasets"][0]
+    assert second["enable_bucket"] is True
+    third = rehearsed(Override(key="training.max_bucket_reso", text="2048"))[1].resolved
+    assert third.training["max_bucket_reso"] == 2048  # --set is the user's
+    assert "max_bucket_reso" not in third.dataset["datasets"][0]
+
+
 def test_nothing_is_left_beside_the_users_images(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
     """Caches of the miniature on disk would be read by the real training that follows."""
     _, job = rehearsed()

@@ -1,0 +1,41 @@
+"""Which learning rates a configuration comes to. No rules here."""
+
+import contextlib
+from dataclasses import dataclass
+
+from fork_wrapper.rules.case import Case
+from fork_wrapper.sdscripts.sizes import trained
+
+BLOCKS = 23
+"""Rates that block_lr holds (sdxl_train.py:49)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """The rate of one parameter group."""
+
+    key: str
+    """Option that says it."""
+    value: float
+    """Never 0: what has that is left out."""
+
+
+def block_rates(case: Case) -> tuple[float, ...] | None:
+    """The numbers of block_lr, read as sdxl_train.py:113-119 does; None where nobody says any, or they are wrong."""
+    with contextlib.suppress(ValueError):
+        found = tuple(float(part) for part in (case.get("block_lr") or "").split(","))
+        return found if len(found) == BLOCKS else None
+    return None
+
+
+def rates(case: Case) -> tuple[Rate, ...]:
+    """The parameter groups in the order in which the optimizer gets them (sdxl_train.py:345-359)."""
+    parts, blocks = trained(case.get), block_rates(case)
+    unet = [Rate(key="learning_rate", value=parts.unet)]
+    if blocks is not None:
+        unet = [Rate(key="block_lr", value=value) for value in blocks]
+    groups = unet if parts.unet else []
+    for number, value in ((1, parts.text_encoder_1), (2, parts.text_encoder_2)):
+        key = f"learning_rate_te{number}"
+        groups.append(Rate(key=key if case.get(key) is not None else "learning_rate", value=value))
+    return tuple(rate for rate in groups if rate.value != 0)
