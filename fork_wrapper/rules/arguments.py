@@ -1,7 +1,7 @@
 """`optimizer_args` and `lr_scheduler_args`: how sd-scripts reads them, and whether a value is of a kind that lives.
 
 No rules here. A kind is a text of optimizers.json: `number [0, 1)`, `whole [1, inf) or none`, `2 x number`, `list`,
-`any`; a list of kinds, one for each item; or `{"one of": [...]}`.
+`float`, `any`; a list of kinds, one for each item; or `{"one of": [...]}`.
 """
 
 import ast
@@ -14,9 +14,17 @@ from typing import Any
 
 _COUNTED = re.compile(r"(?P<count>\d)(?P<more>\+?) x (?P<kind>.*)")
 _PLAIN = re.compile(
-    r"(?P<base>any|number|whole|list)(?: (?P<open>[\[(])(?P<low>\S+), (?P<high>\S+?)(?P<close>[\])]))?"
+    r"(?P<base>any|number|float|whole|list)(?: (?P<open>[\[(])(?P<low>\S+), (?P<high>\S+?)(?P<close>[\])]))?"
     r"(?P<not_zero> not 0)?(?P<none> or none)?(?P<list> or list)?(?P<no_bool>, no bool)?"
 )
+_TYPES: Mapping[str, tuple[type, ...]] = {"number": (int, float), "float": (float,), "whole": (int,)}
+_WORDS: Mapping[str, str] = {
+    "any": "anything",
+    "float": "a number with a decimal point",
+    "list": "a list",
+    "number": "a number",
+    "whole": "a whole number",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,7 @@ def in_words(kind: Any) -> str:
         least = " or more" if counted["more"] else ""
         return f"{counted['count']}{least} of: {in_words(counted['kind'])}"
     parts = _parts(kind)
-    words = {"number": "a number", "whole": "a whole number", "list": "a list", "any": "anything"}[parts["base"]]
+    words = _WORDS[parts["base"]]
     alternatives = (" or None" if parts["none"] else "") + (" or a list" if parts["list"] else "")
     return words + _interval_in_words(parts) + (" other than 0" if parts["not_zero"] else "") + alternatives
 
@@ -110,7 +118,7 @@ def _fits_plain(value: Any, parts: re.Match[str]) -> bool:
 def _is_number(value: Any, parts: re.Match[str]) -> bool:
     if isinstance(value, bool) and parts["no_bool"]:
         return False
-    return isinstance(value, int) if parts["base"] == "whole" else isinstance(value, (int, float))
+    return isinstance(value, _TYPES[parts["base"]])
 
 
 def _is_inside(value: float, parts: re.Match[str]) -> bool:

@@ -28,7 +28,7 @@ def accumulation_zero(case: Case) -> Iterator[Hit]:
     "warning",
     phase="never",
     when="gradient_accumulation_steps below 0 with max_train_epochs",
-    why="The negative length of an epoch and the negative number of steps make one step an epoch, with a loss that is "
+    why="The negative length of an epoch and the negative number of steps make one batch an epoch, with a loss that is "
     "divided by a negative number: the model learns the opposite.",
     fix="set gradient_accumulation_steps to 1 or more",
     source="sdxl_train.py:438-444, sdxl_train.py:574-576, sdxl_train.py:815-816",
@@ -36,7 +36,7 @@ def accumulation_zero(case: Case) -> Iterator[Hit]:
 def accumulation_negative(case: Case) -> Iterator[Hit]:
     steps = case.get("gradient_accumulation_steps")
     if steps < 0 and case.get("max_train_epochs") is not None:
-        what = f"gradient_accumulation_steps = {steps} trains a step an epoch, away from the images"
+        what = f"gradient_accumulation_steps = {steps} trains one batch an epoch, away from the images"
         yield Hit(what=what, at=case.at("gradient_accumulation_steps"))
 
 

@@ -85,7 +85,12 @@ ENTRIES: tuple[Entry, ...] = (
             what=f'{key} is ignored with loss_type = "l2"',
             program="goes on",
         )
-        for key, value in (("huber_schedule", "constant"), ("huber_c", 0.2), ("huber_scale", 0.5))
+        for key, value in (
+            ("huber_schedule", "snr"),
+            ("huber_schedule", "constant"),
+            ("huber_c", 0.2),
+            ("huber_scale", 0.5),
+        )
     ),
     Entry(
         rule="huber-unused",

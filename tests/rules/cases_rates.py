@@ -165,7 +165,7 @@ GRADIENTS = (
         "accumulation-negative",
         training(gradient_accumulation_steps=-2, max_train_epochs=1, max_train_steps=None),
         training(gradient_accumulation_steps=2, max_train_epochs=1, max_train_steps=None),
-        "gradient_accumulation_steps = -2 trains a step an epoch, away from the images",
+        "gradient_accumulation_steps = -2 trains one batch an epoch, away from the images",
     ),
     goes_on(
         "grad-norm-negative",
