@@ -12,7 +12,7 @@ from dataset_tools.survey import FolderSurvey
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import line_of, read_text
 from fork_wrapper.plan import Plan, make_plan, space
-from fork_wrapper.preflight import Machine, look_at
+from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import Resolved
 from fork_wrapper.rules.case import Case, Host
@@ -56,7 +56,8 @@ def check(
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
     ruled = in_words_of(resolved, rule_findings(case))
-    found = [*machine.findings, *space(plan, settings.outputs), *(one for one in ruled if not _is_ours(one))]
+    found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
+    found += [one for one in ruled if not _is_ours(one)]
     found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
 

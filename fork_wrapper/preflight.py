@@ -16,6 +16,7 @@ from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
 from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import PATH_OPTIONS
+from fork_wrapper.rules.case import Case
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 from fork_wrapper.settings import Settings
@@ -63,6 +64,21 @@ def look_at(training: Mapping[str, Any], settings: Settings, trainer: Trainer, *
     if trainer.rehearsal:
         findings += _folder("the cache", settings.cache, "cache")
     return Machine(findings=tuple(findings), python=python, gpus=cards, lacks_packages=bool(missing))
+
+
+def image_folders(case: Case) -> list[Finding]:
+    """Folders of images that the trainer will leave caches in, and cannot: it dies there after the model is loaded."""
+    on_disk = case.get("cache_latents_to_disk") or case.get("cache_text_encoder_outputs_to_disk")
+    return [
+        Finding(
+            what="caches are kept beside the images, and nothing can be written there",
+            where=f"{subset.survey.folder} ({subset.path}.image_dir)",
+            todo="mend its rights, or cache in memory: unset the option that ends in _to_disk, or cache_info",
+        )
+        for subset in case.subsets
+        if (on_disk or subset.get("cache_info")) and subset.survey and subset.survey.scan
+        if not os.access(subset.survey.folder, os.W_OK)
+    ]
 
 
 def _base_model(training: Mapping[str, Any]) -> list[Finding]:

@@ -12,7 +12,6 @@ from dataset_tools.scan import FolderScan, scan_folder
 from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
 from fork_wrapper.sdscripts.options import default_of
 
-
 MASKS = "conditioning_data_dir"
 """The key of the folder with masks."""
 

@@ -48,7 +48,10 @@ def test_words_find_rules(kft: Kft) -> None:
     assert "loss-type" not in answer.out
     wrong = kft("rules", "loss-typ0")
     assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err == "error: no rule speaks of 'loss-typ0'\n  • no such rule\n    loss-typ0\n    → did you mean loss-type?\n"
+    assert (
+        wrong.err
+        == "error: no rule speaks of 'loss-typ0'\n  • no such rule\n    loss-typ0\n    → did you mean loss-type?\n"
+    )
 
 
 def test_a_trap_that_cannot_occur_says_why(kft: Kft) -> None:

@@ -102,7 +102,11 @@ ENTRIES: tuple[Entry, ...] = (
         "Invalid d0",
     ),
     value(
-        "Lion", "betas=0.9,1.1", "betas=0.9,1", "betas of Lion must be 2 of: a number from 0 to 1, not (0.9, 1.1)", "AssertionError"
+        "Lion",
+        "betas=0.9,1.1",
+        "betas=0.9,1",
+        "betas of Lion must be 2 of: a number from 0 to 1, not (0.9, 1.1)",
+        "AssertionError",
     ),
     value(
         "torch.optim.Rprop",

@@ -55,6 +55,25 @@ def test_errors_come_first_and_rules_say_their_id(
     assert checked.plan.name == "one"
 
 
+def test_caches_need_a_folder_that_can_be_written(
+    settings: Settings, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the trainer dies after the base model is loaded; caches in memory need none."""
+    write("one", EXPERIMENT)
+    folder = settings.datasets / "people"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("fork_wrapper.preflight.os.access", lambda path, _mode: path != folder)
+
+    def found(*overrides: str) -> list[tuple[str, str]]:
+        checked = check(resolve("one", settings, parse_overrides(overrides)), settings, real_trainer(settings))
+        return [(one.what, one.where) for one in checked.findings if "nothing can be written" in one.what]
+
+    assert found("cache_latents=true") == []
+    where = f"{folder} (dataset.datasets[0].subsets[0].image_dir)"
+    what = "caches are kept beside the images, and nothing can be written there"
+    assert found("cache_latents_to_disk=true") == found("dataset.general.cache_info=true") == [(what, where)]
+
+
 def test_a_rehearsal_says_what_would_stop_the_real_run(settings: Settings, write: Callable[..., Path]) -> None:
     """It runs with other values, and so must not let the real run's errors pass in silence."""
     write("one", EXPERIMENT)
