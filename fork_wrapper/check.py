@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dataset_tools.survey import FolderSurvey
-from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.files import line_of, read_text
+from fork_wrapper.errors import Finding
+from fork_wrapper.files import line_of
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
@@ -121,11 +121,14 @@ def _host(machine: Machine, settings: Settings, trainer: Trainer) -> Host:
 
 
 def _prompts(resolved: Resolved, files: Mapping[str, str]) -> str | None:
-    """The text of the sample prompts, where there is one to read: on disk, or about to be written."""
+    """The text of the sample prompts, where there is one to read: on disk, or about to be written.
+
+    A byte order mark and bytes that are no UTF-8 stay in it: sd-scripts dies of them, and rules say so.
+    """
     path = Path(str(resolved.training.get("sample_prompts", "")))
     if path.name in files:
         return files[path.name]
     try:
-        return read_text(path) if path.is_file() else None
-    except InputError:
+        return path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else None
+    except OSError:
         return None

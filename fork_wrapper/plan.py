@@ -17,6 +17,7 @@ from fork_wrapper.measured import Measured, measured
 from fork_wrapper.preflight import Machine, existing
 from fork_wrapper.render import Trainer
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.prompt_file import PromptFileError, read_prompts
 from fork_wrapper.sdscripts.sizes import (
     BYTES,
     Trained,
@@ -120,7 +121,7 @@ def make_plan(case: Case, name: str, settings: Settings, machine: Machine, train
         state_bytes=0 if trainer.rehearsal else state_bytes(case.get),
         latents=_latents(case, laid_out),
         texts=_texts(case, laid_out),
-        prompts=_count_prompts(case.prompts),
+        prompts=_count_prompts(case),
         free=_free(settings.outputs),
         measured=measured(case, trainer.kind, machine.gpus, settings.outputs),
     )
@@ -186,9 +187,12 @@ def _texts(case: Case, laid_out: tuple[DatasetLayout, ...]) -> Cache | None:
     return Cache(bytes=images * text_bytes(case.get), on_disk=on_disk)
 
 
-def _count_prompts(text: str | None) -> int:
-    """Lines that are prompts, as sd-scripts counts them (library/train_util.py:6412-6416)."""
-    return sum(1 for line in (text or "").splitlines() if line.strip() and not line.startswith("#"))
+def _count_prompts(case: Case) -> int:
+    """Prompts in the file; none where it cannot be read, which a rule says."""
+    try:
+        return len(read_prompts(case.prompts or "", str(case.get("sample_prompts"))))
+    except PromptFileError:
+        return 0
 
 
 def _free(outputs: Path) -> int | None:

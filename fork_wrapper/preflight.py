@@ -24,6 +24,9 @@ from fork_wrapper.settings import Settings
 WRITTEN = ("console_log_file", "tokenizer_cache_dir")
 """Path options that the trainer itself makes."""
 
+FOLDERS = ("reg_data_dir", "resume", "train_data_dir")
+"""Path options that name a folder; the others name a file."""
+
 BASE_MODEL_PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"
 
 
@@ -114,12 +117,19 @@ def _absent_base_model(name: str) -> list[Finding]:
 
 def _files(training: Mapping[str, Any]) -> list[Finding]:
     """Files that options name and that are not there: sd-scripts finds out after loading 7 GB, or never."""
-    named = [key for key in (*PATH_OPTIONS, "vae") if key in training and key not in WRITTEN]
-    return [
-        Finding(what=f"{key} names nothing that exists", where=str(training[key]), todo="correct the path, or unset it")
-        for key in sorted(named)
-        if not Path(training[key]).exists() and not _is_hub_name(str(training[key]))
-    ]
+    named = [key for key in (*PATH_OPTIONS, "vae") if training.get(key) and key not in WRITTEN]
+    return [finding for key in sorted(named) for finding in _file(key, str(training[key]))]
+
+
+def _file(key: str, name: str) -> list[Finding]:
+    path = Path(name)
+    if not path.exists():
+        todo = "correct the path, or unset it"
+        return [] if _is_hub_name(name) else [Finding(what=f"{key} names nothing that exists", where=name, todo=todo)]
+    if key != "vae" and path.is_dir() != (key in FOLDERS):
+        kinds = ("a file", "a folder") if key in FOLDERS else ("a folder", "a file")
+        return [Finding(what=f"{key} names {kinds[0]}", where=name, todo=f"name {kinds[1]}, or unset it")]
+    return []
 
 
 def _is_hub_name(name: str) -> bool:

@@ -228,7 +228,7 @@ def _on_this_machine(tree: keypath.Tree, base: Path, words: Mapping[str, str]) -
 def _place(key: str, value: str, base: Path, words: Mapping[str, str]) -> str:
     for word, folder in words.items():
         value = value.replace(f"{{{word}}}", folder)
-    if key in PATH_OPTIONS or (key in MODEL_OPTIONS and _is_path(value, base)):
+    if (value and key in PATH_OPTIONS) or (key in MODEL_OPTIONS and _is_path(value, base)):
         path = Path(value)
         with contextlib.suppress(RuntimeError):  # ~nobody: no such user, then it is a name like any other
             path = path.expanduser()

@@ -123,7 +123,7 @@ def _packages(one: Optimizer) -> set[str]:
     "opt-unchecked",
     "note",
     phase="never",
-    when="an optimizer of a module that kft knows nothing about, or of another version of its package",
+    when="an optimizer that kft does not know, or arguments that it does not know, or of another version",
     why="Names and values of its arguments are not checked before the model is loaded.",
     fix="rehearse the experiment: a rehearsal constructs the real optimizer within a minute",
     source="library/train_util.py:5121-5134",
@@ -132,9 +132,12 @@ def opt_unchecked(case: Case) -> Iterator[Hit]:
     one = optimizer(case)
     if one.path and not one.known and not _unknown(one):
         yield Hit(what=f"the optimizer {one.said} is not known here", at=one.at)
-    elif one.known and not one.checkable and one.arguments:
-        what = f"the arguments of {one.name} are known for another version of {PACKAGES[one.module]}"
-        yield Hit(what=what, at=case.at("optimizer_args"))
+    elif one.known and one.arguments and not one.known.unusable:
+        if not one.checkable:
+            what = f"the arguments of {one.name} are known for another version of {PACKAGES[one.module]}"
+            yield Hit(what=what, at=case.at("optimizer_args"))
+        elif one.known.arguments is None:
+            yield Hit(what=f"the arguments of {one.name} are not known here", at=case.at("optimizer_args"))
 
 
 @rule(

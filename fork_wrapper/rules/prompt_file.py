@@ -59,6 +59,8 @@ def read_prompts(text: str, name: str) -> tuple[Prompt, ...]:
     Raises:
         PromptFileError: sd-scripts dies of it.
     """
+    if any("\udc80" <= letter <= "\udcff" for letter in text):  # what was no UTF-8 when it was read
+        raise PromptFileError("it is not UTF-8")
     if name.endswith(".txt"):
         return tuple(_lines(text))
     if name.endswith(".toml"):

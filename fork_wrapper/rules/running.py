@@ -1,7 +1,7 @@
 """Rules about everything around the training itself: seed, tokenizers, resuming, logs and trackers."""
 
 from collections.abc import Iterator
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
@@ -152,6 +152,21 @@ def console_log_file(case: Case) -> Iterator[Hit]:
     if case.get("console_log_file"):
         what = f"train.log will lack the log lines: they go to {case.get('console_log_file')}"
         yield Hit(what=what, at=case.at("console_log_file"))
+
+
+@rule(
+    "console-log-folder",
+    "error",
+    phase="start",
+    when="console_log_file in a folder that is not there",
+    why="sd-scripts opens the file before anything else, and makes no folder for it.",
+    fix="make the folder, or unset console_log_file: train.log has all of it",
+    source="library/utils.py:57-60",
+)
+def console_log_folder(case: Case) -> Iterator[Hit]:
+    if case.get("console_log_file") and not Path(case.get("console_log_file")).parent.is_dir():
+        folder = Path(case.get("console_log_file")).parent
+        yield Hit(what=f"there is no folder {folder} for console_log_file", at=case.at("console_log_file"))
 
 
 @rule(

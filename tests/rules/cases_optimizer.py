@@ -114,6 +114,12 @@ ENTRIES: tuple[Entry, ...] = (
         host=FEW,
     ),
     goes_on(
+        "opt-unchecked",
+        optimizer("pytorch_optimizer.AdaBelief", "eps=1e-8"),
+        optimizer("pytorch_optimizer.AdaBelief"),
+        "the arguments of pytorch_optimizer.AdaBelief are not known here",
+    ),
+    goes_on(
         "schedulefree",
         optimizer("AdamWScheduleFree"),
         optimizer("AdamW"),

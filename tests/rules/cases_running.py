@@ -93,6 +93,14 @@ ENTRIES: tuple[Entry, ...] = (
         program="goes on",
     ),
     Entry(
+        rule="console-log-folder",
+        trips={"training.console_log_file": "FOLDER/nowhere/log.txt"},
+        spares={"training.console_log_file": "FOLDER/log.txt"},
+        what="there is no folder FOLDER/nowhere for console_log_file",
+        program="dies",
+        says="FileNotFoundError",
+    ),
+    Entry(
         rule="console-log-rich",
         trips={"training.console_log_simple": False},
         spares={"training.console_log_simple": True},

@@ -33,6 +33,7 @@ EXCLUDED: Mapping[str, str] = {
     r"pretrained_model_name_or_path|tokenizer_cache_dir": "the miniature",
     r"vae|resume|log_tracker_config": "names files: for preflight and the casebook",
     r"train_data_dir|in_json|reg_data_dir|conditioning_data_dir": "names files that are not read where kft renders",
+    r"save_model_as": "kft refuses all but safetensors, because only those carry their configuration",
     "|".join([*MANAGED, *SECRETS]): "kft refuses it, whatever its value",
 }
 """Options that are never drawn, as patterns of whole names, and why."""
