@@ -161,6 +161,12 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
         assert found(answer, f"{key} names nothing") == (
             f"  • {key} names nothing that exists\n    PROJECT/{name}\n    → correct the path, or unset it"
         )
+    (project / "p.txt").mkdir()
+    (project / "state").write_text("")
+    answer = kft("check", "first", *flags)
+    for key, is_, should in (("sample_prompts", "a folder", "a file"), ("resume", "a file", "a folder")):
+        assert f"→ name {should}, or unset it" in found(answer, f"{key} names {is_}")
+    (project / "p.txt").rmdir()
     (project / "p.txt").write_text("a prompt")
     assert "sample_prompts names nothing" not in kft("check", "first", *flags).out
 

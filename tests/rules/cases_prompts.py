@@ -11,7 +11,7 @@ TABLE = {"prompt": "a square", "width": 64, "height": 64, "sample_steps": 1}
 TOML = '[prompt]\nwidth = 64\nheight = 64\nsample_steps = 1\n[[prompt.subset]]\nprompt = "a square"\n'
 
 
-def _prompt(rule: str, trips: str, spares: str, what: str, says: str = "", suffix: str = ".txt") -> Entry:
+def _prompt(rule: str, trips: str | bytes, spares: str, what: str, says: str = "", suffix: str = ".txt") -> Entry:
     """An entry whose two sides differ in the file."""
     name = f"prompts{suffix}"
     changes = FIRST | {"training.sample_prompts": f"FOLDER/{name}"}
@@ -34,6 +34,22 @@ def _value(changes: dict[str, object], what: str, says: str, spares: dict[str, o
 
 
 ENTRIES: tuple[Entry, ...] = (
+    _prompt(
+        "sample-prompts-broken",
+        f"a square \xe9{FLAGS}".encode("latin-1"),
+        f"a square \xe9{FLAGS}",
+        "the sample prompts cannot be read: it is not UTF-8",
+        "UnicodeDecodeError",
+    ),
+    _prompt(
+        "sample-prompts-broken",
+        f"\ufeff{TOML}",
+        TOML,
+        "the sample prompts cannot be read: it is no TOML: Found invalid character in key name: '['. "
+        "Try quoting the key name. (line 1 column 2 char 1)",
+        "TomlDecodeError",
+        ".toml",
+    ),
     *(
         _prompt("sample-prompts-broken", broken, sound, f"the sample prompts cannot be read: {fault}", says, suffix)
         for suffix, broken, sound, fault, says in (
