@@ -150,7 +150,7 @@ def _list_folder(folder: Path) -> tuple[set[str], set[str]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                (files if entry.is_file() else others).add(entry.name)
+                (files if _is_file(entry) else others).add(entry.name)
     except FileNotFoundError as error:
         raise DatasetError(
             "the image folder does not exist",
@@ -170,6 +170,14 @@ def _list_folder(folder: Path) -> tuple[set[str], set[str]]:
             next_step="Check its permissions and whether its disk is connected.",
         ) from error
     return files, others
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one; a link that leads back to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _images_among(names: Iterable[str], suffixes: Sequence[str]) -> list[str]:

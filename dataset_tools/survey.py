@@ -235,7 +235,8 @@ def _stem(name: str) -> str:
 
 
 def _npz_names(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if name.endswith(".npz"))  # noqa: PTH208 - names alone
+    """Files alone: reading a pipe of that name would wait for ever."""
+    return sorted(path.name for path in folder.glob("*.npz") if path.is_file())
 
 
 def _latents_stem(name: str) -> str:
@@ -255,6 +256,8 @@ def _latent_paths(folder: Path) -> tuple[str, ...]:
 
 
 def _cached_sizes(metadata: Path) -> dict[str, tuple[int, int]] | None:
+    if not metadata.is_file():
+        return None
     try:
         stored = json.loads(metadata.read_text(encoding="utf-8"))
         return {path: _resolution(entry) for path, entry in stored.items()}

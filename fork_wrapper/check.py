@@ -3,21 +3,26 @@
 The one place where a configuration, its images, the machine and earlier runs come together. Nothing is changed.
 """
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from dataset_tools.survey import FolderSurvey
-from fork_wrapper.errors import Finding
+from fork_wrapper import keypath
+from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.files import line_of
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import Resolved
+from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, Resolved
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
-from fork_wrapper.settings import Settings
+from fork_wrapper.sdscripts.options import dataset_keys, options
+from fork_wrapper.settings import PLACEHOLDERS, Settings
 from fork_wrapper.subsets import survey_subsets
 
 
@@ -58,7 +63,8 @@ def check(
     ruled = in_words_of(resolved, rule_findings(case))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
-    found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+    found += [*_placeholders(resolved), *_let_through(resolved)]
+    found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
 
 
@@ -96,13 +102,44 @@ def place(resolved: Resolved, path: str) -> str:
     if origin is None:
         return path
     if origin.by == "--set":
-        typed = [item for item in resolved.overrides if item.split("=")[0].endswith(path.rsplit(".", 1)[-1])]
-        return typed[-1] if typed else path
+        return resolved.flags.get(path, path)
     for link in resolved.chain:
         if link.name == origin.by:
             line = line_of(link.text, path)
             return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
     return f"{path} (set by {origin.by})"
+
+
+def _let_through(resolved: Resolved) -> list[Finding]:
+    """What --allow-unknown did: nothing passes in silence."""
+    said = {path.rsplit(".", 1)[-1] for path in _values(resolved)}
+    used = {key for key in said if key not in options() and key not in dataset_keys()}
+    return [
+        Finding(
+            what=f"{key} is let through: kft knows no such name" if key in used else f"{key} lets nothing pass",
+            where=f"--allow-unknown {key}",
+            todo="see that sd-scripts knows it" if key in used else "leave it out, or correct the name",
+            severity="note" if key in used else "warning",
+        )
+        for key in resolved.allowed
+    ]
+
+
+def _placeholders(resolved: Resolved) -> list[Finding]:
+    """Words in braces that stand for nothing; a folder may really be called so."""
+    found = []
+    for path, value in _values(resolved).items():
+        if path.rsplit(".", 1)[-1] in PATH_OPTIONS | MODEL_OPTIONS and not Path(str(value)).exists():
+            for word in (word for word in re.findall(r"\{(\w+)\}", str(value)) if word != "run"):
+                near = difflib.get_close_matches(word, PLACEHOLDERS, n=1)
+                todo = f"did you mean {{{near[0]}}}?" if near else f"use one of {', '.join(PLACEHOLDERS)} in braces"
+                what = f"{{{word}}} stands for nothing"
+                found.append(Finding(what=what, where=place(resolved, path), todo=todo))
+    return found
+
+
+def _values(resolved: Resolved) -> dict[str, Any]:
+    return keypath.values({"training": dict(resolved.training), "dataset": dict(resolved.dataset)})
 
 
 def _is_ours(finding: Finding) -> bool:

@@ -1,8 +1,8 @@
 """What this machine has, and what of it would stop a run: kft itself, the trainer's Python, GPUs, sd-scripts, disks.
 
 `preflight` looks at what one launch needs, in under a second. Here nothing is launched, so there is time to ask
-torch whether it sees a GPU, to compare every version, and to read the parser of the checkout. Nothing is changed but
-the cache, and that only by `refresh`.
+torch whether it sees a GPU and to compare every version. Nothing is changed; reading the parser of the checkout is
+`refresh`'s.
 """
 
 import platform
@@ -17,14 +17,12 @@ from fork_wrapper import __version__
 from fork_wrapper.errors import Finding
 from fork_wrapper.preflight import Machine, existing, look_at
 from fork_wrapper.provenance import Gpu, ask_python, git_state, own_state
+from fork_wrapper.refresh import TIME_LIMIT, Reading
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import DEFAULTS
 from fork_wrapper.sdscripts import options, sizes
 from fork_wrapper.settings import NAMES, Settings
 from fork_wrapper.versions import Package, compare
-
-TIME_LIMIT = 180
-"""Seconds for what imports torch: from a cold network disk it takes that long."""
 
 _TORCH = """
 import json, torch
@@ -113,18 +111,6 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What `refresh` made of the checkout's parser."""
-
-    table: options.Table | None = None
-    """Its options; None when it could not be read."""
-    kept: str = ""
-    """The file that keeps it; empty where its commit does not say all, or kft has it built in."""
-    problem: str = ""
-    """Why it could not be read."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Examination:
     """Everything that was looked at."""
 
@@ -178,17 +164,6 @@ def examine(settings: Settings, reading: Reading | None = None) -> Examination:
         settings=tuple(_setting(settings, name) for name in NAMES),
         findings=tuple(found),
     )
-
-
-def refresh(settings: Settings) -> Reading:
-    """Read the parser of the checkout in the trainer's Python, and keep its table where its commit says all of it."""
-    state = git_state(settings.sd_scripts)
-    answer, problem = ask_python(settings.python, [str(options.READER), str(settings.sd_scripts)], TIME_LIMIT)
-    if problem:
-        return Reading(problem=problem)
-    found = options.table({"commit": state.commit or "", "options": answer})
-    lasting = state.commit not in (None, options.pinned_commit()) and state.dirty is False
-    return Reading(table=found, kept=str(options.keep(found, settings.cache)) if lasting else "")
 
 
 def ask_torch(python: str) -> Torch:
@@ -279,9 +254,14 @@ def _about_options(scripts: Checkout, reading: Reading | None) -> Iterator[Findi
     if reading and reading.problem:
         todo = "start the trainer's Python there by hand: python sdxl_train.py --help"
         yield Finding(what=f"the options cannot be read: {reading.problem}", where=scripts.path, todo=todo)
+    elif reading and reading.unkept:
+        yield reading.unkept
     elif reading and not reading.kept and not (scripts.pinned and not scripts.dirty):
         what = "these options are not kept: no clean commit says what they belong to"
-        yield Finding(what=what, where=scripts.path, todo="commit the changes, or use a git checkout", severity="note")
+        todo = (
+            "commit the changes" if scripts.commit else "use a git checkout" if shutil.which("git") else "install git"
+        )
+        yield Finding(what=what, where=scripts.path, todo=todo, severity="note")
     elif scripts.table == "unread" and scripts.commit:
         what = "the options of this commit have not been read: kft goes by those of its own"
         yield Finding(what=what, where=scripts.path, todo="kft doctor --refresh", severity="note")

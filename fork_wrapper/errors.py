@@ -9,6 +9,9 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""The gravest first: the order of every list."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:

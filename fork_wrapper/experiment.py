@@ -76,11 +76,7 @@ def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
     """Read and check one file; InputError lists everything that is wrong with it, but for unknown names in `allow`."""
     text = read_text(path)
     raw = parse_toml(text, path)
-
-    def where(key: str) -> str:
-        line = line_of(text, key)
-        return f"{path}, line {line}: {key}" if line else f"{path}: {key}"
-
+    where = _where_in(path, text)
     findings = [*_name(path), *_shape(raw, where)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
     training, wrong = check_training(tables["training"], where, allow)
@@ -102,10 +98,11 @@ def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
     )
 
 
-def find_experiment(name: str, folder: Path, *, beside: Path | None = None) -> Path:
+def find_experiment(name: str, folder: Path, *, beside: Path | None = None, where: str = "") -> Path:
     """The file of an experiment given by name or path; a parent is looked for beside its child first.
 
-    A path belongs to `beside`, or to the working folder. InputError offers the nearest names when there is none.
+    A path belongs to `beside`, or to the working folder. InputError offers the nearest names when there is none, and
+    points at `where` the name is said, or at the folder.
     """
     stem = name.removesuffix(SUFFIX)
     places = [beside or Path.cwd()] if name.endswith(SUFFIX) else [*([beside] if beside else []), folder]
@@ -115,11 +112,12 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None) -> P
             if path.is_file():
                 return path.absolute()
     names = experiment_names(folder)
-    near = difflib.get_close_matches(stem, names, n=3, cutoff=0.5) or names
-    todo = f"did you mean {' or '.join(near)}?" if near else f"write {folder / f'{stem}{SUFFIX}'}"
-    raise InputError(
-        f"no experiment is called {name!r}", [Finding(what="no such experiment", where=str(folder), todo=todo)]
-    )
+    near = difflib.get_close_matches(stem, names, n=3, cutoff=0.5)
+    todo = "`kft list` shows what there is" if names else f"write {folder / f'{stem}{SUFFIX}'}"
+    if near:
+        todo = f"did you mean {' or '.join(near)}?"
+    finding = Finding(what="no such experiment", where=where or str(folder), todo=todo)
+    raise InputError(f"no experiment is called {name!r}", [finding])
 
 
 def experiment_names(folder: Path) -> list[str]:
@@ -132,13 +130,24 @@ def load_chain(name: str, folder: Path, allow: Collection[str] = ()) -> tuple[Ex
     chain = [load_experiment(find_experiment(name, folder), allow)]
     while (parent := chain[-1].extends) is not None:
         child = chain[-1].path
-        path = find_experiment(parent, folder, beside=child.parent)
+        said = _where_in(child, chain[-1].text)("extends")
+        path = find_experiment(parent, folder, beside=child.parent, where=said)
         if any(path.samefile(link.path) for link in chain):
             way = " -> ".join([*(link.name for link in chain), path.stem])
             finding = Finding(what=f"extends goes in a circle: {way}", where=str(child), todo="break it")
             raise InputError(f"{chain[0].name} has no root", [finding])
         chain.append(load_experiment(path, allow))
     return tuple(reversed(chain))
+
+
+def _where_in(path: Path, text: str) -> Where:
+    """What points at a key of this file."""
+
+    def where(key: str) -> str:
+        line = line_of(text, key)
+        return f"{path}, line {line}: {key}" if line else f"{path}: {key}"
+
+    return where
 
 
 def _count(findings: list[Finding]) -> str:

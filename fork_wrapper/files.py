@@ -100,6 +100,11 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
             f"{path.name} is not valid TOML",
             [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
         ) from None
+    try:
+        flatten(parsed)
+    except RecursionError:
+        finding = Finding(what="its tables are nested too deeply", where=str(path), todo="no key needs more than three")
+        raise InputError(f"{path.name} cannot be used", [finding]) from None
     return parsed
 
 

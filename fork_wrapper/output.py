@@ -7,8 +7,11 @@ Plain lines are styled by click, which is loaded anyway; rich takes a tenth of a
 import json
 import os
 import platform
+import re
+import shutil
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +31,9 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "": {},
 }
 """How a part of a line looks, by what it is."""
+
+INDENT = 6
+"""Columns before what does not fit on a finding's line."""
 
 Part = tuple[str, str]
 """A piece of text and its style."""
@@ -64,6 +70,18 @@ def show_findings(findings: Iterable[Finding]) -> None:
             say(*line)
 
 
+def print_folded(text: str, *, indent: int) -> None:
+    """Text on stdout, its long lines broken between words where a terminal reads them."""
+    lines = text.splitlines()
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [
+            textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+            for line in lines
+        ]
+    print_text("\n".join(lines) + "\n")
+
+
 def print_findings(findings: Iterable[Finding]) -> None:
     """Findings as data: likewise, on stdout."""
     for finding in findings:
@@ -90,8 +108,24 @@ def finding_lines(finding: Finding) -> list[list[Part]]:
 def _styled(parts: Iterable[str | Part], stream: Any) -> str:
     """One line, coloured where a person looks at a terminal that wants it (https://no-color.org)."""
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    if stream.isatty():
+        pairs = _folded(pairs, shutil.get_terminal_size().columns)
     return "".join(click.style(text, **STYLES[style]) if colour and style else text for text, style in pairs)
+
+
+def _folded(parts: Iterable[Part], width: int) -> list[Part]:
+    """The line broken between words where a terminal would break within them; what goes on is indented."""
+    folded: list[Part] = []
+    column = 0
+    for text, style in parts:
+        for word in re.findall(r"\s*\S+|\s+$", text):
+            if folded and column + len(word) > width and word.strip():
+                word = "\n" + " " * INDENT + word.lstrip()  # noqa: PLW2901 - the same word, on a line of its own
+                column = -1
+            folded.append((word, style))
+            column += len(word)
+    return folded
 
 
 def show_bug(error: BaseException, argv: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from fork_wrapper.measured import Measured, measured
 from fork_wrapper.preflight import Machine, existing
 from fork_wrapper.render import Trainer
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.optimizers import optimizer
 from fork_wrapper.rules.prompt_file import PromptFileError, read_prompts
 from fork_wrapper.sdscripts.sizes import (
     BYTES,
@@ -32,6 +33,9 @@ from fork_wrapper.settings import Settings
 
 SPARE = 2 * 10**9
 """Bytes that logs, samples and everything else may take."""
+
+LISTED = 200
+"""Names of files that a plan spells out: a run that saves at every step has tens of thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,6 @@ def make_plan(case: Case, name: str, settings: Settings, machine: Machine, train
     """The plan of one run; never an error, however little is known."""
     laid_out = layouts(case)
     schedule, unknown = _schedule(case, laid_out, name)
-    adaptive = _who_decides_rates(case)
     return Plan(
         name=name,
         datasets=laid_out,
@@ -115,7 +118,7 @@ def make_plan(case: Case, name: str, settings: Settings, machine: Machine, train
         processes=case.host.processes,
         accumulation=case.get("gradient_accumulation_steps"),
         rates=trained(case.get),
-        rates_by=adaptive,
+        rates_by=_who_decides_rates(case),
         lr_scheduler=str(case.get("lr_scheduler_type") or case.get("lr_scheduler")),
         checkpoint_bytes=0 if trainer.rehearsal else checkpoint_bytes(case.get),
         state_bytes=0 if trainer.rehearsal else state_bytes(case.get),
@@ -155,10 +158,10 @@ def _schedule(case: Case, laid_out: tuple[DatasetLayout, ...], name: str) -> tup
 
 
 def _who_decides_rates(case: Case) -> str:
-    optimizer = str(case.get("optimizer_type") or "").lower()
-    if optimizer == "adafactor" and not any("relative_step=False" in arg for arg in case.get("optimizer_args") or ()):
+    chosen = optimizer(case)
+    if chosen.adafactor and chosen.relative:
         return "Adafactor with relative_step finds its own"
-    if optimizer.startswith(("dadapt", "prodigy")):
+    if chosen.adapts:
         return f"{case.get('optimizer_type')} multiplies them by what it finds"
     return "block_lr, block by block" if case.get("block_lr") else ""
 
@@ -213,7 +216,3 @@ def _plain(schedule: Schedule | None) -> Mapping[str, Any] | None:
         for kind, writes in (("checkpoints", schedule.checkpoints), ("states", schedule.states))
     }
     return {**{name: getattr(schedule, name) for name in names}, **written, "samples": len(schedule.samples)}
-
-
-LISTED = 200
-"""Names of files that a plan spells out: a run that saves at every step has tens of thousands."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fork_wrapper.layout import DatasetLayout
 from fork_wrapper.plan import Cache, Plan
 from fork_wrapper.sdscripts.steps import Schedule, Writes
-from fork_wrapper.words import clock, size
+from fork_wrapper.words import clock, counted, size
 
 NOT_MEASURED = "not measured yet"
 
@@ -37,7 +37,7 @@ def _data(plan: Plan) -> Iterator[Row]:
     for dataset in plan.datasets:
         yield "images", dataset.problem or _images(dataset)
         if dataset.buckets:
-            yield "buckets", f"{_counted(len(dataset.buckets), 'bucket')}: {_buckets(dataset)}"
+            yield "buckets", f"{counted(len(dataset.buckets), 'bucket')}: {_buckets(dataset)}"
 
 
 def _images(dataset: DatasetLayout) -> str:
@@ -67,7 +67,7 @@ def _length(plan: Plan) -> Iterator[Row]:
     sizes = sorted({dataset.batch_size for dataset in plan.datasets})
     batch = f"{' or '.join(map(str, sizes))} images x {plan.accumulation} accumulated x {plan.processes} GPU"
     whole = " or ".join(str(count * plan.accumulation * plan.processes) for count in sizes)
-    yield "steps", f"{one.total_steps}: {_counted(one.epochs, 'epoch')} of {one.steps_per_epoch}"
+    yield "steps", f"{one.total_steps}: {counted(one.epochs, 'epoch')} of {one.steps_per_epoch}"
     yield "one step", f"{whole} images ({batch})"
     yield "schedule", _scheduler(plan, one)
 
@@ -75,8 +75,8 @@ def _length(plan: Plan) -> Iterator[Row]:
 def _scheduler(plan: Plan, schedule: Schedule) -> str:
     text = plan.lr_scheduler
     if schedule.warmup_steps:
-        text += f", {_counted(schedule.warmup_steps // schedule.processes, 'warm-up step')}"
-    return f"{text}, {_counted(schedule.decay_steps, 'decay step')}" if schedule.decay_steps else text
+        text += f", {counted(schedule.warmup_steps // schedule.processes, 'warm-up step')}"
+    return f"{text}, {counted(schedule.decay_steps, 'decay step')}" if schedule.decay_steps else text
 
 
 def _rates(plan: Plan) -> str:
@@ -115,8 +115,8 @@ def _writes(writes: Writes, each: int | None) -> str:
 
 def _samples(plan: Plan, schedule: Schedule) -> str:
     times = len(schedule.samples)
-    images = _counted(plan.prompts * times, "image")
-    return f"{_counted(plan.prompts, 'prompt')}, {_counted(times, 'time')}: {images}"
+    images = counted(plan.prompts * times, "image")
+    return f"{counted(plan.prompts, 'prompt')}, {counted(times, 'time')}: {images}"
 
 
 def _caches(plan: Plan) -> Iterator[Row]:
@@ -139,7 +139,3 @@ def _measured(plan: Plan) -> Sequence[Row]:
         ("time", f"{loop} at {speed:.2f} it/s, without start and saving; {by}"),
         ("VRAM", f"{vram}; {by}" if vram else NOT_MEASURED),
     ]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

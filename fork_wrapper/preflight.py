@@ -5,6 +5,7 @@ them: on a bare machine the whole list is there in well under a second.
 """
 
 import os
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -158,15 +159,20 @@ def _sd_scripts(settings: Settings) -> list[Finding]:
         return [Finding(what="sd-scripts is missing", where=str(folder), todo=todo)]
     state = git_state(folder)
     pinned = pinned_commit()
-    if state.commit is None:
+    todo = f"git -C {folder} checkout {pinned[:8]}"
+    if state.commit is None and shutil.which("git") is None:
+        what, todo = "git is missing: the commit of sd-scripts cannot be recorded", "install git"
+    elif state.commit is None:
         what = "sd-scripts is no git checkout: its commit cannot be recorded"
+        todo = "use a git checkout of it, or the submodule: git submodule update --init third_party/sd-scripts"
     elif state.commit != pinned:
         what = f"sd-scripts is at {state.commit[:8]}; kft's rules are those of {pinned[:8]} (see `kft doctor`)"
     elif state.dirty:
         what = "sd-scripts has local changes: the commit alone will not say what trained"
+        todo = f"git -C {folder} stash, or commit them"  # a checkout would keep them
     else:
         return []
-    return [Finding(what=what, where=str(folder), todo=f"git -C {folder} checkout {pinned[:8]}", severity="warning")]
+    return [Finding(what=what, where=str(folder), todo=todo, severity="warning")]
 
 
 def _missing(python: TrainerPython | None, training: Mapping[str, Any], trainer: Trainer) -> list[str]:

@@ -7,7 +7,7 @@ its working folder. Whether the files behind the paths exist is `preflight`'s qu
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +72,8 @@ class Resolved:
     """What was typed with --set and --unset."""
     allowed: tuple[str, ...] = ()
     """Names that kft does not know and that were let through with --allow-unknown."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """By full key path, the --set that said it."""
 
     @property
     def story(self) -> Mapping[str, Any]:
@@ -161,6 +163,7 @@ def override(
         dataset=tree["dataset"],
         origins=origins,
         overrides=(*resolved.overrides, *(str(item) for item in overrides)),
+        flags={**resolved.flags, **{path: str(item) for path, item in said.items()}},
     )
 
 

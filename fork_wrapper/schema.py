@@ -5,7 +5,6 @@ sd-scripts takes unknown keys, wrong types and illegal choices from its config f
 together is not judged here.
 """
 
-import contextlib
 import difflib
 import math
 import re
@@ -16,6 +15,7 @@ from fork_wrapper.errors import Finding
 from fork_wrapper.files import canonical_json
 from fork_wrapper.rules import shape
 from fork_wrapper.sdscripts.options import Level, Option, dataset_keys, elsewhere, gui_name, options
+from fork_wrapper.spelling import WORDS, advice, shown, spell
 
 Where = Callable[[str], str]
 """From a key path such as `training.seed` to the words that point at it: file and line, or the flag."""
@@ -44,18 +44,8 @@ LARGEST = 10**300
 
 _INDEX = re.compile(r"\[\d+\]")
 
-_WORDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "number": "a number",
-    "str": "a string",
-    "int_or_float": "a whole number (steps) or a fraction (of all steps)",
-    "list[str]": "a list of strings",
-    "int_or_pair": "a whole number or a pair of them",
-    "float_pair": "a pair of numbers with decimal points",
-    "table": "a table",
-}
+TOP = ("extends", "unset", "story", "origin")
+"""What an experiment says of itself; it ends under [training] where it is written below that header."""
 
 
 def check_training(
@@ -68,7 +58,7 @@ def check_training(
     clean: dict[str, Any] = {}
     findings: list[Finding] = []
     for key, value in values.items():
-        place = where(f"training.{key}")
+        place = where(f"training.{shown(key)}")
         known = key in options()
         finding = _forbidden(key, place) or (
             _training_value(key, value, place) if known or key not in allow else _allowed(key, value, place)
@@ -86,7 +76,13 @@ def check_dataset(tree: Mapping[str, Any], where: Where, allow: Collection[str] 
     Unknown names in `allow` pass at every level.
     """
     findings = [
-        _unknown(key, ("general", "datasets"), where(f"dataset.{key}"), "table of the dataset config")
+        _unknown(
+            key,
+            ("general", "datasets"),
+            where(f"dataset.{shown(key)}"),
+            "a table of the dataset config",
+            shape.DATASET_KEY,
+        )
         for key in tree
         if key not in ("general", "datasets")
     ]
@@ -150,7 +146,9 @@ def _forbidden(key: str, where: str) -> Finding | None:
         )
     if key in MANAGED or key.startswith("metadata_kft_"):
         todo = MANAGED.get(key, "kft writes its own records under these names")
-        return Finding(what=f"{key} is managed by kft", where=where, todo=f"remove it: {todo}", rule=shape.MANAGED)
+        return Finding(
+            what=f"{shown(key)} is managed by kft", where=where, todo=f"remove it: {todo}", rule=shape.MANAGED
+        )
     return None
 
 
@@ -165,7 +163,7 @@ def _training_value(key: str, value: Any, where: str) -> Finding | None:
 
 def _no_option(key: str, where: str) -> Finding:
     if key not in dataset_keys():
-        return _unknown(key, options(), where, "option of sdxl_train.py")
+        return _unknown(key, options(), where, "an option of sdxl_train.py", shape.UNKNOWN)
     levels = " or ".join(_LEVEL_NAMES[level] for level in dataset_keys()[key].levels)
     todo = f"it belongs to the dataset config: move it to {levels}"
     return Finding(what=f"{key} is not an option of sdxl_train.py", where=where, todo=todo, rule=shape.UNKNOWN)
@@ -177,19 +175,24 @@ def _choice(key: str, value: Any, option: Option, where: str) -> Finding | None:
         todo = f'write {key} = "{ARCHIVABLE}" and convert afterwards'
         return Finding(what=what, where=where, todo=todo, rule=shape.CHOICES[key])
     if option.choices and value not in option.choices:
-        offered = [ARCHIVABLE] if key == "save_model_as" else [item for item in option.choices if item is not None]
-        todo = f"choose one of: {', '.join(map(str, [*MORE_CHOICES.get(key, ()), *offered]))}"
         rule = shape.CHOICES.get(key, shape.CHOICE)
-        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=todo, rule=rule)
+        return Finding(what=f"{key} cannot be {value!r}", where=where, todo=_offer(key, option), rule=rule)
     return None
+
+
+def _offer(key: str, option: Option) -> str:
+    offered = [ARCHIVABLE] if key == "save_model_as" else [item for item in option.choices if item is not None]
+    return f"choose one of: {', '.join(map(str, [*MORE_CHOICES.get(key, ()), *offered]))}"
 
 
 def _allowed(key: str, value: Any, where: str) -> Finding | None:
     """What is wrong with the value of a name that nobody here knows: only that no archive could hold it."""
     if _is_json(value) and not isinstance(value, Mapping):
         return None
-    what = f"{key} must be a plain value, not {_spell(value)}"
-    return Finding(what=what, where=where, todo=f"write {key} = 1", rule=shape.TYPE)
+    what = f"{shown(key)} must be a plain value, not {spell(value)}"
+    return Finding(
+        what=what, where=where, todo="write a number, a text, true, false or a list of them", rule=shape.TYPE
+    )
 
 
 _LEVEL_NAMES: Mapping[Level, str] = {
@@ -201,12 +204,15 @@ _LEVEL_NAMES: Mapping[Level, str] = {
 
 def _check_table(table: Any, level: Level, path: str, where: Where, allow: Collection[str]) -> list[Finding]:
     if not isinstance(table, Mapping):
-        return [_wrong_type(path, table, "table", where(path), shape.DATASET_TYPE)]
+        what = f"{path} must be a table, not {spell(table)}"
+        todo = f"write {_LEVEL_NAMES[level]} as a table"
+        return [Finding(what=what, where=where(path), todo=todo, rule=shape.DATASET_TYPE)]
     unjudged = {key for key in allow if key not in dataset_keys() and key not in MANAGED and key not in SECRETS}
     return [
         finding
         for key, value in table.items()
-        if key not in unjudged and (finding := _dataset_value(key, value, level, where(f"{path}.{key}"))) is not None
+        if key not in unjudged
+        and (finding := _dataset_value(key, value, level, where(f"{path}.{shown(key)}"))) is not None
     ]
 
 
@@ -219,14 +225,15 @@ def _dataset_value(key: str, value: Any, level: Level, where: str) -> Finding | 
             what, todo = f"{key} is not a key of the dataset config", "it is an option: move it to [training]"
             return Finding(what=what, where=where, todo=todo, rule=shape.DATASET_KEY)
         names = [name for name, row in dataset_keys().items() if level in row.levels]
-        return _unknown(key, names, where, "key of the dataset config")
+        return _unknown(key, names, where, "a key of the dataset config", shape.DATASET_KEY)
     if level not in known.levels:
         levels = " or ".join(_LEVEL_NAMES[name] for name in known.levels)
         what = f"{key} may not stand in {_LEVEL_NAMES[level]}: sd-scripts refuses it there"
         return Finding(what=what, where=where, todo=f"move it to {levels}", rule=shape.DATASET_KEY)
     if known.type == "float" and not _is(value, "float"):
-        what = f"{key} must be a number with a decimal point, not {_spell(value)}"
-        return Finding(what=what, where=where, todo="write for example 1.0", rule=shape.DATASET_TYPE)
+        what = f"{key} must be a number with a decimal point, not {spell(value)}"
+        todo = advice(key, value, "float", None)
+        return Finding(what=what, where=where, todo=todo, rule=shape.DATASET_TYPE)
     return None if fits(value, known.type) else _wrong_type(key, value, known.type, where, shape.DATASET_TYPE)
 
 
@@ -237,19 +244,19 @@ def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]
     return [], [Finding(what=what, where=where(path), todo=todo, rule=shape.DATASET_TYPE)]
 
 
-def _unknown(key: str, names: Iterable[str], where: str, noun: str) -> Finding:
-    """An unknown name, with the best guess at what was meant."""
+def _unknown(key: str, names: Iterable[str], where: str, noun: str, rule: str) -> Finding:
+    """A name that is not `noun`, with the best guess at what was meant."""
     near = difflib.get_close_matches(key, list(names), n=3, cutoff=0.6)
-    rule = shape.UNKNOWN if "option" in noun else shape.DATASET_KEY
     if key.replace("-", "_") in names:
         near, rule = [key.replace("-", "_")], shape.DASHED
     todo = f"did you mean {' or '.join(near)}?" if near else "remove it; no name that sd-scripts knows comes near"
-    if scripts := elsewhere(key):
+    if key in TOP:
+        todo = "it belongs at the top of the file, above every table"
+    elif scripts := elsewhere(key):
         todo = f"remove it: it is an option of {_some(scripts)}, not of sdxl_train.py"
     elif meant := gui_name(key):
         todo = f"the kohya_ss GUI calls it so; sd-scripts calls it {meant}"
-    what = f"{key} is not a {noun}".replace("a option", "an option")
-    return Finding(what=what, where=where, todo=todo, rule=rule)
+    return Finding(what=f"{shown(key)} is not {noun}", where=where, todo=todo, rule=rule)
 
 
 def _some(scripts: Sequence[str]) -> str:
@@ -260,34 +267,15 @@ def _some(scripts: Sequence[str]) -> str:
 
 
 def _wrong_type(key: str, value: Any, kind: str, where: str, rule: str) -> Finding:
-    name = key.rsplit(".", maxsplit=1)[-1]
     if value == "" and kind != "str":
-        what, todo = f"{key} must be {_WORDS[kind]}, not an empty text", "remove the line, or unset what a parent sets"
+        what, todo = f"{key} must be {WORDS[kind]}, not an empty text", "remove the line, or unset what a parent sets"
         return Finding(what=what, where=where, todo=todo, rule=shape.EMPTY)
-    what = f"{key} must be {_WORDS[kind]}, not {_spell(value)}"
-    return Finding(what=what, where=where, todo=f"write {name} = {_example(value, kind)}", rule=rule)
-
-
-def _spell(value: Any) -> str:
-    """A value as TOML spells it, as far as a message needs."""
-    if isinstance(value, Mapping):
-        return "one with dates or NaN, which no archive can hold"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'the string "{value}"' if isinstance(value, str) else repr(value)
-
-
-def _example(value: Any, kind: str) -> str:
-    """The value in the type it should have where that is plain, else an example of the type."""
-    if kind == "str":
-        return f'"{value}"'
-    if kind == "bool" and str(value).lower() in ("true", "false", "0", "1"):
-        return "true" if str(value).lower() in ("true", "1") else "false"
-    if isinstance(value, str) and kind in ("int", "float", "number", "int_or_float"):
-        for number in (int, float) if kind != "float" else (float,):
-            with contextlib.suppress(ValueError):
-                if fits(number(value), kind):
-                    return str(number(value))
-    return {"bool": "true", "int": "1", "list[str]": '["name=value"]', "int_or_pair": "1024", "table": "{}"}.get(
-        kind, "1.0"
-    )
+    if kind == "str" and isinstance(value, str):
+        return Finding(what=f"{key} holds a null character", where=where, todo="remove it", rule=rule)
+    spelt = spell(value)
+    if kind == "table" and isinstance(value, Mapping):
+        spelt = "one with dates or NaN, which no archive can hold"
+    option = options().get(key)
+    todo = _offer(key, option) if option and rule == shape.TYPE and option.choices else ""
+    todo = todo or advice(key, value, kind, option.default if option else None)
+    return Finding(what=f"{key} must be {WORDS[kind]}, not {spelt}", where=where, todo=todo, rule=rule)

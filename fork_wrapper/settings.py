@@ -64,6 +64,9 @@ class Settings:
 PREFIX = "KFT_"
 """Of environment variables that are settings; all of them are kft's, so a misspelt one is an error."""
 
+PLACEHOLDERS = ("models", "datasets", "outputs", "experiments")
+"""Settings that an experiment may name in braces."""
+
 PATHS = ("models", "datasets", "outputs", "experiments", "sd_scripts", "cache")
 NAMES = tuple(field.name for field in fields(Settings) if field.name not in ("root", "sources"))
 
@@ -148,7 +151,7 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 def placeholders(settings: Settings) -> dict[str, str]:
     """What `{models}` and its kin stand for in an experiment, with forward slashes on every system."""
-    return {name: getattr(settings, name).as_posix() for name in ("models", "datasets", "outputs", "experiments")}
+    return {name: getattr(settings, name).as_posix() for name in PLACEHOLDERS}
 
 
 def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[str, Any]) -> Iterator[Layer]:

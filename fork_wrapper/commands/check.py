@@ -9,8 +9,10 @@ import click
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import parse_overrides, resolve
+from fork_wrapper.resolve import Resolved, parse_overrides, resolve
+from fork_wrapper.words import counted
 
 
 @click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")
@@ -36,19 +38,21 @@ def command(
     if as_json:
         output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in checked.findings]})
     else:
-        output.say(f"{resolved.name}: {len(resolved.training)} options, all known and well typed")
+        output.say(f"{resolved.name}: {_known(resolved)}")
         output.print_findings(checked.findings)
         output.say(_verdict(checked))
     if checked.errors:
         click.get_current_context().exit(1)
 
 
+def _known(resolved: Resolved) -> str:
+    through = sum(key in resolved.allowed for key in resolved.training)
+    text = f"{counted(len(resolved.training) - through, 'option')}, all known and well typed"
+    return f"{text}; {through} let through" if through else text
+
+
 def _verdict(checked: Checked) -> str:
     counts = Counter(finding.severity for finding in checked.findings)
-    parts = [_counted(counts[name], name) for name in ("error", "warning", "note") if counts[name]]
+    parts = [counted(counts[name], name) for name in SEVERITIES if counts[name]]
     found = f" ({', '.join(parts)}; `kft rules ID` explains one)" if parts else ""
     return f"{'not ready to run' if checked.errors else 'ready to run'}{found}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -7,7 +7,8 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.doctor import Checkout, Examination, examine, refresh
+from fork_wrapper.doctor import Checkout, Examination, examine
+from fork_wrapper.refresh import refresh
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.words import size
 
@@ -90,8 +91,9 @@ def _sd_scripts(scripts: Checkout) -> Rows:
         known = "the one kft is made for" if scripts.pinned else f"not {pinned_commit()[:8]}, which kft is made for"
         rows.append(("its commit", f"{scripts.commit}{_changed(scripts.dirty)}  {known}"))
     if scripts.kind != "missing":
+        count = len(scripts.changes)
         source = {"built in": "as kft has them built in", "unread": "not read: kft goes by its own"}.get(
-            scripts.table, f"read from its parser, {len(scripts.changes) or 'no'} changes"
+            scripts.table, f"read from its parser, {count or 'no'} change{'' if count == 1 else 's'}"
         )
         rows.append(("its options", source))
     return rows

@@ -10,7 +10,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
-from fork_wrapper.errors import Finding
+from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.sdscripts.options import DatasetKey, Option, dataset_keys, elsewhere, gui_name, options
 
 
@@ -22,18 +22,18 @@ def command(pattern: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """List options of sdxl_train.py, for [training], and keys of the dataset config, with a line on each.
 
     PATTERN are words that name or line must hold (kft options noise offset), or one name with * and ? in it
-    (kft options 'save_*'). Exit code 1 when nothing matches.
+    (kft options 'save_*').
     """
     settings_from(flags)
     training = [row for row in options().values() if _matches(row, pattern)]
     dataset = [row for row in dataset_keys().values() if _matches(row, pattern)]
+    if not training and not dataset:
+        name = " ".join(pattern)
+        raise InputError(f"no option and no dataset key matches {name!r}", [_nothing(name)])
     if as_json:
         output.print_json({"training": [asdict(row) for row in training], "dataset": [asdict(row) for row in dataset]})
-    elif training or dataset:
+    else:
         _print(training, dataset)
-    if not training and not dataset:
-        output.show_findings([_nothing(" ".join(pattern))])
-        click.get_current_context().exit(1)
 
 
 def _matches(row: Option | DatasetKey, pattern: Sequence[str]) -> bool:
@@ -77,12 +77,12 @@ def _spell(default: Any) -> str:
 def _nothing(pattern: str) -> Finding:
     """Where the name comes from, if it is known at all, and the nearest that exist."""
     if name := gui_name(pattern):
-        what = f"{pattern} is a key of the kohya_ss GUI; sd-scripts calls it {name}"
-        return Finding(what=what, todo=f"kft options {name}")
+        what = f"`{pattern}` is a key of the kohya_ss GUI; sd-scripts calls it `{name}`"
+        return Finding(what=what, todo=f"`kft options {name}`")
     if scripts := elsewhere(pattern):
         more = f" and {len(scripts) - 3} more" if len(scripts) > 3 else ""
-        what = f"{pattern} is an option of {', '.join(scripts[:3])}{more}, not of sdxl_train.py"
+        what = f"`{pattern}` is an option of {', '.join(scripts[:3])}{more}, not of sdxl_train.py"
         return Finding(what=what, todo="leave it out: kft starts sdxl_train.py alone")
     near = difflib.get_close_matches(pattern, [*options(), *dataset_keys()], n=3)
-    todo = f"did you mean {' or '.join(near)}?" if near else "kft options lists them all"
-    return Finding(what=f"no option and no dataset key matches {pattern!r}", todo=todo)
+    todo = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else "`kft options` lists them all"
+    return Finding(what="no such option or key", where=pattern, todo=todo)

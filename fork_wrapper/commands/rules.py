@@ -1,6 +1,7 @@
 """`kft rules`."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,20 +10,19 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.flags import json_flag
-from fork_wrapper.errors import Finding, InputError, Severity
+from fork_wrapper.errors import SEVERITIES, Finding, InputError
 from fork_wrapper.rules.rule import PHASES, Rule
 from fork_wrapper.rules.shape import NOT_RULES
-from fork_wrapper.rules.table import rules
+from fork_wrapper.rules.table import gravity, rules
 from fork_wrapper.sdscripts.options import pinned_commit
-
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+from fork_wrapper.words import counted
 
 
 @click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")
 @click.argument("pattern", default="", metavar="[ID]")
 @json_flag
 def command(pattern: str, as_json: bool) -> None:
-    """List every rule with its count, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
+    """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
 
     A word instead of an ID lists the rules that speak of it.
     """
@@ -30,33 +30,41 @@ def command(pattern: str, as_json: bool) -> None:
     if as_json:
         known = {"rules": [_as_json(one) for one in chosen], "cannot_occur": {} if pattern else dict(NOT_RULES)}
         output.print_json(known)
-    elif [one.id for one in chosen] == [pattern]:
-        output.print_text(_explained(chosen[0]))
+    elif pattern and len(chosen) == 1:
+        output.print_folded(_explained(chosen[0]), indent=22)
     else:
         _list(chosen, everything=not pattern)
 
 
 def _chosen(pattern: str) -> list[Rule]:
-    """The rule of that id, or those that speak of the word, the worst first; InputError when there is none."""
-    if pattern in rules():
-        return [rules()[pattern]]
-    if pattern in NOT_RULES:
-        finding = Finding(what=f"it cannot occur: {NOT_RULES[pattern]}", where=pattern, severity="note")
-        raise InputError(f"{pattern} is no rule", [finding])
-    word = pattern.lower()
-    found = [one for one in rules().values() if word in f"{one.id} {one.when} {one.why} {one.fix}".lower()]
+    """The rule of that id, however it is spelt, or those that speak of the word, the gravest first.
+
+    InputError when there is none.
+    """
+    spelt = pattern.lower().replace("_", "-")
+    if spelt in rules():
+        return [rules()[spelt]]
+    if spelt in NOT_RULES:
+        finding = Finding(what=f"it cannot occur: {NOT_RULES[spelt]}", where=spelt, severity="note")
+        raise InputError(f"{spelt} is no rule", [finding])
+    found = _speaking_of(rf"\b{re.escape(pattern.lower())}\b") or _speaking_of(re.escape(pattern.lower()))
     if not found:
-        near = difflib.get_close_matches(pattern, rules(), n=3)
+        near = difflib.get_close_matches(spelt, rules(), n=3)
         todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them all"
         raise InputError(f"no rule speaks of {pattern!r}", [Finding(what="no such rule", where=pattern, todo=todo)])
-    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), -list(PHASES).index(one.phase), one.id))
+    return sorted(found, key=lambda one: (*gravity(one), one.id))
+
+
+def _speaking_of(word: str) -> list[Rule]:
+    texts = ((one, f"{one.id} {one.when} {one.why} {one.fix}".lower()) for one in rules().values())
+    return [one for one, text in texts if re.search(word, text)]
 
 
 def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
     output.print_table(("rule", "severity", "condition"), [(one.id, one.severity, one.when) for one in chosen])
     counts = Counter(one.severity for one in chosen)
-    numbers = ", ".join(f"{counts[name]} {name}s" for name in SEVERITIES if counts[name])
-    output.print_text(f"\n{len(chosen)} rules: {numbers}; for sd-scripts at {pinned_commit()[:8]}\n")
+    numbers = ", ".join(counted(counts[name], name) for name in SEVERITIES if counts[name])
+    output.print_text(f"\n{counted(len(chosen), 'rule')}: {numbers}; for sd-scripts at {pinned_commit()[:8]}\n")
     if everything:
         output.print_text(f"\n{len(NOT_RULES)} traps of sd-scripts that kft does not leave open:\n")
         output.print_table(("", ""), list(NOT_RULES.items()))

@@ -54,6 +54,14 @@ def length(case: Case) -> Length:
     return Length(case=case)
 
 
+def _batches(case: Case) -> int:
+    """Optimizer steps that an epoch has at least; 1 where the length is said in steps, or no image is known."""
+    if case.get("max_train_epochs") is None or case.surveys is None:
+        return 1
+    at_once = case.host.processes * max(1, case.get("gradient_accumulation_steps"))
+    return int(max(1, sum(one.batches for one in layouts(case)) // at_once))
+
+
 def _schedule(case: Case) -> Schedule | None:
     laid_out = () if case.surveys is None else layouts(case)
     if not laid_out or any(one.problem for one in laid_out):
@@ -107,7 +115,7 @@ def zero_steps(case: Case) -> Iterator[Hit]:
 )
 def steps_huge(case: Case) -> Iterator[Hit]:
     key = "max_train_steps" if case.get("max_train_epochs") is None else "max_train_epochs"
-    if case.get(key) > sys.maxsize:
+    if case.get(key) > sys.maxsize // _batches(case):
         yield Hit(what=f"{key} = {case.get(key)} is too large to count", at=case.at(key))
 
 

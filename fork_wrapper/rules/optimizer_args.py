@@ -10,6 +10,8 @@ from fork_wrapper.rules.rule import Hit, rule
 NESTEROV = "sgdnesterov"
 """How the names of two optimizers begin that sd-scripts gives this argument itself."""
 
+_SCHEDULER_FIX = 'write each as "name=value" with a literal of Python: "lr_end=1e-7", "num_stable_steps=100"'
+
 
 @rule(
     "opt-args",
@@ -26,9 +28,10 @@ def opt_args(case: Case) -> Iterator[Hit]:
     for key in ("optimizer_args", "lr_scheduler_args"):
         if key == "lr_scheduler_args" and one.schedule_free:
             continue
+        todo = _SCHEDULER_FIX if key == "lr_scheduler_args" else ""
         for argument in read_arguments(case.get(key)):
             if argument.problem:
-                yield Hit(what=f'{key}: "{argument.text}" {argument.problem}', at=case.at(key))
+                yield Hit(what=f'{key}: "{argument.text}" {argument.problem}', at=case.at(key), todo=todo)
 
 
 @rule(

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from fork_wrapper.errors import Finding
+from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import PHASES, Hit, Rule
 
 _FRAMEWORK = ("case", "rule", "table")
-_SEVERITIES = ("error", "warning", "note")
 
 
 @lru_cache(maxsize=1)
@@ -39,8 +38,13 @@ def findings(case: Case) -> list[Finding]:
     `Finding.where` is the hit's file, or else its key path; whoever knows the experiment's files says their lines.
     """
     hits = [(one, hit) for one in rules().values() if one.test is not None for hit in one.test(case)]
-    hits.sort(key=lambda pair: (_SEVERITIES.index(pair[0].severity), -list(PHASES).index(pair[0].phase)))
+    hits.sort(key=lambda pair: gravity(pair[0]))
     return [_finding(one, hit) for one, hit in hits]
+
+
+def gravity(one: Rule) -> tuple[int, int]:
+    """For sorting: the gravest first, and among them what sd-scripts would say last."""
+    return SEVERITIES.index(one.severity), -list(PHASES).index(one.phase)
 
 
 def _finding(one: Rule, hit: Hit) -> Finding:

@@ -26,6 +26,12 @@ _HERE = Path(__file__).parent
 READER = _HERE / "read_parser.py"
 """Prints the table of a checkout, in the trainer's Python."""
 
+TYPES = ("bool", "int", "float", "str", "int_or_float", "list[str]", "any")
+"""Types of options; `any` where only a checkout's own parser knows."""
+
+FEWEST = 100
+"""A table with fewer options is no parser's: the pinned commit has 176."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -34,8 +40,7 @@ class Option:
     name: str
     """As in TOML, with underscores."""
     type: str
-    """`bool`, `int`, `float`, `str`, `int_or_float` (steps or ratio), `list[str]`, or `any` where only a checkout's
-    own parser knows."""
+    """One of `TYPES`; `int_or_float` is steps or a ratio."""
     default: Any
     """The parser's default; None where an absent option means unset."""
     choices: tuple[Any, ...] = ()
@@ -130,15 +135,20 @@ def table(document: Mapping[str, Any]) -> Table:
     return Table(commit=str(document["commit"]), options=rows)
 
 
+def is_whole(found: Table) -> bool:
+    """Whether a table can be that of a parser: enough options, each of a known type."""
+    return len(found.options) >= FEWEST and all(row.type in TYPES for row in found.options.values())
+
+
 def table_for(commit: str | None, cache: Path) -> Table | None:
     """The table of a commit: ours, or one that `keep` has written; None when nobody has read its parser."""
     if commit == pinned_commit():
         return pinned_table()
     try:
         found = table(json.loads(_kept(cache, str(commit)).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # absent, or no such table: it can be read anew
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # absent or damaged: read anew
         return None
-    return found if found.commit == commit else None
+    return found if found.commit == commit and is_whole(found) else None
 
 
 def keep(found: Table, cache: Path) -> Path:

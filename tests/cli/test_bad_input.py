@@ -40,7 +40,7 @@ error: bad.toml has 4 errors
     → choose one of: no, fp16, bf16
   • seed must be a whole number, not true  [toml-no-type-check]
     PROJECT/experiments/bad.toml, line 5: training.seed
-    → write seed = 1
+    → write a whole number
 """,
     ),
     "managed key": (
@@ -128,6 +128,18 @@ def test_a_misspelt_experiment_offers_the_nearest_names(kft: Kft) -> None:
     )
 
 
+def test_arguments_of_the_scheduler_have_examples_of_their_own(kft: Kft, project: Path) -> None:
+    """What cannot be read in lr_scheduler_args is answered with arguments that schedulers have."""
+    (project / "experiments" / "bad.toml").write_text("[training]\nlr_scheduler_args = ['lr_end']\n")
+    answer = kft("check", "bad")
+    assert answer.code == 1
+    assert (
+        '  • lr_scheduler_args: "lr_end" has no "="  [opt-args]\n'
+        "    PROJECT/experiments/bad.toml, line 2: training.lr_scheduler_args\n"
+        '    → write each as "name=value" with a literal of Python: "lr_end=1e-7", "num_stable_steps=100"\n'
+    ) in answer.out
+
+
 def test_a_circle_of_parents_is_shown_whole(kft: Kft, project: Path) -> None:
     """The way round is spelled out, with the file that closes it."""
     (project / "experiments" / "a.toml").write_text("extends = 'b'\n")
@@ -155,7 +167,7 @@ def test_wrong_overrides_are_refused_together(kft: Kft) -> None:
         "    → correct the key\n"
         '  • learning_rate must be a number, not the string "fast"  [toml-no-type-check]\n'
         "    --set learning_rate=fast\n"
-        "    → write learning_rate = 1.0\n"
+        "    → write learning_rate = 2e-06\n"
         "  • output_name is managed by kft  [managed-option]\n"
         "    --set output_name=x\n"
         "    → remove it: checkpoints are named after the experiment; rename the file\n"

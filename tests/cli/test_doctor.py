@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fork_wrapper import doctor, preflight, versions
+from fork_wrapper import doctor, preflight, refresh, versions
 from fork_wrapper.doctor import Kft as Own
 from fork_wrapper.doctor import Torch
 from fork_wrapper.provenance import GitState, Gpu, TrainerPython
@@ -56,11 +56,11 @@ def well_equipped(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = Gpu(name="NVIDIA H100", memory_mib=81559, used_mib=4, driver="570.1")
     monkeypatch.setattr(preflight, "probe_python", lambda *_arguments: python)
     monkeypatch.setattr(preflight, "gpus", lambda: (card,))
-    for module in (preflight, doctor):
+    for module in (preflight, doctor, refresh):
         monkeypatch.setattr(module, "git_state", lambda _folder: state)
     torch = Torch(version="2.6.0", build="CUDA 12.4", devices=("NVIDIA H100",))
     monkeypatch.setattr(doctor, "ask_torch", lambda _python: torch)
-    monkeypatch.setattr(doctor, "ask_python", lambda *_arguments: (NEWER, ""))
+    monkeypatch.setattr(refresh, "ask_python", lambda *_arguments: (NEWER, ""))
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=10**12))
 
 
@@ -116,7 +116,7 @@ def test_json_has_every_fact(kft: Kft) -> None:
 @pytest.mark.usefixtures("well_equipped")
 def test_what_cannot_be_read_is_an_error(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trainer's last words, and exit code 1."""
-    monkeypatch.setattr(doctor, "ask_python", lambda *_arguments: (None, "ModuleNotFoundError: No module named 'x'"))
+    monkeypatch.setattr(refresh, "ask_python", lambda *_arguments: (None, "ModuleNotFoundError: No module named 'x'"))
     answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh")
     assert answer.code == 1
     assert (
@@ -125,3 +125,28 @@ def test_what_cannot_be_read_is_an_error(kft: Kft, monkeypatch: pytest.MonkeyPat
         "    → start the trainer's Python there by hand: python sdxl_train.py --help\n"
     ) in answer.out
     assert f"not {pinned_commit()[:8]}, which kft is made for" in answer.out
+
+
+@pytest.mark.usefixtures("well_equipped")
+@pytest.mark.parametrize(("more", "said"), [(0, "no changes"), (1, "1 change"), (2, "2 changes")])
+def test_changes_are_counted(kft: Kft, monkeypatch: pytest.MonkeyPatch, more: int, said: str) -> None:
+    """In the right number."""
+    rows = {
+        name: {"type": row.type, "default": row.default, "choices": list(row.choices)}
+        for name, row in pinned_table().options.items()
+    }
+    rows |= {f"brand_new_{number}": {"type": "int", "default": 3, "choices": []} for number in range(more)}
+    monkeypatch.setattr(refresh, "ask_python", lambda *_arguments: (rows, ""))
+    answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh")
+    assert f"its options  read from its parser, {said}\n" in plain(answer)
+
+
+@pytest.mark.usefixtures("well_equipped")
+def test_options_that_cannot_be_kept_are_shown(kft: Kft, project: Path) -> None:
+    """A warning, exit code 0, and no word of a file that is not there."""
+    (project / "cache").write_text("")
+    answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh", "--python", "/trainer/python")
+    assert "brand_new" in answer.out
+    assert "  • warning: the options were read and cannot be kept: " in answer.out
+    assert "\n    PROJECT/cache\n    → mend its rights, or set `cache` to another folder\n" in answer.out
+    assert "options kept in" not in answer.err

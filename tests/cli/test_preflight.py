@@ -1,5 +1,6 @@
 """What a machine lacks: everything at once, each with its next step; and what the finished messages look like."""
 
+import shutil
 import sys
 import venv
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from fork_wrapper import preflight
+from fork_wrapper.provenance import GitState
+from fork_wrapper.sdscripts.options import pinned_commit
 from tests.cli.conftest import Answer
 
 Kft = Callable[..., Answer]
@@ -77,6 +80,52 @@ def found(answer: Answer, what: str) -> str:
     starts = [number for number, line in enumerate(lines) if line.startswith(f"  • {what}")]
     assert len(starts) == 1, answer
     return "\n".join(lines[starts[0] : starts[0] + 3])
+
+
+@pytest.mark.parametrize(
+    ("state", "git", "message"),
+    [
+        (
+            GitState(commit=None, dirty=None),
+            True,
+            "  • warning: sd-scripts is no git checkout: its commit cannot be recorded\n"
+            "    PROJECT/sd-scripts\n"
+            "    → use a git checkout of it, or the submodule: git submodule update --init third_party/sd-scripts",
+        ),
+        (
+            GitState(commit=None, dirty=None),
+            False,
+            "  • warning: git is missing: the commit of sd-scripts cannot be recorded\n"
+            "    PROJECT/sd-scripts\n"
+            "    → install git",
+        ),
+        (
+            GitState(commit=pinned_commit(), dirty=True),
+            True,
+            "  • warning: sd-scripts has local changes: the commit alone will not say what trained\n"
+            "    PROJECT/sd-scripts\n"
+            "    → git -C PROJECT/sd-scripts stash, or commit them",
+        ),
+        (
+            GitState(commit="c0ffee", dirty=False),
+            True,
+            "  • warning: sd-scripts is at c0ffee; kft's rules are those of 48d368fa (see `kft doctor`)\n"
+            "    PROJECT/sd-scripts\n"
+            "    → git -C PROJECT/sd-scripts checkout 48d368fa",
+        ),
+    ],
+)
+def test_a_commit_that_does_not_say_what_trains(
+    kft: Kft, project: Path, monkeypatch: pytest.MonkeyPatch, state: GitState, git: bool, message: str
+) -> None:
+    """Each has a way out of its own: a checkout of the commit would not end local changes, nor make a repository."""
+    (project / "sd-scripts").mkdir()
+    (project / "sd-scripts" / "sdxl_train.py").write_text("")
+    which = shutil.which
+    monkeypatch.setattr(preflight, "git_state", lambda _folder: state)
+    monkeypatch.setattr(shutil, "which", lambda name, *more: None if name == "git" and not git else which(name, *more))
+    answer = kft("check", "first", "--sd-scripts", "sd-scripts")
+    assert found(answer, message.splitlines()[0].removeprefix("  • ")) == message
 
 
 def test_a_damaged_base_model_is_named(kft: Kft, project: Path) -> None:

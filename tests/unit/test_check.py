@@ -38,6 +38,43 @@ def test_places(settings: Settings, write: Callable[..., Path]) -> None:
     assert place(resolved, "training.max_train_steps") == "training.max_train_steps"
 
 
+def test_each_flag_is_blamed_for_its_own_value(settings: Settings, write: Callable[..., Path]) -> None:
+    """Two places of one name, each with a flag of its own."""
+    write("one", EXPERIMENT + "[[dataset.datasets]]\nresolution = 512\n")
+    overrides = parse_overrides(["dataset.datasets[0].batch_size=0", "dataset.datasets[1].batch_size=2"])
+    resolved = resolve("one", settings, overrides)
+    for index, value in enumerate((0, 2)):
+        path = f"dataset.datasets[{index}].batch_size"
+        assert place(resolved, path) == f"--set {path}={value}"
+
+
+def test_words_in_braces_must_stand_for_something(settings: Settings, write: Callable[..., Path]) -> None:
+    """A misspelt placeholder is no folder that is missing, unless there is one of that very name."""
+    path = write("one", EXPERIMENT.replace("{datasets}", "{dataset}"))
+
+    def found() -> list[tuple[str, str, str]]:
+        checked = check(resolve("one", settings), settings, real_trainer(settings))
+        return [(one.what, one.where, one.todo) for one in checked.findings if "stands for" in one.what]
+
+    key = "dataset.datasets[0].subsets[0].image_dir"
+    assert found() == [("{dataset} stands for nothing", f"{path}, line 10: {key}", "did you mean {datasets}?")]
+    (settings.experiments / "{dataset}" / "people").mkdir(parents=True)
+    assert found() == []
+
+
+def test_nothing_passes_in_silence(settings: Settings, write: Callable[..., Path]) -> None:
+    """A name let through is a note; one that let nothing pass, or that kft knows, a warning."""
+    write("one", EXPERIMENT)
+    resolved = resolve("one", settings, parse_overrides(["new_option=1"]), ["new_option", "seed", "other"])
+    checked = check(resolved, settings, real_trainer(settings))
+    said = [(one.severity, one.what) for one in checked.findings if one.where.startswith("--allow-unknown")]
+    assert said == [
+        ("warning", "other lets nothing pass"),
+        ("warning", "seed lets nothing pass"),
+        ("note", "new_option is let through: kft knows no such name"),
+    ]
+
+
 def test_errors_come_first_and_rules_say_their_id(
     settings: Settings, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

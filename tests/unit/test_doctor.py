@@ -1,5 +1,6 @@
 """What a machine has, from values made up for the test; torch is asked in a real Python that has a false one."""
 
+import errno
 import os
 import shutil
 import sys
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from fork_wrapper import doctor
-from fork_wrapper.doctor import Checkout, Reading, Torch, ask_torch, examine, refresh
+from fork_wrapper import refresh as reader
+from fork_wrapper.doctor import Checkout, Torch, ask_torch, examine
 from fork_wrapper.errors import Finding, Severity
 from fork_wrapper.preflight import Machine
 from fork_wrapper.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.refresh import Reading, refresh
 from fork_wrapper.sdscripts.options import Change, changes, options, pinned_commit, pinned_table, table_for
 from fork_wrapper.settings import Settings
 
@@ -44,8 +47,9 @@ def made_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         found = GitState(commit=commit, dirty=state.get("dirty", False) if commit else None)
         monkeypatch.setattr(doctor, "look_at", lambda *_arguments, **_names: machine)
         monkeypatch.setattr(doctor, "ask_torch", lambda _python: torch)
-        monkeypatch.setattr(doctor, "git_state", lambda _folder: found)
-        monkeypatch.setattr(doctor, "ask_python", lambda *_arguments: answer)
+        for module in (doctor, reader):
+            monkeypatch.setattr(module, "git_state", lambda _folder: found)
+        monkeypatch.setattr(reader, "ask_python", lambda *_arguments: answer)
         monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=int(free)))
         return settings
 
@@ -199,7 +203,10 @@ def test_another_commit_before_and_after_its_options_are_read(made_up: Callable[
 
 def test_what_no_clean_commit_stands_for_is_read_and_not_kept(made_up: Callable[..., Settings]) -> None:
     """Local changes, or no commit at all: the changes are shown this once."""
-    for settings in (made_up(commit="c0ffee", dirty=True), made_up(dirty=True), made_up(commit=None)):
+    todos = ("commit the changes", "commit the changes", "use a git checkout")
+    states: tuple[dict[str, Any], ...] = ({"commit": "c0ffee", "dirty": True}, {"dirty": True}, {"commit": None})
+    for todo, state in zip(todos, states, strict=True):
+        settings = made_up(**state)
         reading = refresh(settings)
         assert reading.kept == ""
         looked = examine(settings, reading)
@@ -209,11 +216,44 @@ def test_what_no_clean_commit_stands_for_is_read_and_not_kept(made_up: Callable[
             Finding(
                 what="these options are not kept: no clean commit says what they belong to",
                 where=str(settings.sd_scripts),
-                todo="commit the changes, or use a git checkout",
+                todo=todo,
                 severity="note",
             ),
         )
     assert list(settings.cache.glob("options-*.json")) == []
+
+
+def test_without_git_nothing_is_kept(made_up: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next step is git itself, not a checkout."""
+    settings = made_up(commit=None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert [one.todo for one in examine(settings, refresh(settings)).findings] == ["install git"]
+
+
+def test_a_cache_that_cannot_be_written(made_up: Callable[..., Settings]) -> None:
+    """The options read are shown all the same, and a warning says why and where they could not be kept."""
+    settings = made_up(commit="c0ffee")
+    settings.cache.parent.mkdir(parents=True, exist_ok=True)
+    settings.cache.write_text("a file in its place")
+    reading = refresh(settings)
+    assert (reading.kept, reading.problem) == ("", "")
+    looked = examine(settings, reading)
+    assert Change(name="brand_new", what="added", after="any") in looked.sd_scripts.changes
+    (finding,) = looked.findings
+    said, _, reason = finding.what.partition(": ")
+    assert (said, reason in (os.strerror(errno.EEXIST), os.strerror(errno.ENOTDIR))) == (
+        *("the options were read and cannot be kept", True),
+    )
+    todo = "mend its rights, or set `cache` to another folder"
+    assert finding == Finding(what=finding.what, where=str(settings.cache), todo=todo, severity="warning")
+
+
+@pytest.mark.parametrize("answer", [[1], 1, None, {}, {"seed": 1}, {"seed": {"type": "int"}}, {**ROWS, "a": {}}])
+def test_an_answer_of_another_form(made_up: Callable[..., Settings], answer: Any) -> None:
+    """A program that is no Python may print any JSON: nothing of it is believed or kept."""
+    settings = made_up(commit="c0ffee", answer=(answer, ""))
+    assert refresh(settings) == Reading(problem="its answer is no table of options")
+    assert not settings.cache.exists()
 
 
 def test_the_pinned_commit_needs_nothing_kept(made_up: Callable[..., Settings]) -> None:

@@ -203,18 +203,22 @@ def test_names_are_found_in_the_folder_or_as_a_file(
     assert experiment_names(settings.experiments) == ["niño 05"]
 
 
-def test_a_misspelt_name(write: Write, settings: Settings) -> None:
-    """The nearest names are offered, all names when none is near, and where to write the first one."""
-    for name in ("humanoid_02", "humanoid_03", "sdxl"):
-        write(name)
-    everything = "humanoid_02 or humanoid_03 or sdxl"
-    for name, names in [("humanoid_3", "humanoid_03 or humanoid_02"), ("zz", everything)]:
-        with pytest.raises(InputError) as caught:
-            find_experiment(name, settings.experiments)
-        assert str(caught.value) == (
-            f"no experiment is called '{name}'\n- no such experiment\n  in {settings.experiments}\n"
-            f"  -> did you mean {names}?"
-        )
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [
+        ("humanoid_3", "did you mean humanoid_03 or humanoid_02?"),
+        ("zz", "`kft list` shows what there is"),
+        ("", "`kft list` shows what there is"),
+    ],
+)
+def test_a_misspelt_name(write: Write, settings: Settings, name: str, todo: str) -> None:
+    """Only names that are near are offered; where none is, the command that lists them."""
+    for known in ("humanoid_02", "humanoid_03", "sdxl"):
+        write(known)
+    with pytest.raises(InputError) as caught:
+        find_experiment(name, settings.experiments)
+    place = f"- no such experiment\n  in {settings.experiments}"
+    assert str(caught.value) == f"no experiment is called '{name}'\n{place}\n  -> {todo}"
 
 
 @pytest.mark.parametrize("name", ["first", "first.toml"])
@@ -257,12 +261,18 @@ def test_a_parent_by_its_file_name(write: Write, settings: Settings, monkeypatch
         assert [link.path for link in load_chain("child", settings.experiments)] == [parent, child]
 
 
-def test_a_missing_parent(write: Write, settings: Settings) -> None:
-    """A parent that is not there is named as a misspelt experiment would be."""
-    write("child", 'extends = "parnt"')
+@pytest.mark.parametrize(
+    ("parent", "todo"),
+    [("parnt", "did you mean parent?"), ("zz", "`kft list` shows what there is")],
+)
+def test_a_missing_parent(write: Write, settings: Settings, parent: str, todo: str) -> None:
+    """A parent that is not there is named with the line that asks for it."""
+    child = write("child", f'# a child\nextends = "{parent}"')
     write("parent")
-    with pytest.raises(InputError, match=r"no experiment is called 'parnt'\n(.*\n)*  -> did you mean parent\?"):
+    with pytest.raises(InputError) as caught:
         load_chain("child", settings.experiments)
+    place = f"- no such experiment\n  in {child}, line 2: extends"
+    assert str(caught.value) == f"no experiment is called '{parent}'\n{place}\n  -> {todo}"
 
 
 @pytest.mark.parametrize(

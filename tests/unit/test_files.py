@@ -277,3 +277,9 @@ def test_a_number_too_long_for_python() -> None:
     assert parse_toml_value(digits) == digits
     with pytest.raises(InputError, match="is not valid TOML"):
         parse_toml(f"seed = {digits}", Path("a.toml"))
+
+
+def test_tables_nested_without_end_are_refused(tmp_path: Path) -> None:
+    """What the TOML reader takes and nobody can walk through is an error with words."""
+    with pytest.raises(InputError, match="nested too deeply"):
+        parse_toml("a" + ".a" * 3000 + " = 1", tmp_path / "deep.toml")

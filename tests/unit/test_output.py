@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.output import show_changes, show_error
+from fork_wrapper.output import print_findings, show_changes, show_error
 from fork_wrapper.progress import Progress
 from fork_wrapper.watch import RunWatch, TerminalWatch, describe
 
@@ -68,3 +68,29 @@ def test_markup_in_what_users_wrote_is_text(capsys: pytest.CaptureFixture[str]) 
         "error: [bold]title\n  • [red]odd[/red] name\n    │ [second]\n    [dataset.general]\n    → write [[datasets]]\n"
         "[x]: the experiment's own options, but for\n  [why]\n    b: [1] -> absent\n"
     )
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        """Whether it is one."""
+        return True
+
+
+def test_long_lines_break_between_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what goes on is indented; where a program reads, lines stay as they are."""
+    finding = Finding(
+        what="a message that is longer than the terminal is wide", where="a.toml", todo="do", rule="an-id"
+    )
+    monkeypatch.setenv("COLUMNS", "30")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    print_findings([finding])
+    assert terminal.getvalue() == (
+        "  • a message that is longer\n      than the terminal is\n      wide  [an-id]\n    a.toml\n    → do\n"
+    )
+    plain = io.StringIO()
+    monkeypatch.setattr("sys.stdout", plain)
+    print_findings([finding])
+    assert plain.getvalue().splitlines()[0] == f"  • {finding.what}  [an-id]"

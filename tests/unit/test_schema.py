@@ -1,6 +1,7 @@
 """What an experiment may say: the whole message for everything that it may not."""
 
 import math
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -102,11 +103,24 @@ def test_the_dataset_is_no_way_round(key: str) -> None:
     ("key", "value", "what", "todo"),
     [
         ("learning_rate", "1e-5", 'a number, not the string "1e-5"', "learning_rate = 1e-05"),
-        ("learning_rate", "fast", 'a number, not the string "fast"', "learning_rate = 1.0"),
-        ("learning_rate", math.nan, "a number, not nan", "learning_rate = 1.0"),
-        ("learning_rate", math.inf, "a number, not inf", "learning_rate = 1.0"),
-        ("learning_rate", True, "a number, not true", "learning_rate = 1.0"),
-        ("seed", True, "a whole number, not true", "seed = 1"),
+        ("learning_rate", "fast", 'a number, not the string "fast"', "learning_rate = 2e-06"),
+        ("learning_rate", math.nan, "a number, not nan", "learning_rate = 2e-06"),
+        ("learning_rate", math.inf, "a number, not inf", "learning_rate = 2e-06"),
+        ("learning_rate", True, "a number, not true", "learning_rate = 2e-06"),
+        ("seed", True, "a whole number, not true", "a whole number"),
+        ("seed", "many", 'a whole number, not the string "many"', "a whole number without quotes"),
+        ("noise_offset", math.inf, "a number, not inf", "a number"),
+        ("noise_offset", "abc", 'a number, not the string "abc"', "a number without quotes"),
+        ("learning_rate", 1e400, "a number, not inf", "learning_rate = 2e-06"),
+        ("learning_rate", {"a": 1}, "a number, not a table", "learning_rate = 2e-06"),
+        ("learning_rate", {"a": math.nan}, "a number, not a table", "learning_rate = 2e-06"),
+        ("learning_rate", "a\nb\x1b", r'a number, not the string "a\nb\x1b"', "learning_rate = 2e-06"),
+        ("learning_rate", date(2024, 5, 1), "a number, not 2024-05-01", "learning_rate = 2e-06"),
+        ("learning_rate", [time(7, 5)], "a number, not [07:05:00]", "learning_rate = 2e-06"),
+        ("metadata_title", date(2024, 5, 1), "a string, not 2024-05-01", 'metadata_title = "2024-05-01"'),
+        ("metadata_title", math.nan, "a string, not nan", 'metadata_title = "..."'),
+        ("xformers", [1], "true or false, not [1]", "true or false"),
+        ("xformers", "off", 'true or false, not the string "off"', "xformers = false"),
         ("seed", 1.0, "a whole number, not 1.0", "seed = 1"),
         ("seed", "42", 'a whole number, not the string "42"', "seed = 42"),
         ("xformers", "true", 'true or false, not the string "true"', "xformers = true"),
@@ -114,10 +128,10 @@ def test_the_dataset_is_no_way_round(key: str) -> None:
         ("xformers", 1, "true or false, not 1", "xformers = true"),
         ("xformers", "yes", 'true or false, not the string "yes"', "xformers = true"),
         ("resolution", 1024, "a string, not 1024", 'resolution = "1024"'),
-        ("optimizer_type", False, "a string, not false", 'optimizer_type = "False"'),
+        ("optimizer_type", False, "a string, not false", 'optimizer_type = "..."'),
         ("optimizer_args", "a=1", 'a list of strings, not the string "a=1"', 'optimizer_args = ["name=value"]'),
-        ("optimizer_args", ["a=1", 2], "a list of strings, not ['a=1', 2]", 'optimizer_args = ["name=value"]'),
-        ("seed", [1], "a whole number, not [1]", "seed = 1"),
+        ("optimizer_args", ["a=1", 2], 'a list of strings, not ["a=1", 2]', 'optimizer_args = ["name=value"]'),
+        ("seed", [1], "a whole number, not [1]", "a whole number"),
     ],
 )
 def test_wrong_type(key: str, value: Any, what: str, todo: str) -> None:
@@ -136,7 +150,7 @@ def test_steps_or_fraction() -> None:
 def test_no_example_that_would_be_refused(text: str) -> None:
     """What a message says to write is something that is then taken."""
     _, todo = _training("learning_rate", text)
-    assert todo == "write learning_rate = 1.0"
+    assert todo == "write learning_rate = 2e-06"
 
 
 @pytest.mark.parametrize(
@@ -229,17 +243,88 @@ def test_levels_of_the_dataset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "spelt"), [(1, "1"), (0, "0"), (True, "true"), ("1.0", 'the string "1.0"'), (math.nan, "nan")]
+    ("value", "spelt", "todo"),
+    [
+        (1, "1", "validation_split = 1.0"),
+        (0, "0", "validation_split = 0.0"),
+        (True, "true", "a number"),
+        ("0.1", 'the string "0.1"', "validation_split = 0.1"),
+        (math.nan, "nan", "a number"),
+    ],
 )
-def test_float_only_dataset_keys(value: Any, spelt: str) -> None:
+def test_float_only_dataset_keys(value: Any, spelt: str, todo: str) -> None:
     """The dataset schema refuses a whole number for some keys: so does kft, and says how to write it."""
+    what = f"validation_split must be a number with a decimal point, not {spelt}"
     assert _dataset({"general": {"validation_split": value}}) == [
-        (
-            "dataset.general.validation_split",
-            f"validation_split must be a number with a decimal point, not {spelt}",
-            "write for example 1.0",
-        )
+        ("dataset.general.validation_split", what, f"write {todo}")
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what", "todo"),
+    [
+        (
+            "face_crop_aug_range",
+            "2,4",
+            'must be a pair of numbers with decimal points, not the string "2,4"',
+            "write face_crop_aug_range = [2.0, 4.0]",
+        ),
+        (
+            "face_crop_aug_range",
+            [1, 3],
+            "must be a pair of numbers with decimal points, not [1, 3]",
+            "write face_crop_aug_range = [1.0, 3.0]",
+        ),
+        ("caption_prefix", ["a"], 'must be a string, not ["a"]', 'write caption_prefix = "..."'),
+        ("caption_prefix", "a\0", "holds a null character", "remove it"),
+        (
+            "custom_attributes",
+            {"a": math.nan},
+            "must be a table, not one with dates or NaN, which no archive can hold",
+            "remove the dates and NaN",
+        ),
+        ("batch_size", "x", 'must be a whole number, not the string "x"', "write a whole number without quotes"),
+        ("caption_dropout_rate", math.nan, "must be a number, not nan", "write caption_dropout_rate = 0.0"),
+    ],
+)
+def test_wrong_types_in_the_dataset(key: str, value: Any, what: str, todo: str) -> None:
+    """What is offered is possible and harmless: the value in its right type, a default, or words."""
+    assert _dataset({"general": {key: value}}) == [(f"dataset.general.{key}", f"{key} {what}", todo)]
+
+
+def test_a_wrong_type_where_only_some_values_may_stand() -> None:
+    """The choices are the next step, not an example that is then refused."""
+    assert _training("mixed_precision", 16) == (
+        "mixed_precision must be a string, not 16",
+        "choose one of: no, fp16, bf16",
+    )
+
+
+@pytest.mark.parametrize("key", ["unset", "extends", "story", "origin"])
+def test_what_belongs_at_the_top(key: str) -> None:
+    """What the file says of itself ends in a table when it is written below the table's header."""
+    todo = "it belongs at the top of the file, above every table"
+    assert _training(key, ["seed"]) == (f"{key} is not an option of sdxl_train.py", todo)
+    what = f"{key} is not a key of the dataset config"
+    assert _dataset({"general": {key: "x"}}) == [(f"dataset.general.{key}", what, todo)]
+    what = f"{key} is not a table of the dataset config"
+    assert _dataset({key: "x"}) == [(f"dataset.{key}", what, todo)]
+
+
+@pytest.mark.parametrize(("key", "spelt"), [("", '""'), ("a\n\x1b[31m", r"a\n\x1b[31m")])
+def test_names_that_cannot_be_printed(key: str, spelt: str) -> None:
+    """A name reaches the terminal on one line and without control characters, in the message and in its place."""
+    _, [finding] = check_training({key: 1}, _where)
+    assert (finding.where, finding.what, finding.todo) == (
+        f"a.toml: training.{spelt}",
+        f"{spelt} is not an option of sdxl_train.py",
+        "remove it; no name that sd-scripts knows comes near",
+    )
+    _, [finding] = check_training({key: {}}, _where, allow=(key,))
+    assert (finding.what, finding.todo) == (
+        f"{spelt} must be a plain value, not a table",
+        "write a number, a text, true, false or a list of them",
+    )
 
 
 def test_dataset_numbers_of_either_kind() -> None:
@@ -269,7 +354,7 @@ def test_unknown_names_in_the_dataset() -> None:
 def test_wrong_shapes_of_the_dataset() -> None:
     """A table or an array of tables that is something else is named with the header to write, which is valid TOML."""
     assert _dataset({"general": 1, "datasets": [{}, {"subsets": {}}]}) == [
-        ("dataset.general", "dataset.general must be a table, not 1", "write general = {}"),
+        ("dataset.general", "dataset.general must be a table, not 1", "write [dataset.general] as a table"),
         (
             "dataset.datasets[1].subsets",
             "dataset.datasets[1].subsets must be an array of tables",

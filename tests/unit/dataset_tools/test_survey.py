@@ -309,3 +309,16 @@ def test_a_thousand_images_take_no_time(tmp_path: Path) -> None:
     survey = survey_folder(folder, ".txt", SurveyCache(tmp_path / "survey.json"))
     assert time.process_time() - began < 0.5
     assert len(survey.sizes) == 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a pipe with a name")
+def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    """A pipe with the name of a cache would be waited for, for ever; a link to itself is no image and no obstacle."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "a_0008x0008_sdxl.npz")
+    os.mkfifo(tmp_path / "metadata_cache.json")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    seen = survey_folder(tmp_path, ".txt")
+    assert (seen.problem, dict(seen.sizes), seen.latents, seen.cached_sizes) == ("", {"a.png": (8, 8)}, (), None)
+    assert seen.scan is not None
+    assert [path.name for path in seen.scan.not_files] == ["loop.png"]

@@ -182,6 +182,7 @@ SEED = Option(name="seed", type="int", default=None)
 OTHER = Table(
     commit="c0ffee",
     options={
+        **{f"more_{number}": replace(SEED, name=f"more_{number}") for number in range(98)},
         "new": Option(name="new", type="any", default=[1, 2]),
         "seed": replace(SEED, default=1, choices=(1, None)),
     },
@@ -205,7 +206,14 @@ def test_a_kept_table_is_found_by_its_commit(other: Path) -> None:
     assert (table_for("beef", other), table_for(None, other)) == (None, None)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"commit": "c0ffee", "options": {"seed": 1}}', None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"commit": "c0ffee", "options": {"seed": 1}}', None),
+        pytest.param("[" * 200_000, id="deep"),
+        '{"commit": "c0ffee", "options": {}}',
+    ],
+)
 def test_a_kept_table_that_is_none_is_not_believed(other: Path, text: str | None) -> None:
     """A damaged file, or one that was renamed, is as good as absent: it can be made again."""
     path = other / "options-c0ffee.json"
@@ -215,6 +223,18 @@ def test_a_kept_table_that_is_none_is_not_believed(other: Path, text: str | None
     else:
         path.write_text(text)
         assert table_for("c0ffee", other) is None
+
+
+def test_a_kept_table_must_be_whole(tmp_path: Path) -> None:
+    """One option too few, or one type that does not exist, and the file is as good as absent."""
+    for cut in (
+        {name: row for name, row in OTHER.options.items() if name != "new"},
+        {**OTHER.options, "new": replace(OTHER.options["new"], type="weird")},
+    ):
+        keep(replace(OTHER, options=cut), tmp_path)
+        assert table_for("c0ffee", tmp_path) is None
+    keep(OTHER, tmp_path)
+    assert table_for("c0ffee", tmp_path) is not None
 
 
 def test_one_table_is_in_force() -> None:
@@ -227,10 +247,10 @@ def test_one_table_is_in_force() -> None:
 
     with using(find):
         assert looked == []
-        assert list(options()) == list(options()) == ["new", "seed"]
+        assert list(options()) == list(options()) == list(OTHER.options)
         assert looked == [1]
         assert effective({"seed": 7, "gone": 1}, CONFIG, DATASET).keys() == {
-            *("new", "seed", "config_file", "dataset_config")
+            *(*OTHER.options, "config_file", "dataset_config")
         }
         with using(lambda: None):
             assert options() is pinned_table().options
@@ -241,7 +261,7 @@ def test_one_table_is_in_force() -> None:
 def test_the_table_in_force_is_restored_after_an_error() -> None:
     """A command that fails leaves nothing behind."""
     with pytest.raises(ZeroDivisionError), using(lambda: OTHER):
-        assert 1 / (len(options()) - 2)
+        assert 1 / (len(options()) - 100)
     assert options() is pinned_table().options
 
 

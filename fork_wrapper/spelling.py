@@ -1,0 +1,109 @@
+"""How messages about values are worded: names, values as TOML spells them, and what to write instead."""
+
+import contextlib
+import math
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Any
+
+WORDS: Mapping[str, str] = {
+    "any": "a plain value",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "number": "a number",
+    "str": "a string",
+    "int_or_float": "a whole number (steps) or a fraction (of all steps)",
+    "list[str]": "a list of strings",
+    "int_or_pair": "a whole number or a pair of them",
+    "float_pair": "a pair of numbers with decimal points",
+    "table": "a table",
+}
+"""What a value of each type must be."""
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "int_or_pair": (int,),
+    "float": (float,),
+    "number": (int, float),
+    "int_or_float": (int, float),
+}
+"""What a text or another number is read as, the first that takes it."""
+
+_SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def shown(text: str) -> str:
+    """A name or a text on one line: what cannot be printed as an escape, an empty name as two quotes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text) or '""'
+
+
+def spell(value: Any) -> str:
+    """A value as TOML spells it, as far as a message needs."""
+    if isinstance(value, Mapping):
+        return "a table"
+    return f"the string {_text(value)}" if isinstance(value, str) else _plain(value)
+
+
+def advice(name: str, value: Any, kind: str, default: Any) -> str:
+    """What to write for a value of the wrong type: the value itself in the right one where that is plain."""
+    if kind == "table" and isinstance(value, Mapping):
+        return "remove the dates and NaN"
+    example = _example(name, value, kind)
+    if example is None and kind in _TYPES and _is_number(default):
+        example = str(default)
+    if example is not None:
+        return f"write {shown(name)} = {example}"
+    quotes = " without quotes" if isinstance(value, str) else ""
+    return f"write {WORDS[kind]}{quotes}"
+
+
+def _example(name: str, value: Any, kind: str) -> str | None:
+    if kind == "str":
+        return _text(_plain(value)) if _is_number(value) or isinstance(value, (date, time)) else '"..."'
+    if kind == "bool":
+        switch = _SWITCHES.get(str(value).lower())
+        return None if switch is None else _plain(switch)
+    if kind == "float_pair":
+        pair = value if isinstance(value, list) and len(value) == 2 else []
+        return _plain([float(item) for item in pair] if pair and all(map(_is_number, pair)) else [2.0, 4.0])
+    if kind in _TYPES:
+        return _number(value, _TYPES[kind])
+    return {"list[str]": '["name=value"]' if name.endswith("_args") else '["..."]', "table": "{}"}.get(kind)
+
+
+def _number(value: Any, types: tuple[type, ...]) -> str | None:
+    """The same number as one of `types`; None where there is none."""
+    if not isinstance(value, str) and not _is_number(value):
+        return None
+    for kind in types:
+        with contextlib.suppress(ValueError, OverflowError):
+            number = kind(value)
+            if math.isfinite(number) and (isinstance(value, str) or number == value):
+                return str(number)
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold; a bool is none."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    with contextlib.suppress(OverflowError):
+        return math.isfinite(value)
+    return False
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_plain, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{shown(key)} = {_plain(item)}' for key, item in value.items())}}}"
+    return _text(value) if isinstance(value, str) else repr(value)
+
+
+def _text(value: str) -> str:
+    return f'"{shown(value)}"' if value else '""'
