@@ -41,7 +41,7 @@ CASES = Path(__file__).parents[1] / "rules"
 ASKED: Mapping[Program, Outcome] = {"dies": "died", "goes on": "trained", "no data": "left"}
 EARLY = ("start", "dataset", "model")
 """Phases whose deaths take less than a second."""
-EVERY = 8
+EVERY = 16
 """Of the slower casebook questions, the test command asks one in so many."""
 HOST: Mapping[str, Any] = {"cuda": False, "packages": {one.name: one.version for one in distributions()}}
 """The machine that the server runs on."""
@@ -185,9 +185,10 @@ def test_kft_and_the_program_agree(ask: Callable[[Iterable[Question]], dict[str,
     unclear = Counter(answer.verdict.unclear for answer in answers if answer.verdict.unclear)
     swallowed = Counter(one.rule for answer in answers for one in _swallowed(answer))
     outcomes = Counter(answer.verdict.outcome for answer in answers)
-    sys.stdout.write(f"{dict(outcomes)}; swallowed: {dict(swallowed)}; unclear: {dict(unclear)}\n")
+    sys.stdout.write(f"{dict(outcomes)}; refused, though it trains: {dict(swallowed)}; unclear: {dict(unclear)}\n")
     wrong = [answer for answer in answers if _disagree(answer)]
-    assert wrong == [], "".join(map(str, wrong))
+    if wrong:
+        pytest.fail("".join(map(str, wrong)), pytrace=False)
 
 
 def _disagree(answer: Answer) -> bool:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +50,7 @@ class Verdict:
     """The exception's text."""
     seconds: float
     """How long it took."""
-    log: str
+    log: str = field(repr=False)
     """Everything that it printed."""
     files: tuple[str, ...]
     """Names of what lies in its folder afterwards."""
