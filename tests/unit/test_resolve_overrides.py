@@ -107,7 +107,7 @@ def test_wrong_overrides_all_at_once(write: Write, settings: Settings) -> None:
             "correct the key",
         ),
         ("--unset vae", "vae is not set, so it cannot be unset", "correct the key"),
-        ("--set seed=one", 'seed must be a whole number, not the string "one"', "write seed = 1"),
+        ("--set seed=one", 'seed must be a whole number, not the string "one"', "write a whole number without quotes"),
         (
             "--set learning_rat=1",
             "learning_rat is not an option of sdxl_train.py",
