@@ -45,3 +45,25 @@ def model_symlink(case: Case) -> Iterator[Hit]:
     elif path.suffix.lower() == ".safetensors" and path.is_file() and not target.lower().endswith(".safetensors"):
         what = f"the base model is a link to a file without the suffix .safetensors, {Path(target).name}"
         yield Hit(what=what, at=case.at(KEY), where=str(path))
+
+
+@rule(
+    "fp16-variant",
+    "error",
+    phase="dataset",
+    when='mixed_precision = "fp16" with a base model in the Diffusers layout that has no fp16 files',
+    why="sd-scripts then asks for files called NAME.fp16.safetensors. It would try again without, but diffusers "
+    "reports their absence as a ValueError, which sd-scripts does not expect.",
+    fix='name a single .safetensors file as the base model, or set mixed_precision = "bf16"',
+    source="library/sdxl_train_util.py:83-103",
+)
+def fp16_variant(case: Case) -> Iterator[Hit]:
+    folder = Path(str(case.get(KEY) or ""))
+    if case.get("mixed_precision") == "fp16" and (folder / "model_index.json").is_file() and not _has_fp16(folder):
+        what = 'mixed_precision = "fp16" needs fp16 files in the Diffusers folder'
+        yield Hit(what=what, at=case.at(KEY), where=str(folder))
+
+
+def _has_fp16(folder: Path) -> bool:
+    """Whether one of its parts has a file that diffusers takes for one in half precision."""
+    return any("".join(path.name.split(".")[1:2]).startswith("fp16") for path in folder.glob("*/*"))

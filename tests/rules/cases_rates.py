@@ -188,6 +188,13 @@ def _link(target: str) -> Callable[[Path], None]:
     return make
 
 
+def _diffusers(images: Path) -> None:
+    """A Diffusers folder as far as diffusers reads it before it looks for variants."""
+    (images.parent / "models" / "unet").mkdir(parents=True)
+    (images.parent / "models" / "model_index.json").write_text('{"_class_name": "StableDiffusionXLPipeline"}')
+
+
+FOLDER_MODEL = training(pretrained_model_name_or_path="FOLDER/../models", mixed_precision="fp16")
 LINK = training(pretrained_model_name_or_path="FOLDER/../models/base.safetensors")
 
 MODEL = (
@@ -209,6 +216,15 @@ MODEL = (
         what="the base model is a link to a file without the suffix .safetensors, blob",
         program="dies",
         says="EOFError",
+    ),
+    Entry(
+        rule="fp16-variant",
+        trips=FOLDER_MODEL,
+        trips_files=_diffusers,
+        spares=training(mixed_precision="bf16"),
+        what='mixed_precision = "fp16" needs fp16 files in the Diffusers folder',
+        program="dies",
+        says="variant=fp16",
     ),
 )
 

@@ -40,26 +40,42 @@ EXCLUDED: Mapping[str, str] = {
 
 BLOCKS = ",".join(["1e-5"] * 23)
 OPTIMIZERS = (
-    *("AdamW", "adamw", "AdamW8bit", "PagedAdamW8bit", "PagedAdamW", "Lion", "Lion8bit", "SGDNesterov", "Prodigy"),
-    *("Adafactor", "AdaFactor", "AdamWScheduleFree", "RAdamScheduleFree", "DAdaptAdam", "Adam", "SGD", "NAdam", "adam"),
+    *("AdamW", "adamw", "AdamW8bit", "PagedAdamW8bit", "PagedAdamW", "PagedAdamW32bit", "Lion", "Lion8bit", "Prodigy"),
+    *("PagedLion8bit", "SGDNesterov", "SGDNesterov8bit", "Adafactor", "AdaFactor", "AdamWScheduleFree", "Adam", "SGD"),
     *(
-        "pytorch_optimizer.CAME",
-        "prodigyplus.ProdigyPlusScheduleFree",
-        "torch.optim.RMSprop",
-        "bitsandbytes.optim.Lion",
+        "RAdamScheduleFree",
+        "SGDScheduleFree",
+        "DAdaptAdam",
+        "DAdaptation",
+        "NAdam",
+        "Adagrad",
+        "Rprop",
+        "adam",
+        "Adamw",
     ),
-    *("Adam8bit", "LBFGS", "nowhere.Adam", "AdamX", "", "transformers.optimization.Adafactor", "FooScheduleFree"),
+    *("torch.optim.AdamW", "torch.optim.RMSprop", "bitsandbytes.optim.Lion", "bitsandbytes.optim.AdEMAMix8bit"),
+    *("pytorch_optimizer.CAME", "prodigyplus.ProdigyPlusScheduleFree", "prodigyopt.Prodigy", "lion_pytorch.Lion"),
+    *("transformers.optimization.Adafactor", "schedulefree.AdamWScheduleFree", "torch.optim.SparseAdam", "LBFGS"),
+    *("Adam8bit", "nowhere.Adam", "torch.optim.Nothing", "AdamX", "", "FooScheduleFree", "torch.optim", "Optimizer"),
 )
 OPTIMIZER_ARGS: tuple[list[str], ...] = (
     *([], ["weight_decay=0.01"], ["betas=0.9,0.99"], ["betas=(0.9, 0.99)", "eps=1e-8"], ["relative_step=False"]),
     *(["scale_parameter=False", "relative_step=False", "warmup_init=False"], ["warmup_init=True"], ["decouple=True"]),
     *(["relative_step=False", "warmup_init=True"], ["momentum=0.9"], ["lr=0.1"], ["foreach=False"], ["eps=-1"]),
     *(["weight_decay"], ["weight_decay=abc"], ["weight_decay=0.01 eps=1e-8"], [""], ["a=b=c"], ["weight_decay='a'"]),
+    *(["betas=0.9"], ["betas=(0.9, 1.5)"], ["weight_decay=-1"], ["d_coef=2"], ["fused=True"], ["nesterov=True"]),
+    *(
+        ["weight_decay = 0.01"],
+        ["weight_decay=0.1", "weight_decay=0.2"],
+        ["scale_parameter=True"],
+        ["eps=(1e-30, 1e-3)"],
+    ),
+    *(["relative_step=True"], ["relative_step=0"], ["clip_threshold=2.0"], ["amsgrad=True"], ["=1"], ["eps=1e-8,"]),
 )
 SCHEDULERS = (
     *("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear", "polynomial", "adafactor"),
     *("adafactor:1e-5", "inverse_sqrt", "cosine_with_min_lr", "warmup_stable_decay", "piecewise_constant", "Cosine"),
-    *("reduce_lr_on_plateau", "cosine_warmup_with_min_lr", "cosine_annealing", ""),
+    *("reduce_lr_on_plateau", "cosine_warmup_with_min_lr", "cosine_annealing", "", "adafactor:x", "adafactorish"),
 )
 SCHEDULER_ARGS: tuple[list[str], ...] = (
     *(
@@ -70,8 +86,16 @@ SCHEDULER_ARGS: tuple[list[str], ...] = (
         ["min_lr_rate=0.1"],
         ["last_epoch=-1"],
     ),
-    *(["T_max"], ["T_max=x"], ["min_lr=1e-7"], ["factor=0.5"]),
+    *(["T_max"], ["T_max=x"], ["min_lr=1e-7"], ["factor=0.5"], ["gamma=0.9"], ["step_rules='x'"], ["num_cycles=2"]),
+    *(["lr_lambda=1"], ["T_max=0"], ["power=2.0"], ["lr_end=0.1"], ["decay_type='linear'"], ["warmup_type='no'"]),
 )
+OPTIMIZING = (
+    *("optimizer_type", "optimizer_args", "lr_scheduler", "lr_scheduler_type", "lr_scheduler_args", "lr_warmup_steps"),
+    *("lr_decay_steps", "lr_scheduler_num_cycles", "lr_scheduler_power", "lr_scheduler_timescale", "learning_rate"),
+    *("lr_scheduler_min_lr_ratio", "block_lr", "learning_rate_te1", "learning_rate_te2", "fused_optimizer_groups"),
+    *("fused_backward_pass", "max_grad_norm", "train_text_encoder", "gradient_accumulation_steps", "full_bf16"),
+)
+"""Options that are judged together when the optimizer is made, after the base model is loaded."""
 TRAINING: Mapping[str, tuple[Any, ...]] = {
     "optimizer_type": OPTIMIZERS,
     "optimizer_args": OPTIMIZER_ARGS,
@@ -169,9 +193,8 @@ WRONG: Mapping[str, tuple[Any, ...]] = {
 }
 """Values of another type; there is little to learn from them, so they are rare."""
 LIKELY = (
-    *("optimizer_type", "optimizer_args", "lr_scheduler", "lr_warmup_steps", "learning_rate", "train_text_encoder"),
-    *("cache_text_encoder_outputs", "mixed_precision", "full_bf16", "gradient_accumulation_steps", "max_train_epochs"),
-    *("sample_prompts", "sample_every_n_steps", "save_every_n_steps", "save_state", "gradient_checkpointing"),
+    *("cache_text_encoder_outputs", "train_text_encoder", "mixed_precision", "full_bf16", "gradient_checkpointing"),
+    *("max_train_epochs", "sample_prompts", "sample_every_n_steps", "save_every_n_steps", "save_state", "masked_loss"),
 )
 """Options that people think about; the others are drawn less."""
 NEEDED = ("training.pretrained_model_name_or_path", "training.tokenizer_cache_dir")
@@ -209,7 +232,7 @@ def draw(seed: int, index: int) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for _ in range(dice.choices(list(COUNTS), weights=list(COUNTS.values()))[0]):
         kind: Callable[[random.Random], Mapping[str, Any]] = dice.choices(
-            (_option, _dataset_key, _together, _less), weights=(10, 5, 3, 1)
+            (_option, _optimizing, _dataset_key, _together, _less), weights=(8, 5, 6, 3, 1)
         )[0]
         changes |= kind(dice)
     return changes
@@ -240,7 +263,14 @@ def drawable() -> tuple[str, ...]:
 
 
 def _option(dice: random.Random) -> dict[str, Any]:
-    name = dice.choice(LIKELY) if dice.random() < 0.4 else dice.choice(drawable())
+    return _said(dice, dice.choice(LIKELY) if dice.random() < 0.3 else dice.choice(drawable()))
+
+
+def _optimizing(dice: random.Random) -> dict[str, Any]:
+    return {path: value for name in dice.sample(OPTIMIZING, 2) for path, value in _said(dice, name).items()}
+
+
+def _said(dice: random.Random, name: str) -> dict[str, Any]:
     option = options()[name]
     values = [*TRAINING.get(name, ()), *(one for one in option.choices if one is not None)]
     if option.default is not None and dice.random() < 0.1:
