@@ -6,8 +6,6 @@ import struct
 import warnings
 from typing import TYPE_CHECKING
 
-import imagesize
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +20,8 @@ def image_size(path: Path) -> tuple[int, int] | None:
     Raises:
         OSError: the file cannot be opened.
     """
+    import imagesize  # noqa: PLC0415 - it loads an XML parser, and a folder seen before needs neither
+
     try:
         width, height = imagesize.get(path)
     except _CUT_OFF:

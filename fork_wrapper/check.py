@@ -6,6 +6,7 @@ The one place where a configuration, its images, the machine and earlier runs co
 import difflib
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, Resolved
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
+from fork_wrapper.rules.table import rules
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.settings import PLACEHOLDERS, Settings
 from fork_wrapper.subsets import survey_subsets
@@ -56,8 +58,11 @@ def check(
     `files` are those that kft will write into the run folder, by name. With `fresh` nothing is taken from memory
     that a record will state as a fact.
     """
-    machine = look_at(resolved.training, settings, trainer, fresh=fresh)
-    surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
+    with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
+        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
+        surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
+        rules()
+        machine = looking.result()
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
     ruled = in_words_of(resolved, rule_findings(case))
