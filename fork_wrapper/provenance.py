@@ -175,10 +175,24 @@ def git_state(folder: Path, patch_of: Sequence[str] = ()) -> GitState:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit of a checkout whose root is `folder`, and nothing else: a question of milliseconds."""
+    """The commit of a checkout whose root is `folder`, and nothing else."""
+    if (commit := _detached(folder)) is not None:
+        return commit
     answer = _git(folder, "rev-parse", "--show-toplevel", "HEAD")
     top, _, commit = (answer or "").strip().rpartition("\n")
     return commit if top and _same(Path(top), folder) else None
+
+
+def _detached(folder: Path) -> str | None:
+    """The commit that HEAD itself names, as in every submodule; read without starting git."""
+    try:
+        place = folder / ".git"
+        if place.is_file():
+            place = folder / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        head = (place / "HEAD").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return head if len(head) == 40 and set(head) <= set("0123456789abcdef") else None
 
 
 def own_state() -> GitState:

@@ -10,7 +10,7 @@ import pytest
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper import provenance
-from fork_wrapper.provenance import accelerate_config, base_model, git_state, gpus, host, probe_python
+from fork_wrapper.provenance import accelerate_config, base_model, git_commit, git_state, gpus, host, probe_python
 
 
 @pytest.fixture
@@ -122,3 +122,17 @@ def test_the_accelerate_config_is_kept_as_text(tmp_path: Path) -> None:
 def test_the_host_names_no_user() -> None:
     """A record may be published."""
     assert set(host()) == {"cpus", "hostname", "machine", "system"}
+
+
+def test_a_detached_head_is_read_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submodule's `.git` is a file that names a folder, whose HEAD names the commit; a branch needs git."""
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    checkout, place = tmp_path / "scripts", tmp_path / "modules" / "scripts"
+    checkout.mkdir()
+    place.mkdir(parents=True)
+    (checkout / ".git").write_text("gitdir: ../modules/scripts\n")
+    (place / "HEAD").write_text(f"{'a' * 40}\n")
+    assert git_commit(checkout) == "a" * 40
+    (place / "HEAD").write_text("ref: refs/heads/main\n")
+    assert git_commit(checkout) is None
+    assert git_commit(tmp_path) is None
