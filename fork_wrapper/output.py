@@ -57,6 +57,17 @@ def print_text(text: str) -> None:
     sys.stdout.write(text)
 
 
+def print_parts(lines: Iterable[Iterable[Part]]) -> None:
+    """Lines that were laid out for `width` columns, on stdout."""
+    for line in lines:
+        print_text(_styled(line, sys.stdout) + "\n")
+
+
+def width() -> int | None:
+    """Columns of the terminal on stdout; None where a program reads it."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def show_error(error: KftError) -> None:
     """A known error: title, then every finding with its place and next step."""
     say(("error: ", "error"), error.title)

@@ -6,40 +6,64 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
-from fork_wrapper.diff import Difference, differences, to_json
+from fork_wrapper.diff.document import Diff, compare_sources
+from fork_wrapper.diff.markdown import markdown
+from fork_wrapper.diff.parent import parent_of
+from fork_wrapper.diff.plain import to_json
+from fork_wrapper.diff.sections import summary
+from fork_wrapper.diff.text import text_lines
 from fork_wrapper.source import open_source
 
 
 @click.command(name="diff", short_help="Compare two configurations by their values.")
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Show what is the same, too.")
+@click.option("--only-training", is_flag=True, help="Show, and count, only what changes training.")
+@click.option("--md", "as_markdown", is_flag=True, help="Print Markdown.")
 @allow_flag
 @json_flag
 @setting_flags(*PLACES)
-def command(first: str, second: str, allow: tuple[str, ...], as_json: bool, **flags: Any) -> None:
-    """Compare two experiments, runs, sidecars or checkpoints, key by key, with defaults filled in.
+def command(
+    first: str,
+    second: str | None,
+    everything: bool,
+    only_training: bool,
+    as_markdown: bool,
+    allow: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Compare A with B by meaning; without B, the parent of A with A.
 
-    Exit code 0 when they train the same, 1 when they differ.
+    A and B are experiments, runs, sidecars or checkpoints. Defaults are filled in and equal spellings are equal, so
+    what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something does.
     """
     settings = settings_from(flags)
-    one, two = open_source(first, settings, allow), open_source(second, settings, allow)
-    found = differences(one, two)
-    if as_json:
-        output.print_json({"first": one.label, "second": two.label, "differences": to_json(found)})
-    elif found:
-        output.print_table(("", one.label, two.label, "origin"), [_row(item) for item in found])
+    one = open_source(first, settings, allow)
+    if second is None:
+        one, two = open_source(parent_of(one), settings, allow), one
     else:
-        output.say(f"{one.label} and {two.label} train the same")
-    if found:
+        two = open_source(second, settings, allow)
+    found = compare_sources(one, two)
+    same = not found.training if only_training else found.same
+    if as_json:
+        output.print_json(to_json(found, everything=everything, only_training=only_training))
+    elif as_markdown:
+        output.print_text(markdown(found, everything=everything, only_training=only_training))
+    else:
+        _print(found, same=same, everything=everything, only_training=only_training)
+    if not same:
         click.get_current_context().exit(1)
 
 
-def _row(item: Difference) -> tuple[str, str, str, str]:
-    before = _spell(item.before, set_here=item.before_set)
-    after = _spell(item.after, set_here=item.after_set)
-    return item.key, before, after, item.origin.kind if item.origin else ""
-
-
-def _spell(value: Any, *, set_here: bool) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if set_here or text == "(absent)" else f"{text} (default)"
+def _print(found: Diff, *, same: bool, everything: bool, only_training: bool) -> None:
+    shown = everything or not same or any(fact.before != fact.after for fact in found.facts)
+    if shown and not (same and only_training):
+        width = output.width()
+        output.print_parts(text_lines(found, width=width, everything=everything, only_training=only_training))
+    if same:
+        what = "train the same" if only_training else "are the same"
+        output.say(f"{found.names[0]} and {found.names[1]} {what}")
+    else:
+        output.say(summary(found))

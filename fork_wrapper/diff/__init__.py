@@ -1,0 +1,1 @@
+"""What differs between two configurations, and between the runs made with them."""

@@ -1,0 +1,166 @@
+"""Everything that is to be said about two sources, as one value, and how much of it there is.
+
+Words and tables are made of it in `text` and `markdown`, JSON in `plain`; here is the verdict.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from dataset_tools.errors import DatasetError
+from fork_wrapper.diff.compare import Row, rows
+from fork_wrapper.diff.facts import BASE_MODEL, Fact, facts, is_rehearsal
+from fork_wrapper.diff.ruling import Changes, rule_changes
+from fork_wrapper.diff.values import understand
+from fork_wrapper.source import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileChanges:
+    """What became of the images and captions of a data set, by their names in the records."""
+
+    added: tuple[str, ...] = ()
+    """Images that only the second has."""
+    removed: tuple[str, ...] = ()
+    """Images that only the first has."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Old and new name of one picture; named as removed and added too."""
+    images: tuple[str, ...] = ()
+    """Images of one name and other bytes."""
+    captions: tuple[str, ...] = ()
+    """Images whose caption has other bytes, came or went."""
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.images or self.captions)
+
+    def parts(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What happened, and the names it happened to; nothing that did not happen."""
+        pairs = tuple(f"{old} -> {new}" for old, new in self.renamed)
+        told = [
+            ("images added", self.added),
+            ("images removed", self.removed),
+            ("of these only renamed", pairs),
+            ("images changed", self.images),
+            ("captions changed", self.captions),
+        ]
+        return [(what, names) for what, names in told if names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff:
+    """Two sources, compared."""
+
+    first: Source
+    """What the reading begins with."""
+    second: Source
+    """What it ends with."""
+    names: tuple[str, str]
+    """What they are called, never the same."""
+    rows: tuple[Row, ...]
+    """Every value, in order."""
+    rules: Changes
+    """Rules that only one of them breaks."""
+    files: FileChanges | None
+    """Images and captions; None where not both sides recorded them."""
+    facts: tuple[Fact, ...]
+    """What both were made with and what came of it, equal ones too."""
+    notes: tuple[str, ...]
+    """What to know before reading."""
+    why: str
+    """What the second one's story says was changed; empty where it says nothing of its own."""
+
+    @property
+    def different(self) -> tuple[Row, ...]:
+        """The rows that differ."""
+        return tuple(row for row in self.rows if row.differs)
+
+    @property
+    def training(self) -> bool:
+        """Whether anything differs that changes training."""
+        return any(row.trains for row in self.rows) or any(fact.trains for fact in self.facts) or bool(self.files)
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs but what came of it."""
+        counting = any(fact.differs and fact.counts != "outcome" for fact in self.facts)
+        return not (self.different or self.rules or self.files or counting)
+
+
+def compare_sources(first: Source, second: Source) -> Diff:
+    """The whole comparison; no file is read but what the sources already hold."""
+    one, two = understand(first), understand(second)
+    known, files = facts(first, second), _files(first, second)
+    return Diff(
+        first=first,
+        second=second,
+        names=_names(first, second),
+        rows=tuple(_with_facts(row, known, files) for row in rows(one, two)),
+        rules=rule_changes(one, two),
+        files=files,
+        facts=tuple(known),
+        notes=tuple(_notes(first, second)),
+        why=_why(first, second),
+    )
+
+
+def _names(first: Source, second: Source) -> tuple[str, str]:
+    if first.label != second.label or first.path == second.path:
+        return first.label, second.label
+    return str(first.path), str(second.path)
+
+
+def _with_facts(row: Row, known: list[Fact], files: FileChanges | None) -> Row:
+    """A path that led to the same bytes in both runs changes nothing."""
+    models = [fact for fact in known if fact.name == BASE_MODEL and fact.before]
+    if row.differs and row.key == "pretrained_model_name_or_path" and models and models[0].before == models[0].after:
+        return replace(row, idle="the same bytes by their sha256")
+    if row.differs and row.key == "image_dir" and files is not None and not files:
+        return replace(row, idle="the same images and captions by their sha256")
+    return row
+
+
+def _files(first: Source, second: Source) -> FileChanges | None:
+    before, after = (source.record.provenance.get("dataset") if source.record else None for source in (first, second))
+    if before is None or after is None:
+        return None
+    from dataset_tools.fingerprint import Fingerprint, compare  # noqa: PLC0415 - two experiments do not pay for it
+
+    try:
+        drift = compare(Fingerprint.from_json(before), Fingerprint.from_json(after))
+    except DatasetError:
+        return None
+    return FileChanges(
+        added=drift.added,
+        removed=drift.removed,
+        renamed=drift.renamed,
+        images=drift.changed_images,
+        captions=drift.changed_captions,
+    )
+
+
+def _notes(first: Source, second: Source) -> Iterator[str]:
+    rehearsals = [is_rehearsal(first), is_rehearsal(second)]
+    for source, rehearsal in zip((first, second), rehearsals, strict=True):
+        if rehearsal and not all(rehearsals):
+            yield f"{source.label} is a rehearsal: scale, precision and data are those of the miniature"
+    if all(rehearsals):
+        yield "both are rehearsals on the miniature"
+    lacking = [source for source in (first, second) if source.record is None]
+    if len(lacking) == 1:
+        one = lacking[0]
+        what = "has not run" if one.kind == "experiment" else "says nothing of its run"
+        yield f"{one.label} {what}: data, base model, code, machine and results have nothing to be compared with"
+    elif not lacking and _files(first, second) is None:
+        yield "images and captions are not compared: not both records have them"
+
+
+def _why(first: Source, second: Source) -> str:
+    before, after = _story(first), _story(second)
+    return "" if after == before else " ".join(after.split())
+
+
+def _story(source: Source) -> str:
+    if source.record is not None:
+        story = source.record.experiment.get("story") or {}
+    else:
+        story = source.resolved.story if source.resolved else {}
+    return str(story.get("changes", ""))
