@@ -6,13 +6,9 @@ Plain lines are styled by click, which is loaded anyway; rich takes a tenth of a
 
 import json
 import os
-import platform
 import re
 import shutil
 import sys
-import tempfile
-import textwrap
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -85,6 +81,8 @@ def print_folded(text: str, *, indent: int) -> None:
     """Text on stdout, its long lines broken between words where a terminal reads them."""
     lines = text.splitlines()
     if sys.stdout.isatty():
+        import textwrap  # noqa: PLC0415
+
         width = shutil.get_terminal_size().columns
         lines = [
             textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
@@ -141,6 +139,10 @@ def _folded(parts: Iterable[Part], width: int) -> list[Part]:
 
 def show_bug(error: BaseException, argv: Sequence[str]) -> None:
     """A bug: a log shaped as an issue report, and where it lies."""
+    import platform  # noqa: PLC0415 - only a bug pays for these
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
     trace = "".join(traceback.format_exception(error))
     report = (
         f"### kft {__version__} failed\n\n- command: `kft {' '.join(argv)}`\n"

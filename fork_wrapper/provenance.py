@@ -17,6 +17,7 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
+from fork_wrapper.checkout import detached_head, is_checkout
 from fork_wrapper.files import canonical_json, sha256_text, write_whole
 
 PATCH_LIMIT = 200_000
@@ -176,23 +177,13 @@ def git_state(folder: Path, patch_of: Sequence[str] = ()) -> GitState:
 
 def git_commit(folder: Path) -> str | None:
     """The commit of a checkout whose root is `folder`, and nothing else."""
-    if (commit := _detached(folder)) is not None:
+    if (commit := detached_head(folder)) is not None:
         return commit
+    if not is_checkout(folder):
+        return None
     answer = _git(folder, "rev-parse", "--show-toplevel", "HEAD")
     top, _, commit = (answer or "").strip().rpartition("\n")
     return commit if top and _same(Path(top), folder) else None
-
-
-def _detached(folder: Path) -> str | None:
-    """The commit that HEAD itself names, as in every submodule; read without starting git."""
-    try:
-        place = folder / ".git"
-        if place.is_file():
-            place = folder / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
-        head = (place / "HEAD").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return head if len(head) == 40 and set(head) <= set("0123456789abcdef") else None
 
 
 def own_state() -> GitState:

@@ -4,19 +4,24 @@ Plain JSON with a schema version; what a sidecar holds is this plus one checkpoi
 version goes through small named functions, one per version.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fork_wrapper import __version__
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import pretty_json, read_json, write_whole
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.progress import Progress
-from fork_wrapper.render import Rendered
-from fork_wrapper.resolve import Resolved
+
+if TYPE_CHECKING:  # readers of records pay for none of it
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from fork_wrapper.paths import RunFolder
+    from fork_wrapper.progress import Progress
+    from fork_wrapper.render import Rendered
+    from fork_wrapper.resolve import Resolved
 
 SCHEMA_VERSION = 1
 
@@ -88,11 +93,11 @@ class Record:
         """The experiment's name."""
         return str(self.experiment["name"])
 
-    def with_run(self, **changes: Any) -> "Record":
+    def with_run(self, **changes: Any) -> Record:
         """This record with fields of `run` replaced."""
         return replace(self, run={**self.run, **changes})
 
-    def with_provenance(self, **changes: Any) -> "Record":
+    def with_provenance(self, **changes: Any) -> Record:
         """This record with fields of `provenance` replaced."""
         return replace(self, provenance={**self.provenance, **changes})
 
@@ -112,6 +117,8 @@ def begin(
     process: Mapping[str, Any],
 ) -> Record:
     """The record of a run that is about to be launched; `foreseen` are its plan and the findings of its check."""
+    from fork_wrapper.progress import Progress  # noqa: PLC0415 - only a launch needs to read logs
+
     plan, findings = foreseen
     files = [
         {"name": link.name, "path": str(link.path), "sha256": link.sha256, "text": link.text} for link in resolved.chain

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from fork_wrapper.provenance import git_commit
+from fork_wrapper.checkout import detached_head, is_checkout
 from fork_wrapper.sdscripts.options import table_for, using
 from fork_wrapper.settings import NAMES, Settings, load_settings
 
@@ -53,9 +53,18 @@ def settings_from(flags: dict[str, Any]) -> Settings:
     For the rest of the command, the options are those of the checkout that they name.
     """
     settings = load_settings({name: flags[name] for name in NAMES if name in flags})
-    find = using(lambda: table_for(git_commit(settings.sd_scripts), settings.cache))
+    find = using(lambda: table_for(_commit(settings), settings.cache))
     click.get_current_context().with_resource(find)
     return settings
+
+
+def _commit(settings: Settings) -> str | None:
+    """Of the checkout of sd-scripts; git itself is asked only where a branch is checked out."""
+    if (head := detached_head(settings.sd_scripts)) or not is_checkout(settings.sd_scripts):
+        return head
+    from fork_wrapper.provenance import git_commit  # noqa: PLC0415 - most commands start no process
+
+    return git_commit(settings.sd_scripts)
 
 
 def json_flag(function: F) -> F:

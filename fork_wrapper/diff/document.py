@@ -5,6 +5,7 @@ Words and tables are made of it in `text` and `markdown`, JSON in `plain`; here 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dataset_tools.errors import DatasetError
 from fork_wrapper.diff.compare import Row, rows
@@ -85,8 +86,8 @@ class Diff:
         return not (self.different or self.rules or self.files or counting)
 
 
-def compare_sources(first: Source, second: Source) -> Diff:
-    """The whole comparison; no file is read but what the sources already hold."""
+def compare_sources(first: Source, second: Source, cache: Path) -> Diff:
+    """The whole comparison, of what the sources hold; what the rules say is remembered in the cache folder."""
     one, two = understand(first), understand(second)
     known, files = facts(first, second), _files(first, second)
     return Diff(
@@ -94,7 +95,7 @@ def compare_sources(first: Source, second: Source) -> Diff:
         second=second,
         names=_names(first, second),
         rows=tuple(_with_facts(row, known, files) for row in rows(one, two)),
-        rules=rule_changes(one, two),
+        rules=rule_changes(one, two, cache),
         files=files,
         facts=tuple(known),
         notes=tuple(_notes(first, second)),

@@ -7,12 +7,8 @@ option that another one wins over, a threshold of a loss that is not used, a buc
 from collections.abc import Callable, Mapping
 
 from fork_wrapper.diff.values import Value
-from fork_wrapper.rules.caching import RAW
 from fork_wrapper.rules.case import Case, Level
-from fork_wrapper.rules.no_effect import NEEDS
 from fork_wrapper.rules.optimizers import optimizer
-from fork_wrapper.rules.reading import caches_texts
-from fork_wrapper.rules.schedulers import scheduler
 
 Why = Callable[[Case], str]
 """Why an option does nothing, in words that go on from `no effect`; empty where it does something."""
@@ -27,9 +23,26 @@ CUTS = ("shuffle_caption", "token_warmup_step", "caption_tag_dropout_rate")
 """What takes captions apart (library/train_util.py:867)."""
 
 
+NEEDED = frozenset(
+    (
+        *("adaptive_noise_scale", "async_upload", "conditioning_data_dir", "ddp_gradient_as_bucket_view"),
+        *("ddp_static_graph", "ddp_timeout", "dynamo_backend", "fp16_master_weights_and_gradients", "highvram"),
+        *("huggingface_path_in_repo", "huggingface_repo_type", "huggingface_repo_visibility"),
+        *("ip_noise_gamma_random_strength", "multires_noise_discount", "noise_offset_random_strength"),
+        *("offload_optimizer_device", "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path"),
+        *("resume_from_huggingface", "sample_prompts", "sample_sampler", "save_state_to_huggingface"),
+        *("use_safetensors", "vae_batch_size", "wandb_run_name", "zero3_init_flag", "zero3_save_16bit_model"),
+        "zero_stage",
+    )
+)
+"""Options that the rule `no-effect` speaks of: it says what each of them needs."""
+
+
 def why_idle(case: Case, key: str) -> str:
     """Why an option does nothing; empty where it does something, or nobody knows."""
-    if key in NEEDS:
+    if key in NEEDED:
+        from fork_wrapper.rules.no_effect import NEEDS  # noqa: PLC0415 - a tenth of all rules come with it
+
         needs, used = NEEDS[key]
         return "" if used(case) else needs.strip().removeprefix(": ")
     return _WHY[key](case) if key in _WHY else ""
@@ -56,7 +69,7 @@ def both_off(key: str, before: Value, after: Value) -> str:
 def _why_caption(case: Case, level: Level, key: str) -> str:
     if key == "token_warmup_min" and not level.get("token_warmup_step"):
         return "without token_warmup_step"
-    if caches_texts(case) and key in RAW:
+    if key in _RAW and (case.get("cache_text_encoder_outputs") or case.get("cache_text_encoder_outputs_to_disk")):
         return "with cached text encoder outputs"
     cut = any(level.get(one) for one in CUTS)
     if key == "caption_separator" and level.get("secondary_separator"):
@@ -67,6 +80,12 @@ def _why_caption(case: Case, level: Level, key: str) -> str:
 
 _NEVER = ("network_multiplier", "custom_attributes")
 """library/train_util.py:1785, 1822; library/config_util.py:496-503."""
+
+_RAW = (
+    *("caption_dropout_every_n_epochs", "caption_prefix", "caption_suffix", "enable_wildcard", "secondary_separator"),
+    *("keep_tokens", "keep_tokens_separator"),
+)
+"""library/strategy_sdxl.py:263-281."""
 
 _BUCKETS = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
 """library/train_util.py:1931-1944."""
@@ -102,34 +121,39 @@ def _scheduled_by(*names: str) -> Why:
     """Only these schedulers look at it (library/train_util.py:5273-5399)."""
 
     def why(case: Case) -> str:
-        found = scheduler(case)
-        if found.kind == "named" and found.name not in names:
-            return f'with lr_scheduler = "{found.name}"'
-        return _not_named(case)
+        kind, name = _scheduler(case)
+        return f'with lr_scheduler = "{name}"' if kind == "named" and name not in names else _not_named(case)
 
     return why
 
 
 def _warmup(case: Case) -> str:
     """Schedulers without a warm-up refuse one, but for this (library/train_util.py:5294-5327)."""
-    found = scheduler(case)
-    ignored = found.kind == "named" and found.name == "piecewise_constant"
+    ignored = _scheduler(case) == ("named", "piecewise_constant")
     return 'with lr_scheduler = "piecewise_constant"' if ignored else _no_scheduler(case)
 
 
 def _not_named(case: Case) -> str:
     """Why lr_scheduler does nothing (library/train_util.py:5270-5317)."""
-    kind = scheduler(case).kind
+    kind, _ = _scheduler(case)
     words = {"class": "lr_scheduler_type wins", "adafactor": "Adafactor brings its own scheduler"}
     return words.get(kind, _no_scheduler(case))
 
 
 def _no_scheduler(case: Case) -> str:
-    return f"{optimizer(case).name} takes no scheduler" if scheduler(case).kind == "none" else ""
+    return f"{optimizer(case).name} takes no scheduler" if _scheduler(case)[0] == "none" else ""
 
 
 def _scheduler_arguments(case: Case) -> str:
-    return "" if scheduler(case).kind == "class" else _not_named(case)
+    return "" if _scheduler(case)[0] == "class" else _not_named(case)
+
+
+def _scheduler(case: Case) -> tuple[str, str]:
+    """Its kind and name."""
+    from fork_wrapper.rules.schedulers import scheduler  # noqa: PLC0415 - only where a schedule differs
+
+    found = scheduler(case)
+    return found.kind, found.name
 
 
 def _steps(case: Case) -> str:

@@ -6,11 +6,12 @@ file. Between two runs, what their records hold of images and machines is compar
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from fork_wrapper.diff.judged import judged
 from fork_wrapper.diff.values import Understood
 from fork_wrapper.errors import Finding
-from fork_wrapper.rules.table import findings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,34 +27,25 @@ class Changes:
         return bool(self.appear or self.vanish)
 
 
-def rule_changes(first: Understood, second: Understood) -> Changes:
+def rule_changes(first: Understood, second: Understood, cache: Path) -> Changes:
     """What only one of the two has, the gravest first; a finding whose values alone differ stays one finding."""
-    before, after = _judged(first), _judged(second)
-    known = {finding.rule for finding in (*before.values(), *after.values())}
-    both = first.source.record is not None and second.source.record is not None
-    if both:
-        before, after = before | _recorded(first, known), after | _recorded(second, known)
+    one, two = judged([first.case, second.case], cache)
+    before, after = _by_subject(one), _by_subject(two)
+    if first.source.record is not None and second.source.record is not None:
+        known = {finding.rule for finding in (*one, *two)}
+        before |= _recorded(first.source.record.findings, known)
+        after |= _recorded(second.source.record.findings, known)
     return Changes(
         appear=tuple(finding for key, finding in after.items() if key not in before),
         vanish=tuple(finding for key, finding in before.items() if key not in after),
     )
 
 
-def _judged(side: Understood) -> dict[tuple[str, str], Finding]:
-    return _by_subject(finding for finding in findings(side.case) if _is_key_path(finding.where))
-
-
-def _recorded(side: Understood, known: set[str]) -> dict[tuple[str, str], Finding]:
-    """What was found at the launch by rules that the configuration alone says nothing to; named once each."""
-    record = side.source.record
-    rows: Iterable[Mapping[str, Any]] = record.findings if record else ()
-    found = [Finding(**row) for row in rows if row.get("rule") and row["rule"] not in known]
-    return {(finding.rule, ""): finding for finding in found}
-
-
 def _by_subject(found: Iterable[Finding]) -> dict[tuple[str, str], Finding]:
     return {(finding.rule, finding.where): finding for finding in found}
 
 
-def _is_key_path(where: str) -> bool:
-    return where.startswith(("training.", "dataset.")) and " " not in where
+def _recorded(rows: Iterable[Mapping[str, Any]], known: set[str]) -> dict[tuple[str, str], Finding]:
+    """What was found at the launch by rules that the configuration alone says nothing to; each named once."""
+    found = [Finding(**row) for row in rows if row.get("rule") and row["rule"] not in known]
+    return {(finding.rule, ""): finding for finding in found}

@@ -12,7 +12,6 @@ from fork_wrapper.resolve import Origin
 from fork_wrapper.rules.arguments import Argument, read_arguments
 from fork_wrapper.rules.case import ARGUMENT_NAMES, Case
 from fork_wrapper.rules.optimizers import FLAGS, optimizer
-from fork_wrapper.rules.reading import caches_latents, caches_texts
 from fork_wrapper.schema import MANAGED
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.source import Source
@@ -136,8 +135,7 @@ def _text_rate(name: str, case: Case, source: Source) -> Value:
 
 def _implied(name: str, case: Case, source: Source) -> Value:
     """A cache on disk switches on the cache (library/train_util.py:4424-4428, library/sdxl_train_util.py:371-377)."""
-    caches = caches_latents if name == "cache_latents" else caches_texts
-    if case.get(name) or not caches(case):
+    if case.get(name) or not case.get(f"{name}_to_disk"):
         return _plain(name, case, source)
     return make(case, source, name, case.get(f"{name}_to_disk"), ("bool", True), f"true ({name}_to_disk)")
 

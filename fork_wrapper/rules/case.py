@@ -4,13 +4,17 @@ Pure: whatever was read from disks, Pythons and GPUs is handed in. What nobody l
 it are silent.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from dataset_tools.survey import FolderSurvey
 from fork_wrapper.sdscripts.options import default_of, pinned_table
+
+if TYPE_CHECKING:  # a configuration can be judged without what looks at images
+    from dataset_tools.survey import FolderSurvey
 
 Kind = Literal["dreambooth", "finetuning", "masked", "mixed"]
 

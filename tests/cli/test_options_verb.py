@@ -110,7 +110,7 @@ def test_what_is_not_there_is_explained(kft: Kft, pattern: str, message: str) ->
 
 def test_the_table_of_the_checkout_is_in_force(kft: Kft, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kept by `kft doctor --refresh` for its commit; and the next command starts from ours again."""
-    monkeypatch.setattr(flags, "git_commit", lambda _folder: "c0ffee")
+    monkeypatch.setattr(flags, "_commit", lambda _settings: "c0ffee")
     row = Option(name="brand_new", type="int", default=3)
     keep(Table(commit="c0ffee", options={**pinned_table().options, "brand_new": row}), project / "cache")
     assert kft("options", "--cache", "cache", "brand_*").out.splitlines()[:2] == [
