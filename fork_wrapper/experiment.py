@@ -5,7 +5,6 @@ What the chain of parents adds up to is `resolve`'s work.
 """
 
 import contextlib
-import difflib
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
 from fork_wrapper.paths import RECORD_NAME
 from fork_wrapper.schema import Where, check_dataset, check_training
+from fork_wrapper.spelling import nearest
 
 SUFFIX = ".toml"
 LONGEST_NAME = 200
@@ -112,7 +112,7 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None, wher
             if path.is_file():
                 return path.absolute()
     names = experiment_names(folder)
-    near = difflib.get_close_matches(stem, names, n=3, cutoff=0.5)
+    near = nearest(stem, names, 3, cutoff=0.5)
     todo = "`kft list` shows what there is" if names else f"write {folder / f'{stem}{SUFFIX}'}"
     if near:
         todo = f"did you mean {' or '.join(near)}?"
@@ -170,7 +170,7 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
     findings = []
     for key, value in raw.items():
         if key not in TABLES:
-            near = difflib.get_close_matches(key, TABLES, n=1)
+            near = nearest(key, TABLES, 1)
             todo = f"did you mean [{near[0]}]?" if near else "options of sdxl_train.py belong under [training]"
             findings.append(Finding(what=f"{key} is not part of an experiment", where=where(key), todo=todo))
         elif not _has_shape(value, TABLES[key]):

@@ -7,7 +7,6 @@ Plain lines are styled by click, which is loaded anyway; rich takes a tenth of a
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,7 +60,13 @@ def print_parts(lines: Iterable[Iterable[Part]]) -> None:
 
 def width() -> int | None:
     """Columns of the terminal on stdout; None where a program reads it."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return _columns() if sys.stdout.isatty() else None
+
+
+def _columns() -> int:
+    from shutil import get_terminal_size  # noqa: PLC0415 - brings three kinds of compression with it
+
+    return get_terminal_size().columns
 
 
 def show_error(error: KftError) -> None:
@@ -83,7 +88,7 @@ def print_folded(text: str, *, indent: int) -> None:
     if sys.stdout.isatty():
         import textwrap  # noqa: PLC0415
 
-        width = shutil.get_terminal_size().columns
+        width = _columns()
         lines = [
             textwrap.fill(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
             for line in lines
@@ -119,7 +124,7 @@ def _styled(parts: Iterable[str | Part], stream: Any) -> str:
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
     if stream.isatty():
-        pairs = _folded(pairs, shutil.get_terminal_size().columns)
+        pairs = _folded(pairs, _columns())
     return "".join(click.style(text, **STYLES[style]) if colour and style else text for text, style in pairs)
 
 

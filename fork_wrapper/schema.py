@@ -5,17 +5,17 @@ sd-scripts takes unknown keys, wrong types and illegal choices from its config f
 together is not judged here.
 """
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fork_wrapper.errors import Finding
 from fork_wrapper.files import canonical_json
 from fork_wrapper.rules import shape
 from fork_wrapper.sdscripts.options import Level, Option, dataset_keys, elsewhere, gui_name, options
-from fork_wrapper.spelling import WORDS, advice, shown, spell
+from fork_wrapper.spelling import WORDS, advice, nearest, shown, spell
 
 Where = Callable[[str], str]
 """From a key path such as `training.seed` to the words that point at it: file and line, or the flag."""
@@ -58,13 +58,12 @@ def check_training(
     clean: dict[str, Any] = {}
     findings: list[Finding] = []
     for key, value in values.items():
-        place = where(f"training.{shown(key)}")
         known = key in options()
-        finding = _forbidden(key, place) or (
-            _training_value(key, value, place) if known or key not in allow else _allowed(key, value, place)
+        finding = _forbidden(key, "") or (
+            _training_value(key, value, "") if known or key not in allow else _allowed(key, value, "")
         )
-        if finding:
-            findings.append(finding)
+        if finding:  # its place is a search through the file: only for what is wrong
+            findings.append(replace(finding, where=where(f"training.{shown(key)}")))
         else:
             clean[key] = float(value) if known and options()[key].type == "float" else value
     return clean, findings
@@ -209,10 +208,9 @@ def _check_table(table: Any, level: Level, path: str, where: Where, allow: Colle
         return [Finding(what=what, where=where(path), todo=todo, rule=shape.DATASET_TYPE)]
     unjudged = {key for key in allow if key not in dataset_keys() and key not in MANAGED and key not in SECRETS}
     return [
-        finding
+        replace(finding, where=where(f"{path}.{shown(key)}"))
         for key, value in table.items()
-        if key not in unjudged
-        and (finding := _dataset_value(key, value, level, where(f"{path}.{shown(key)}"))) is not None
+        if key not in unjudged and (finding := _dataset_value(key, value, level, "")) is not None
     ]
 
 
@@ -246,7 +244,7 @@ def _tables(value: Any, path: str, where: Where) -> tuple[list[Mapping[str, Any]
 
 def _unknown(key: str, names: Iterable[str], where: str, noun: str, rule: str) -> Finding:
     """A name that is not `noun`, with the best guess at what was meant."""
-    near = difflib.get_close_matches(key, list(names), n=3, cutoff=0.6)
+    near = nearest(key, names, 3)
     if key.replace("-", "_") in names:
         near, rule = [key.replace("-", "_")], shape.DASHED
     todo = f"did you mean {' or '.join(near)}?" if near else "remove it; no name that sd-scripts knows comes near"

@@ -5,10 +5,7 @@ checkout, ignored by git) < `KFT_*` variables < command line. A relative path be
 in a variable or on the command line, to the working folder. Nothing here touches what the paths point to.
 """
 
-import difflib
 import os
-import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +15,7 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import parse_toml, read_text
+from fork_wrapper.spelling import nearest
 
 SETTINGS_FILE = "kft.toml"
 LOCAL_FILE = "kft.local.toml"
@@ -201,12 +199,16 @@ def _program(value: Any, base: Path, environ: Mapping[str, str]) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"python must be a path or a program name, not {value!r}")
     if Path(value).name == value:
-        return shutil.which(value, path=environ.get("PATH")) or value
+        from shutil import which  # noqa: PLC0415 - only a bare name is looked for
+
+        return which(value, path=environ.get("PATH")) or value
     return str(_path("python", value, base))
 
 
 def _arguments(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
+        import shlex  # noqa: PLC0415 - only several words need it
+
         return tuple(shlex.split(value, posix=os.name != "nt"))
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
@@ -224,6 +226,6 @@ def _number(name: str, value: Any) -> int:
 def _hint(name: str) -> str:
     if name in _BUILT_IN:
         return "correct the value; `kft settings` shows what is in force"
-    near = difflib.get_close_matches(name, NAMES, n=2)
+    near = nearest(name, NAMES, 2)
     names = f"did you mean {' or '.join(near)}? " if near else ""
     return f"{names}`kft settings` lists all names"

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any
 
@@ -36,6 +36,13 @@ _SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "
 def shown(text: str) -> str:
     """A name or a text on one line: what cannot be printed as an escape, an empty name as two quotes."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text) or '""'
+
+
+def nearest(word: str, names: Iterable[str], count: int, *, cutoff: float = 0.6) -> list[str]:
+    """The names that are most like a misspelt word."""
+    import difflib  # noqa: PLC0415 - what is spelled well never needs it
+
+    return difflib.get_close_matches(word, list(names), n=count, cutoff=cutoff)
 
 
 def spell(value: Any) -> str:

@@ -7,9 +7,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.diff.document import Diff, compare_sources
-from fork_wrapper.diff.markdown import markdown
 from fork_wrapper.diff.parent import parent_of
-from fork_wrapper.diff.plain import to_json
 from fork_wrapper.diff.sections import summary
 from fork_wrapper.diff.text import text_lines
 from fork_wrapper.source import open_source
@@ -48,8 +46,12 @@ def command(
     found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:
+        from fork_wrapper.diff.plain import to_json  # noqa: PLC0415 - one way of writing is enough for one call
+
         output.print_json(to_json(found, everything=everything, only_training=only_training))
     elif as_markdown:
+        from fork_wrapper.diff.markdown import markdown  # noqa: PLC0415
+
         output.print_text(markdown(found, everything=everything, only_training=only_training))
     else:
         _print(found, same=same, everything=everything, only_training=only_training)
