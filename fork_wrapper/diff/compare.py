@@ -31,8 +31,13 @@ class Row:
     """In the first configuration."""
     after: Value
     """In the second."""
-    idle: str
-    """Why the difference changes nothing, in words that go on from `no effect`; empty where it does."""
+    idle_in: tuple[str, str] = ("", "")
+    """Why each of the two does nothing where it stands, in words that go on from `no effect`; empty where it does."""
+
+    @property
+    def idle(self) -> str:
+        """Why the difference changes nothing: neither value does anything; empty where one does."""
+        return self.idle_in[1] if all(self.idle_in) else ""
 
     @property
     def differs(self) -> bool:
@@ -67,10 +72,11 @@ def _option_rows(first: Understood, second: Understood) -> Iterator[Row]:
         before = first.options.get(key) or _absent(first, key)
         after = second.options.get(key) or _absent(second, key)
         name = key.partition(".")[0]
-        idle = ""
-        if before.meaning != after.meaning:
-            idle = both_off(key, before, after) or (why_idle(first.case, name) and why_idle(second.case, name))
-        yield Row(key=key, place="", kind=kind_of(name), before=before, after=after, idle=idle)
+        row = Row(key=key, place="", kind=kind_of(name), before=before, after=after)
+        if row.differs:
+            off = both_off(key, before, after)
+            row = replace(row, idle_in=(off, off) if off else (why_idle(first.case, name), why_idle(second.case, name)))
+        yield row
 
 
 def _absent(side: Understood, key: str) -> Value:
@@ -96,17 +102,17 @@ def _merged(found: list[Row]) -> list[Row]:
     """One row where all agree on both sides, else all of them."""
     if len({(row.before.meaning, row.after.meaning) for row in found}) > 1:
         return found
-    idle = found[0].idle if all(row.idle for row in found[1:]) else ""
-    return [replace(found[0], place="", idle=idle)]
+    idle = found[0].idle_in if all(row.idle for row in found) else ("", "")
+    return [replace(found[0], place="", idle_in=idle if len(found) > 1 else found[0].idle_in)]
 
 
 def _key_row(first: Understood, second: Understood, key: str, pair: tuple[str, Level, Level]) -> Row:
     label, one, two = pair
     before, after = value_of(first, one, key), value_of(second, two, key)
-    idle = ""
-    if before.meaning != after.meaning:
-        idle = why_idle_in(first.case, one, key) and why_idle_in(second.case, two, key)
-    return Row(key=key, place=label, kind=kind_of(key, dataset=True), before=before, after=after, idle=idle)
+    row = Row(key=key, place=label, kind=kind_of(key, dataset=True), before=before, after=after)
+    if row.differs:
+        row = replace(row, idle_in=(why_idle_in(first.case, one, key), why_idle_in(second.case, two, key)))
+    return row
 
 
 def _unit_row(first: Understood, second: Understood, level: str, pair: Pair) -> Row:
@@ -117,7 +123,6 @@ def _unit_row(first: Understood, second: Understood, level: str, pair: Pair) -> 
         kind=kind_of("image_dir", dataset=True),
         before=_whole(first, pair.before),
         after=_whole(second, pair.after),
-        idle="",
     )
 
 

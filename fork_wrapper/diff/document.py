@@ -13,6 +13,7 @@ from fork_wrapper.diff.facts import BASE_MODEL, Fact, facts, is_rehearsal
 from fork_wrapper.diff.ruling import Changes, rule_changes
 from fork_wrapper.diff.values import understand
 from fork_wrapper.source import Source
+from fork_wrapper.words import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +35,14 @@ class FileChanges:
         return bool(self.added or self.removed or self.images or self.captions)
 
     def parts(self) -> list[tuple[str, tuple[str, ...]]]:
-        """What happened, and the names it happened to; nothing that did not happen."""
+        """What happened how often, and the names it happened to; nothing that did not happen."""
         pairs = tuple(f"{old} -> {new}" for old, new in self.renamed)
         told = [
-            ("images added", self.added),
-            ("images removed", self.removed),
-            ("of these only renamed", pairs),
-            ("images changed", self.images),
-            ("captions changed", self.captions),
+            (f"{counted(len(self.added), 'image')} added", self.added),
+            (f"{counted(len(self.removed), 'image')} removed", self.removed),
+            (f"{len(pairs)} of these only renamed", pairs),
+            (f"{counted(len(self.images), 'image')} changed", self.images),
+            (f"{counted(len(self.captions), 'caption')} changed", self.captions),
         ]
         return [(what, names) for what, names in told if names]
 
@@ -113,9 +114,9 @@ def _with_facts(row: Row, known: list[Fact], files: FileChanges | None) -> Row:
     """A path that led to the same bytes in both runs changes nothing."""
     models = [fact for fact in known if fact.name == BASE_MODEL and fact.before]
     if row.differs and row.key == "pretrained_model_name_or_path" and models and models[0].before == models[0].after:
-        return replace(row, idle="the same bytes by their sha256")
+        return replace(row, idle_in=("the same bytes by their sha256",) * 2)
     if row.differs and row.key == "image_dir" and files is not None and not files:
-        return replace(row, idle="the same images and captions by their sha256")
+        return replace(row, idle_in=("the same images and captions by their sha256",) * 2)
     return row
 
 

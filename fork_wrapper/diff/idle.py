@@ -25,8 +25,8 @@ CUTS = ("shuffle_caption", "token_warmup_step", "caption_tag_dropout_rate")
 
 NEEDED = frozenset(
     (
-        *("adaptive_noise_scale", "async_upload", "conditioning_data_dir", "ddp_gradient_as_bucket_view"),
-        *("ddp_static_graph", "ddp_timeout", "dynamo_backend", "fp16_master_weights_and_gradients", "highvram"),
+        *("adaptive_noise_scale", "async_upload", "conditioning_data_dir"),
+        *("dynamo_backend", "fp16_master_weights_and_gradients", "highvram"),
         *("huggingface_path_in_repo", "huggingface_repo_type", "huggingface_repo_visibility"),
         *("ip_noise_gamma_random_strength", "multires_noise_discount", "noise_offset_random_strength"),
         *("offload_optimizer_device", "offload_optimizer_nvme_path", "offload_param_device", "offload_param_nvme_path"),
@@ -35,7 +35,8 @@ NEEDED = frozenset(
         "zero_stage",
     )
 )
-"""Options that the rule `no-effect` speaks of: it says what each of them needs."""
+"""Options that the rule `no-effect` speaks of: it says what each of them needs. Not those that need several
+processes: how many there are is no part of a configuration."""
 
 
 def why_idle(case: Case, key: str) -> str:

@@ -16,7 +16,10 @@ def fit(table: Sequence[tuple[str, str, str, str]], width: int | None) -> list[t
     widest = [max(len(row[place]) for row in table) for place in range(4)]
     room = max(width - widest[0] - widest[3] - GAP * (3 if widest[3] else 2), 2 * LEAST)
     first, second = _shares(widest[1], widest[2], room)
-    return [(row[0], *shorten(row[1], row[2], (first, second)), row[3]) for row in table]
+    cut = [shorten(row[1], row[2], (first, second)) for row in table]
+    first = max(len(before) for before, _ in cut)  # what the first does not need after all is the second's
+    cut = [shorten(row[1], row[2], (first, room - first)) for row in table]
+    return [(row[0], *values, row[3]) for row, values in zip(table, cut, strict=True)]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -25,26 +28,25 @@ def columns(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def shorten(before: str, after: str, room: tuple[int, int]) -> tuple[str, str]:
-    """Two values cut to their room: of what both begin with only the end is kept, of what is still too long the end."""
+    """Two values cut to their room: paths to where they go different ways, others at the end."""
     if len(before) <= room[0] and len(after) <= room[1]:
         return before, after
-    start = _common(before, after)
-    cut = [f"…{text[start:]}" if start > 1 else text for text in (before, after)]
-    return _ending(cut[0], room[0]), _ending(cut[1], room[1])
+    return _cut(before, after, room[0]), _cut(after, before, room[1])
 
 
 def wrap(text: str, width: int | None, indent: int) -> list[str]:
     """Text broken between words, each line but the first with `indent` blanks before it."""
     if width is None:
         return [text]
-    lines, here = [], ""
-    for word in text.split(" "):
-        if here and len(here) + 1 + len(word) > max(width - indent, LEAST):
+    words = text.split()
+    lines, here = [], " " * (len(text) - len(text.lstrip())) + "".join(words[:1])
+    for word in words[1:]:
+        if len(here) + 1 + len(word) > max(width, indent + LEAST):
             lines.append(here)
-            here = word
-        else:
-            here = f"{here} {word}" if here else word
-    return [line if number == 0 else " " * indent + line for number, line in enumerate([*lines, here])]
+            here = " " * indent + word
+        elif word:
+            here = f"{here} {word}"
+    return [*lines, here]
 
 
 def _shares(first: int, second: int, room: int) -> tuple[int, int]:
@@ -57,15 +59,27 @@ def _shares(first: int, second: int, room: int) -> tuple[int, int]:
     return (room - second, second) if second <= half else (half, room - half)
 
 
-def _common(before: str, after: str) -> int:
-    """How much both begin with, up to a separator, so that names stay whole."""
+def _cut(text: str, other: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    if not _is_path(text):
+        return f"{text[: room - 1]}…"
+    if _is_path(other) and (start := _common(text, other)) > 1:
+        text = f"…{text[start:]}"
+    if len(text) > room and (end := _common(text[::-1], other[::-1])) > 1:
+        text = f"{text[: len(text) - end]}…"
+    return text if len(text) <= room else f"…{text[len(text) - room + 1 :]}"
+
+
+def _common(one: str, two: str) -> int:
+    """How far both paths go the same way: up to the separator before the first folder that differs."""
     count = 0
-    for one, two in zip(before, after, strict=False):
-        if one != two:
+    for first, second in zip(one, two, strict=False):
+        if first != second:
             break
         count += 1
-    return max(0, *(before.rfind(mark, 0, count) for mark in "/\\, "))
+    return max(0, one.rfind("/", 0, count), one.rfind("\\", 0, count))
 
 
-def _ending(text: str, room: int) -> str:
-    return text if len(text) <= room else f"…{text[len(text) - room + 1 :]}"
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from fork_wrapper.diff.document import Diff
-from fork_wrapper.diff.sections import Line, Section, file_lines, rule_lines, sections, summary
-from fork_wrapper.diff.text import short_names
+from fork_wrapper.diff.sections import Line, Section, file_lines, rule_lines, sections, short_names, summary
 
 NAMES = 20
 """Images that are named before the rest is counted."""
@@ -12,7 +11,7 @@ NAMES = 20
 
 def markdown(diff: Diff, *, everything: bool = False, only_training: bool = False) -> str:
     """The whole document."""
-    lines = [f"# {_plain(diff.names[0])} → {_plain(diff.names[1])}", "", f"{summary(diff) or 'No difference'}."]
+    lines = [f"# {_code(diff.names[0])} → {_code(diff.names[1])}", "", f"{summary(diff) or 'No difference'}."]
     if diff.why:
         lines += ["", f"> {_plain(diff.why)}"]
     for note in diff.notes:
@@ -27,7 +26,7 @@ def markdown(diff: Diff, *, everything: bool = False, only_training: bool = Fals
 def _table(table: Section, names: tuple[str, str]) -> Iterator[str]:
     grouped = any(line.group for line in table.lines)
     origins = any(line.origin for line in table.lines)
-    heads = [*(["part"] if grouped else []), "key", *map(_plain, names), *(["origin"] if origins else [])]
+    heads = [*(["part"] if grouped else []), "key", *map(_code, names), *(["origin"] if origins else [])]
     yield from ("", f"## {table.title.capitalize()}", "")
     yield _row(heads)
     yield _row(["---"] * len(heads))
@@ -70,5 +69,5 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Words in which nothing is taken for markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in text).replace("\n", " ")
+    """Words in which nothing is taken for markup; an underscore within a word is none."""
+    return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in text).replace("\n", " ")

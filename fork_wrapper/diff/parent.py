@@ -22,6 +22,6 @@ def _none(source: Source, what: str, with_what: str) -> InputError:
     finding = Finding(
         what=what,
         where=str(source.path),
-        todo=f"name what to compare it with, such as {with_what}: kft diff OTHER {source.label}",
+        todo=f"name what to compare it with, {with_what}: kft diff OTHER {source.label}",
     )
     return InputError(f"{source.label} has no parent", [finding])

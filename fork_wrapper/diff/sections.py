@@ -47,25 +47,37 @@ class Section:
 
 def sections(diff: Diff, *, everything: bool = False, only_training: bool = False) -> list[Section]:
     """The tables that have lines."""
+    names = short_names(diff)
+
+    def lines(*rows: Row) -> tuple[Line, ...]:
+        return tuple(_line(row, names) for row in rows)
+
     found = [
-        Section(title="changes training", lines=tuple(_line(row) for row in diff.rows if row.trains)),
+        Section(title="changes training", lines=lines(*(row for row in diff.rows if row.trains))),
         Section(title="was made with", lines=tuple(_facts(diff, "trains", everything=everything))),
     ]
     if not only_training:
-        rest = (row for row in diff.rows if row.differs and not row.trains)
-        found.append(Section(title="does not change training", lines=tuple(_line(row) for row in rest)))
+        rest = lines(*(row for row in diff.different if not row.trains))
+        found.append(Section(title="does not change training", lines=rest))
         found.append(Section(title="ran on", lines=tuple(_facts(diff, "cost", everything=everything))))
         found.append(Section(title="came of it", lines=tuple(_facts(diff, "outcome", everything=everything))))
     if everything:
-        equal = (row for row in diff.rows if not row.differs)
-        found.append(Section(title="the same", lines=tuple(_line(row) for row in equal)))
+        found.append(Section(title="the same", lines=lines(*(row for row in diff.rows if not row.differs))))
     return [section for section in found if section.lines]
+
+
+def short_names(diff: Diff) -> tuple[str, str]:
+    """What the two are called above columns: two runs of one experiment by their own names."""
+    first, second = (name.rpartition("/") for name in diff.names)
+    if first[0] and first[0] == second[0]:
+        return first[2], second[2]
+    return diff.names
 
 
 def file_lines(diff: Diff, names: int = 3) -> list[tuple[str, str]]:
     """What became of images and captions, each with a few names."""
     parts = diff.files.parts() if diff.files else []
-    return [(f"{len(found)} {what}", _some(found, names)) for what, found in parts]
+    return [(what, _some(found, names)) for what, found in parts]
 
 
 def rule_lines(rules: Changes) -> list[tuple[str, str, str]]:
@@ -83,17 +95,23 @@ def summary(diff: Diff) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _line(row: Row) -> Line:
+def _line(row: Row, names: tuple[str, str]) -> Line:
     key = f"{row.key}, {row.place}" if row.place else row.key
-    remark = f"no effect: {row.idle}" if row.idle else _SOURCE.sub("", row.kind.note)
     return Line(
         group=TITLES[row.group],
         key=key,
         before=row.before.shown,
         after=row.after.shown,
         origin=row.after.origin.kind if row.after.origin else "",
-        remark=remark if row.differs else "",
+        remark=_remark(row, names) if row.differs else "",
     )
+
+
+def _remark(row: Row, names: tuple[str, str]) -> str:
+    if row.idle:
+        return f"no effect: {row.idle}"
+    halves = [f"no effect in {name}: {why}" for name, why in zip(names, row.idle_in, strict=True) if why]
+    return halves[0] if halves else _SOURCE.sub("", row.kind.note)
 
 
 def _facts(diff: Diff, counts: Counts, *, everything: bool) -> Iterator[Line]:
@@ -126,7 +144,7 @@ def _counted_rows(diff: Diff) -> str:
 
 def _counted_files(diff: Diff) -> str:
     parts = diff.files.parts() if diff.files else []
-    return ", ".join(f"{len(names)} {what}" for what, names in parts if not what.startswith("of these"))
+    return ", ".join(what for what, _names in parts if "renamed" not in what)
 
 
 def _counted_facts(diff: Diff) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fork_wrapper.diff.document import Diff
 from fork_wrapper.diff.layout import GAP, columns, fit, wrap
-from fork_wrapper.diff.sections import Line, Section, file_lines, rule_lines, sections
+from fork_wrapper.diff.sections import Line, Section, file_lines, rule_lines, sections, short_names
 
 Part = tuple[str, str]
 """A piece of a line and its style."""
@@ -30,14 +30,6 @@ def text_lines(
     yield from _files(diff, width)
     if not only_training:
         yield from _rules(diff, width)
-
-
-def short_names(diff: Diff) -> tuple[str, str]:
-    """Two runs of one experiment by their own names."""
-    first, second = (name.rpartition("/") for name in diff.names)
-    if first[0] and first[0] == second[0]:
-        return first[2], second[2]
-    return diff.names
 
 
 def _story(diff: Diff, width: int | None) -> Iterator[list[Part]]:
@@ -96,5 +88,5 @@ def _rules(diff: Diff, width: int | None) -> Iterator[list[Part]]:
         yield []
         yield [("rules that appear (+) or vanish (-)", "title")]
     for sign, name, what in lines:
-        for number, line in enumerate(wrap(f"  {sign} {name}  {what}", width, 4)):
+        for number, line in enumerate(wrap(f"  {sign} {name}: {what}", width, 4)):
             yield [(line, "" if number == 0 else "dim")]

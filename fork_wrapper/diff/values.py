@@ -165,7 +165,8 @@ def _argument(one: Argument) -> tuple[Any, Hashable, str]:
     if one.problem:
         return one.text, ("unreadable", one.text), one.text
     plain = one.value is None or isinstance(one.value, (bool, int, float, str))
-    return one.value if plain else str(one.value), canonical.nested(one.value), canonical.shown(one.value)
+    text = "None" if one.value is None else canonical.shown(one.value)
+    return one.value if plain else str(one.value), canonical.nested(one.value), text
 
 
 _SPECIAL: Mapping[str, Callable[[str, Case, Source], Value]] = {

@@ -1,4 +1,4 @@
-"""What people read, compared whole: help, settings, experiments, differences, exports."""
+"""What people read, compared whole: help, settings, experiments, exports."""
 
 import json
 import re
@@ -76,19 +76,6 @@ def test_show_an_experiment_as_json(kft: Kft) -> None:
     assert shown["training"]["learning_rate"] == 2e-5
     assert shown["origins"]["training.learning_rate"] == {"kind": "assumed", "by": "second"}
     assert shown["origins"]["training.save_model_as"] == {"kind": "kft", "by": "kft"}
-
-
-def test_diff_shows_only_what_changed(kft: Kft) -> None:
-    """One line per key, exit code 1; nothing and 0 for the same."""
-    answer = kft("diff", "first", "second")
-    assert (answer.code, answer.err) == (1, "")
-    assert answer.out == (
-        "                        first  second  origin\ntraining.learning_rate  1e-05  2e-05   assumed\n"
-    )
-    same = kft("diff", "first", "first")
-    assert (same.code, same.out, same.err) == (0, "", "first and first train the same\n")
-    found = json.loads(kft("diff", "first", "second", "--json").out)["differences"]
-    assert [one["key"] for one in found] == ["training.learning_rate"]
 
 
 def test_export_writes_the_exact_files_and_never_over_others(kft: Kft, project: Path) -> None:
