@@ -16,7 +16,7 @@ from fork_wrapper import __version__
 VERBS: dict[str, str] = {
     "archive": "Write the sidecars that are missing, for one run or all.",
     "check": "Say everything that stands between an experiment and its launch.",
-    "diff": "Compare two configurations by their values.",
+    "diff": "Compare two configurations or two runs by meaning.",
     "doctor": "Say what this machine has for training, and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
     "list": "List experiments and runs.",

@@ -13,7 +13,7 @@ from fork_wrapper.diff.text import text_lines
 from fork_wrapper.source import open_source
 
 
-@click.command(name="diff", short_help="Compare two configurations by their values.")
+@click.command(name="diff", short_help="Compare two configurations or two runs by meaning.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="[B]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Show what is the same, too.")

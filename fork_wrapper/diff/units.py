@@ -133,5 +133,4 @@ def _matched(before: Sequence[Level], after: Sequence[Level]) -> Iterator[tuple[
 
 def _reads(level: Level) -> Hashable:
     own = level.tables[0][1]
-    names = ("image_dir", "metadata_file")
-    return (*(canonical.meaning(name, own.get(name), "str") for name in names), bool(own.get("is_reg")))
+    return tuple(canonical.meaning(name, own.get(name), "str") for name in ("image_dir", "metadata_file"))

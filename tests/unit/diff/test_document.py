@@ -143,7 +143,8 @@ def test_json(tmp_path: Path) -> None:
         "after_path": "training.seed",
         "origin": "measured",
     }
-    assert (huber["after"], huber["after_set"], huber["no_effect"]) == (0.1, False, 'with loss_type = "l2"')
+    assert (huber["after"], huber["after_set"], huber["trains"]) == (0.1, False, False)
+    assert huber["no_effect"] == 'with loss_type = "l2"'
     assert {one["rule"] for one in made["rules"]["vanish"]} == {"huber-unused", "seed-unset"}
 
 

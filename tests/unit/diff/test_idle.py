@@ -155,7 +155,7 @@ def test_captions_that_are_cached_stay_as_they_are() -> None:
 
 def test_a_value_that_works_somewhere_counts() -> None:
     """Two subsets of which one shuffles: keep_tokens counts there."""
-    first = subsets({**PEOPLE, "shuffle_caption": True}, {"image_dir": "/a"})
+    first = subsets({"image_dir": "/a"}, {**PEOPLE, "shuffle_caption": True})
     found = compared(source({}, first), source({}, {"general": {"keep_tokens": 1}, **first}))
     assert [(row.key, row.trains) for row in found] == [("keep_tokens", True)]
 

@@ -65,8 +65,8 @@ def test_subsets_are_matched_by_what_they_read() -> None:
     assert moved == {"image_dir": ("/data/people", "/data/animals")}
 
 
-def test_the_same_folder_for_another_use_is_matched_by_position() -> None:
-    """Whether images are for regularisation belongs to what a subset is."""
+def test_the_same_folder_for_another_use() -> None:
+    """Whether images are for regularisation is a value like any other."""
     assert in_dataset(subsets(PEOPLE), subsets({**PEOPLE, "is_reg": True})) == {"is_reg": ("false (default)", "true")}
 
 
