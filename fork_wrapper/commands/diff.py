@@ -60,7 +60,7 @@ def command(
 
 
 def _print(found: Diff, *, same: bool, everything: bool, only_training: bool) -> None:
-    shown = everything or not same or any(fact.before != fact.after for fact in found.facts)
+    shown = everything or not same or found.notes or any(fact.before != fact.after for fact in found.facts)
     if shown and not (same and only_training):
         width = output.width()
         output.print_parts(text_lines(found, width=width, everything=everything, only_training=only_training))

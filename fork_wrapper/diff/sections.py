@@ -110,8 +110,10 @@ def _line(row: Row, names: tuple[str, str]) -> Line:
 def _remark(row: Row, names: tuple[str, str]) -> str:
     if row.idle:
         return f"no effect: {row.idle}"
-    halves = [f"no effect in {name}: {why}" for name, why in zip(names, row.idle_in, strict=True) if why]
-    return halves[0] if halves else _SOURCE.sub("", row.kind.note)
+    for name, value, why in zip(names, (row.before, row.after), row.idle_in, strict=True):
+        if why and (value.said or value.raw not in (None, False)):  # an absent switch is not expected to do anything
+            return f"no effect in {name}: {why}"
+    return _SOURCE.sub("", row.kind.note)
 
 
 def _facts(diff: Diff, counts: Counts, *, everything: bool) -> Iterator[Line]:

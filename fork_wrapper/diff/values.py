@@ -64,12 +64,20 @@ class Understood:
 
 def understand(source: Source) -> Understood:
     """A source with its options looked up."""
-    training = {key: value for key, value in source.training.items() if not names_a_run(key)}
+    folder = f"{source.training.get('output_dir', '')}/"
+    training = {key: _in_run(value, folder) for key, value in source.training.items() if not names_a_run(key)}
     if training.get(ALIAS) is not None:
         training["caption_extension"] = training[ALIAS]
     training.pop(ALIAS, None)
     case = Case(training=training, dataset=source.dataset)
     return Understood(source=source, case=case, options=dict(_values(case, source)))
+
+
+def _in_run(value: Any, folder: str) -> Any:
+    """A file in the run's own folder is named without it: kft writes sample prompts there."""
+    if isinstance(value, str) and len(folder) > 1 and value.startswith(folder):
+        return f"{{run}}/{value[len(folder) :]}"
+    return value
 
 
 def names_a_run(key: str) -> bool:

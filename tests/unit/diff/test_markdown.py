@@ -29,6 +29,15 @@ def test_rules_and_remarks(tmp_path: Path) -> None:
     assert [sign for sign, _, _ in rule_lines(found.rules)] == ["-"]
 
 
+def test_a_remark_about_one_side(tmp_path: Path) -> None:
+    """A value that is set and does nothing is pointed at, an absent one is not."""
+    trained = {"train_text_encoder": True, "learning_rate_te1": 1e-6}
+    absent = markdown(compare_sources(source(), source(trained, label="two"), tmp_path))
+    assert "no effect in" not in absent
+    said = markdown(compare_sources(source({"learning_rate_te1": 2e-6}), source(trained, label="two"), tmp_path))
+    assert "`learning_rate_te1`<br>no effect in one: without train_text_encoder" in said
+
+
 def test_nothing_differs(tmp_path: Path) -> None:
     """Said in words."""
     assert markdown(compare_sources(source(), source(), tmp_path)) == "# `one` → `one`\n\nNo difference.\n"

@@ -38,6 +38,14 @@ def test_what_names_a_run_is_left_out(key: str) -> None:
     assert options({key: "x"}, {key: "y"}) == {}
 
 
+def test_files_of_the_run_itself_do_not_differ() -> None:
+    """Sample prompts that kft wrote lie in another folder each time."""
+    one, two = ({"output_dir": f"/runs/{name}", "sample_prompts": f"/runs/{name}/p.txt"} for name in "ab")
+    assert options(one, two) == {}
+    assert options(one, {**two, "sample_prompts": "/x/p.txt"}) == {"sample_prompts": ("{run}/p.txt", "/x/p.txt")}
+    assert options({"output_dir": "/runs/a", "sample_prompts": "/runs/ab/p.txt"}, one) != {}
+
+
 def test_other_metadata_is_compared() -> None:
     """A title of the user's own is a value like any other."""
     assert options({"metadata_title": "a"}, {}) == {"metadata_title": ("a", "(absent)")}
