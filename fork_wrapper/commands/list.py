@@ -13,6 +13,9 @@ from fork_wrapper.words import clock, counted
 PATIENCE = 0.5
 """Seconds of reading records before a bar says so."""
 
+HEADERS = ("run", "status", "steps", "loss", "time", "saved")
+"""Of checkpoints it says `saved`: a run's line fits a terminal of 80 columns."""
+
 
 @click.command(name="list", short_help="List experiments and runs.")
 @click.argument("experiment", required=False)
@@ -30,7 +33,7 @@ def command(experiment: str | None, as_json: bool, **flags: Any) -> None:
     if experiment is None:
         output.print_text(f"experiments: {', '.join(names) or '(none)'}\n")
     if runs:
-        output.print_table(("run", "status", "steps", "loss", "time", "checkpoints"), [_row(run) for run in runs])
+        output.print_table(HEADERS, [_row(run) for run in runs])
     else:
         output.say(f"no runs in {settings.outputs}")
     if killed := sum(run.status == KILLED for run in runs):

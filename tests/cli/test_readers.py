@@ -147,7 +147,7 @@ def test_list_shows_every_run(kft: Kft, project: Path) -> None:
     answer = kft("list")
     assert answer.out == (
         "experiments: first, second\n"
-        "run                     status     steps  loss    time     checkpoints\n"
+        "run                     status     steps  loss    time     saved\n"
         "first/20260101-000000   running    0      -       -        0\n"
         "second/20260102-000000  completed  8/8    0.1235  1:02:05  0\n"
         "first/20260103-000000   killed     0/9    -       -        0\n"
