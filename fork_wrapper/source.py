@@ -6,6 +6,7 @@ means the experiment file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import SUFFIX, TABLES, experiment_names, find_experiment
 from fork_wrapper.files import flatten, parse_toml, read_json, read_text
-from fork_wrapper.paths import RunFolder, run_folders
+from fork_wrapper.paths import RunFolder, newest_records
 from fork_wrapper.record import Record, from_json, read_record
 from fork_wrapper.resolve import Origin, Resolved, resolve
 from fork_wrapper.settings import Settings
@@ -168,7 +169,7 @@ def _foreign(path: Path) -> Source:
 
 
 def _unknown(text: str, settings: Settings) -> InputError:
-    runs = [run.run_id for run in run_folders(settings.outputs)][-3:]
+    runs = [found.run_id for found in islice(newest_records(settings.outputs), 3)][::-1]
     names = experiment_names(settings.experiments)
     todo = f"name an experiment ({', '.join(names)})" if names else "name an experiment"
     todo += f", a run ({', '.join(runs)})" if runs else ", a run (EXPERIMENT/RUN)"

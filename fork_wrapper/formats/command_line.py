@@ -4,6 +4,7 @@ Abbreviations, `--key=value`, switches and lists are understood; what argparse w
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, .
             continue
         name, problem = _name(flag.split("=", 1)[0])
         if problem:
-            problems.append(problem)
+            problems.append(" ".join([*_shown(flag, values), problem]))
             continue
         given = [flag.split("=", 1)[1], *values] if "=" in flag else list(values)
         try:
@@ -46,6 +47,14 @@ def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         yield flag, values
 
 
+def _shown(flag: str, values: list[str]) -> list[str]:
+    """A flag with its values, but for those of a name that sounds like a secret's."""
+    return [flag.split("=", 1)[0]] if _SECRET.search(flag) else [flag, *values]
+
+
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
+
+
 def _name(flag: str) -> tuple[str, str]:
     """The option that a flag means, or why there is none; argparse takes a beginning that only one name has."""
     name = flag.lstrip("-")
@@ -55,12 +64,12 @@ def _name(flag: str) -> tuple[str, str]:
     if len(longer) == 1:
         return longer[0], ""
     if longer:
-        return "", f"{flag} can mean {', '.join(longer)}: sdxl_train.py refuses it"
+        return "", f"can mean {', '.join(longer)}: sdxl_train.py refuses it"
     if scripts := elsewhere(name):
-        return "", f"{flag} is an option of {scripts[0]}, not of sdxl_train.py, which refuses it"
+        return "", f"is an option of {scripts[0]}, not of sdxl_train.py, which refuses it"
     near = difflib.get_close_matches(name, options(), n=1)
     hint = f" (nearest: --{near[0]})" if near else ""
-    return "", f"{flag} is no option of sdxl_train.py, which refuses it{hint}"
+    return "", f"is no option of sdxl_train.py, which refuses it{hint}"
 
 
 def _value(option: Option, given: list[str]) -> Any:

@@ -6,11 +6,13 @@ not have meant stay out, each with its reason.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from fork_wrapper import keypath
 from fork_wrapper.formats.folders import FOLDER_OPTIONS, dataset_of
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
+from fork_wrapper.resolve import PATH_OPTIONS
 from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
 
@@ -48,6 +50,7 @@ def fit(found: Found) -> Fitted:
             general[key] = value
     dataset, notes = _dataset(found, general)
     _prune(dataset, left)
+    notes = (*notes, *_relative(training, dataset))
     changed = replace(found, left_out=tuple(left), then=tuple(then), notes=(*found.notes, *notes))
     return Fitted(training=training, dataset=dataset, found=changed)
 
@@ -139,6 +142,26 @@ def _dataset(found: Found, general: Mapping[str, Any]) -> tuple[dict[str, Any], 
     if general:
         tree["general"] = {**general, **tree.get("general", {})}
     return tree, notes
+
+
+def _relative(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning of relative paths: in an experiment they belong to its file, in a command to where it was typed."""
+    values = keypath.values({"training": {**training}, "dataset": {**dataset}})
+    named = [
+        value
+        for path, value in values.items()
+        if path.rsplit(".", 1)[-1] in PATH_OPTIONS and isinstance(value, str) and _is_relative(value)
+    ]
+    if not named:
+        return ()
+    shown = ", ".join(sorted(set(named))[:3]) + (", ..." if len(set(named)) > 3 else "")
+    return (
+        f"relative paths were meant from the folder in which the trainer started, and should be made whole: {shown}",
+    )
+
+
+def _is_relative(path: str) -> bool:
+    return not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith(("~", "{")))
 
 
 def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:

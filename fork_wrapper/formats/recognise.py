@@ -106,6 +106,8 @@ def _toml(path: Path) -> Found:
         return _dataset(path)
     if is_experiment(raw):
         raise refuse(path, "it is an experiment of kft already", f"kft check {path}")
+    if isinstance(raw.get("settings"), Mapping) and "use_shell" in raw["settings"]:
+        raise refuse(path, "it holds the kohya_ss GUI's own settings, not a training", f"name {_FORMS}")
     written, left, more = flat(raw)
     _refuse_foreign(written, path)
     gui = path.name.startswith(("config_finetune-", "config_dreambooth-", "tmpfile"))
