@@ -16,10 +16,11 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-_SETTLED_NS = 2_000_000_000  # the coarsest clock among common file systems: FAT counts in steps of two seconds
+SETTLED_NS = 2_000_000_000
+"""Age from which a modification time is trusted: FAT, the coarsest of the common ones, counts in two seconds."""
 
 Value = TypeVar("Value")
 
@@ -32,10 +33,10 @@ class FileMemory(Generic[Value]):
     whole, each adds to what it finds there, and the last one wins. Threads may share one instance.
     """
 
-    def __init__(self, path: Path, *, form: int, most: int, is_value: Callable[[Any], bool]) -> None:
+    def __init__(self, path: Path, *, form: int | str, most: int, is_value: Callable[[Any], bool]) -> None:
         """Keep at most `most` files in `path`.
 
-        `form` is the number of the values' form: a file of another form is a foreign one. `is_value` says
+        `form` names the values' form: a file of another form is a foreign one. `is_value` says
         whether a value that was read has that form.
         """
         self.path = path
@@ -46,7 +47,7 @@ class FileMemory(Generic[Value]):
         self._entries: dict[str, Any] | None = None
         self._new: dict[str, Any] = {}
 
-    def get(self, path: Path, stat: os.stat_result) -> Value | None:
+    def get(self, path: Path | str, stat: os.stat_result) -> Value | None:
         """What is known of `path`, if it was remembered at this size and time."""
         with self._lock:
             if self._entries is None:
@@ -57,9 +58,9 @@ class FileMemory(Generic[Value]):
         value: Value | None = entry[2] if self._is_value(entry[2]) else None
         return value
 
-    def put(self, path: Path, stat: os.stat_result, value: Value) -> None:
+    def put(self, path: Path | str, stat: os.stat_result, value: Value) -> None:
         """Remember a value, unless the file is so young that a further change might not show."""
-        if time.time_ns() - stat.st_mtime_ns < _SETTLED_NS:
+        if time.time_ns() - stat.st_mtime_ns < SETTLED_NS:
             return
         entry = [stat.st_size, stat.st_mtime_ns, value]
         with self._lock:
@@ -67,12 +68,15 @@ class FileMemory(Generic[Value]):
             if self._entries is not None:
                 self._entries[_key(path)] = entry
 
-    def save(self) -> None:
-        """Write what is new; nothing happens when nothing is. Never raises for a disk that refuses."""
+    def save(self, only: Collection[str] | None = None) -> None:
+        """Write what is new; nothing happens when nothing is. Never raises for a disk that refuses.
+
+        `only` are the absolute paths of all files that are left: the others' entries go.
+        """
         with self._lock:
             if not self._new:
                 return
-            entries = self._read()
+            entries = {key: entry for key, entry in self._read().items() if only is None or key in only}
             for key, entry in self._new.items():
                 entries.pop(key, None)  # so that it moves to the end: the oldest go first when there are too many
                 entries[key] = entry
@@ -105,5 +109,5 @@ class FileMemory(Generic[Value]):
             raise
 
 
-def _key(path: Path) -> str:
+def _key(path: Path | str) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - without following links, and Path.absolute() keeps ".."

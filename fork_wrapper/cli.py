@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "diff": "Compare two configurations or two runs by meaning.",
     "doctor": "Say what this machine has for training, and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
+    "import-config": "Make experiments of old configs, of the GUI or sd-scripts.",
     "list": "List experiments and runs.",
     "options": "Explain the options of sdxl_train.py and the keys of the data set.",
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",

@@ -1,11 +1,33 @@
-"""The runs of this machine: a scan of the run folders, no database."""
+"""The runs of this machine: a scan of the run folders, no database.
 
+A record is read when it is new or has changed; of the others a line is remembered (`record_memory`).
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from fork_wrapper.errors import InputError
-from fork_wrapper.paths import run_folders
-from fork_wrapper.record import read_record
+from fork_wrapper.owner import is_alive
+from fork_wrapper.paths import RecordFile, newest_records
+from fork_wrapper.record import Record
+from fork_wrapper.record_memory import RecordMemory
+
+KILLED = "killed"
+"""Status of a run whose record says `running` though its kft is gone; `kft archive` closes it."""
+
+UNREADABLE = "unreadable"
+"""Status of a run whose record cannot be read."""
+
+Fact = list[Any]
+"""What is remembered of a record: the fields of a `RunLine` but for its id, and the process that owns a running one."""
+
+_NOTHING = type(None)
+_TYPES: tuple[tuple[type, ...], ...] = (
+    *((str,), (int,), (int, _NOTHING), (int, float, _NOTHING), (int, float, _NOTHING), (int,)),
+    (dict, _NOTHING),
+)
+"""Of a fact's parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +37,7 @@ class RunLine:
     run_id: str
     """EXPERIMENT/RUN."""
     status: str
-    """As in the record; `unreadable` when there is none that can be read."""
+    """As in the record, but `killed` or `unreadable`."""
     steps: int
     """Done."""
     total_steps: int | None
@@ -28,29 +50,59 @@ class RunLine:
     """Archived."""
 
 
-def list_runs(outputs: Path, experiment: str | None = None) -> list[RunLine]:
-    """All runs, oldest first; a broken record is a line of its own, never an end to the list."""
-    lines = []
-    for run in run_folders(outputs, experiment):
-        try:
-            record = read_record(run.record)
-        except InputError:  # with every part that readers rely on, or none
-            lines.append(_line(run.run_id, "unreadable"))
-            continue
-        facts = record.run
-        lines.append(
-            RunLine(
-                run_id=run.run_id,
-                status=record.status,
-                steps=facts["steps"],
-                total_steps=facts["total_steps"],
-                loss=facts["loss"]["last"] if facts["loss"] else None,
-                seconds=facts["seconds"],
-                checkpoints=len(record.checkpoints),
-            )
-        )
-    return lines
+def list_runs(
+    outputs: Path,
+    experiment: str | None = None,
+    *,
+    cache: Path,
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[RunLine]:
+    """All runs, oldest first; a broken record is a line of its own, never an end to the list.
+
+    Lines are remembered in `cache`. `tell` hears how many of the records that must be read have been.
+    """
+    memory = RecordMemory(cache, outputs, name="runs", form=1, find=_fact, sound=_is_fact)
+    files = list(newest_records(outputs, experiment))[::-1]
+    facts = {file.path: memory.recall(file) for file in files}
+    unread = [file for file in files if facts[file.path] is None]
+    try:
+        for done, file in enumerate(unread, start=1):
+            facts[file.path] = memory.read(file)
+            tell(done, len(unread))
+    finally:  # an interrupted first look is worth remembering too
+        memory.save(None if experiment else set(facts))
+    return [_line(file, facts[file.path]) for file in files if facts[file.path] or Path(file.path).exists()]
 
 
-def _line(run_id: str, status: str) -> RunLine:
-    return RunLine(run_id=run_id, status=status, steps=0, total_steps=None, loss=None, seconds=None, checkpoints=0)
+def _fact(record: Record) -> Fact:
+    facts = record.run
+    loss = facts["loss"].get("last") if facts["loss"] else None
+    process = dict(facts["process"]) if record.status == "running" else None
+    known = (facts["steps"], facts["total_steps"], loss, facts["seconds"], len(record.checkpoints))
+    return [record.status, *known, process]
+
+
+def _is_fact(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == len(_TYPES)
+        and all(isinstance(part, kinds) for part, kinds in zip(value, _TYPES, strict=True))
+    )
+
+
+def _line(file: RecordFile, fact: Fact | None) -> RunLine:
+    status, steps, total_steps, loss, seconds, checkpoints, process = fact or [UNREADABLE, 0, None, None, None, 0, None]
+    return RunLine(
+        run_id=file.run_id,
+        status=_now(status, process),
+        steps=steps,
+        total_steps=total_steps,
+        loss=loss,
+        seconds=seconds,
+        checkpoints=checkpoints,
+    )
+
+
+def _now(status: str, process: Mapping[str, Any] | None) -> str:
+    """A running record's word holds while its kft lives, which is asked every time."""
+    return status if process is None or is_alive(process) else KILLED

@@ -8,9 +8,12 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -29,6 +32,15 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
 
 INDENT = 6
 """Columns before what does not fit on a finding's line."""
+
+LONG = 1000
+"""Rows from which a table is long."""
+
+LEAST = 8
+"""Columns that a column keeps where a terminal has too few."""
+
+GAP = "  "
+"""Between two columns."""
 
 Part = tuple[str, str]
 """A piece of text and its style."""
@@ -120,12 +132,17 @@ def finding_lines(finding: Finding) -> list[list[Part]]:
 
 
 def _styled(parts: Iterable[str | Part], stream: Any) -> str:
-    """One line, coloured where a person looks at a terminal that wants it (https://no-color.org)."""
-    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """One line, folded and coloured where a person looks at a terminal."""
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
     if stream.isatty():
         pairs = _folded(pairs, _columns())
-    return "".join(click.style(text, **STYLES[style]) if colour and style else text for text, style in pairs)
+    return _coloured(pairs, stream)
+
+
+def _coloured(parts: Iterable[Part], stream: Any) -> str:
+    """The parts in their colours, on a terminal that wants them (https://no-color.org)."""
+    colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return "".join(click.style(text, **STYLES[style]) if colour and style else text for text, style in parts)
 
 
 def _folded(parts: Iterable[Part], width: int) -> list[Part]:
@@ -175,10 +192,17 @@ def show_changes(title: str, changes: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout: fitted to a terminal, or with columns as wide as their cells where a program reads it."""
+    """A table on stdout: fitted to a terminal, or with columns as wide as their cells where a program reads it.
+
+    Rich draws it, but for a long one: that would take seconds for ten thousand rows.
+    """
     cells = [tuple(row) for row in rows]
     if not sys.stdout.isatty():
-        _print_columns([tuple(headers), *cells])
+        rows = [tuple(headers), *cells] if any(headers) else cells
+        print_text("".join(f"{line}\n" for line in _aligned(rows, _widths(rows))))
+        return
+    if len(cells) > LONG:
+        _print_long(tuple(headers), cells)
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -192,18 +216,72 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console(highlight=False).print(table)
 
 
-def _print_columns(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows if any(rows[0]) else rows[1:]:
-        print_text("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+def _print_long(headers: tuple[str, ...], cells: list[tuple[str, ...]]) -> None:
+    """A long table on a terminal; its headers stand below it too, where the reader is when it has been printed."""
+    widths = _fitted(_widths([headers, *cells]), _columns())
+    head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in _aligned([headers], widths))
+    body = "".join(f"{line}\n" for line in _aligned(cells, widths))
+    print_text(head + body + head if any(headers) else body)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(_width, column)) for column in zip(*rows, strict=True)]
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit side by side into `room`, down to a readable least: the widest give."""
+    fitted = list(widths)
+    while sum(fitted) + len(GAP) * (len(fitted) - 1) > room and max(fitted) > LEAST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
+    """The rows as lines of columns; what is wider than its column goes on below."""
+    import textwrap  # noqa: PLC0415 - only a long table on a terminal pays for it
+
+    for row in rows:
+        folded = [
+            [cell] if _width(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        for cells in zip_longest(*folded, fillvalue=""):
+            padded = [cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
+            yield GAP.join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal: two for a Chinese character, none for an accent of its own."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 @contextmanager
-def counting(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work that kft does itself; the callable takes (done, all). Silent where stderr is no terminal."""
+def counting(label: str, *, patience: float = 0) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that kft does itself; the callable takes (done, all). Silent where stderr is no terminal.
+
+    With `patience` there is no bar before the work has taken so many seconds: it often takes none.
+    """
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        tell = None if patience else stack.enter_context(_bar(label))
+
+        def told(done: int, total: int) -> None:
+            nonlocal tell
+            if tell is None and time.monotonic() - begun >= patience:
+                tell = stack.enter_context(_bar(label))
+            if tell is not None:
+                tell(done, total)
+
+        yield told
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415

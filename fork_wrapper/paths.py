@@ -4,6 +4,8 @@
 checkpoints and their sidecars. The checkpoints' own names are sd-scripts' (`sdscripts.names`).
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,12 +77,49 @@ def new_run_folder(outputs: Path, experiment: str, now: datetime, *, rehearsal: 
     return RunFolder(folder=folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordFile:
+    """The record of a run as a scan finds it, unread; its path is text, for ten thousand `Path`s take their time."""
+
+    run_id: str
+    """`EXPERIMENT/RUN`."""
+    path: str
+    """Of the file, absolute where `outputs` is."""
+    stat: os.stat_result
+    """As the file was when it was found."""
+
+
 def run_folders(outputs: Path, experiment: str | None = None) -> list[RunFolder]:
     """Every run folder below `outputs` (those with a record), oldest first."""
-    if not outputs.is_dir():
+    found = [RunFolder(folder=Path(one.path).parent) for one in newest_records(outputs, experiment)]
+    return found[::-1]
+
+
+def newest_records(outputs: Path, experiment: str | None = None) -> Iterator[RecordFile]:
+    """The record of every run below `outputs`, newest first; each is looked for when its turn comes."""
+    parents = [outputs / experiment] if experiment else [Path(path) for _, path in _folders(outputs)]
+    runs = [(name, parent.name, path) for parent in parents for name, path in _folders(parent)]
+    for name, parent_name, path in sorted(runs, reverse=True):
+        record = f"{path}{os.sep}{RECORD_NAME}.json"
+        try:
+            stat = os.stat(record)  # noqa: PTH116 - it is text
+        except OSError:  # no record, or none that may be looked at
+            continue
+        yield RecordFile(run_id=f"{parent_name}/{name}", path=record, stat=stat)
+
+
+def _folders(folder: Path) -> list[tuple[str, str]]:
+    """Name and path of every folder in a folder; none where it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, entry.path) for entry in entries if _is_folder(entry)]
+    except OSError:
         return []
-    parents = [outputs / experiment] if experiment else [item for item in outputs.iterdir() if item.is_dir()]
-    records = [record for parent in parents for record in parent.glob(f"*/{RECORD_NAME}.json")]
-    return sorted(
-        (RunFolder(folder=path.parent) for path in records), key=lambda run: (run.folder.name, run.experiment)
-    )
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is, or links to, a folder; a link that leads nowhere must not hide what lies beside it."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

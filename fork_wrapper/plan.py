@@ -126,7 +126,7 @@ def make_plan(case: Case, name: str, settings: Settings, machine: Machine, train
         texts=_texts(case, laid_out),
         prompts=_count_prompts(case),
         free=_free(settings.outputs),
-        measured=measured(case, trainer.kind, machine.gpus, settings.outputs),
+        measured=measured(case, trainer.kind, machine.gpus, settings),
     )
 
 

@@ -221,7 +221,9 @@ def from_json(raw: Any, path: Path) -> Record:
         )
         raise InputError(f"cannot use {path.name}", [finding])
     values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
-    return Record(**{**values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}})
+    return Record(
+        **{"rehearsal": None, **values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}}
+    )
 
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:

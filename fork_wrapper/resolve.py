@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Literal
 
 from fork_wrapper import keypath
@@ -231,6 +231,8 @@ def _on_this_machine(tree: keypath.Tree, base: Path, words: Mapping[str, str]) -
 def _place(key: str, value: str, base: Path, words: Mapping[str, str]) -> str:
     for word, folder in words.items():
         value = value.replace(f"{{{word}}}", folder)
+    if PureWindowsPath(value).is_absolute() and not Path(value).is_absolute():
+        return value  # a path of another machine: said as it is, it is missing here by the name it has there
     if (value and key in PATH_OPTIONS) or (key in MODEL_OPTIONS and _is_path(value, base)):
         path = Path(value)
         with contextlib.suppress(RuntimeError):  # ~nobody: no such user, then it is a name like any other

@@ -38,7 +38,7 @@ class Settings:
     python: str
     """The trainer's Python: a path, or a program name looked up in PATH."""
     cache: Path
-    """What kft can make again: the miniature, the sample set, file hashes."""
+    """What kft can make again: the miniature, the sample set, what it remembers of files."""
     num_processes: int
     """GPUs (processes) in all, as `accelerate launch --num_processes`."""
     num_machines: int

@@ -1,4 +1,4 @@
-"""A configuration from wherever it lies: an experiment, a run, a sidecar, a checkpoint.
+"""A configuration from wherever it lies: an experiment, a run, a sidecar, a checkpoint, or a file of another program.
 
 Every reader takes all of them by name, id or path. A run is never guessed ("the latest"): an experiment's name
 means the experiment file.
@@ -6,19 +6,26 @@ means the experiment file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fork_wrapper.checkpoints import embedded_config
+from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import experiment_names, find_experiment
-from fork_wrapper.files import read_json
-from fork_wrapper.paths import RunFolder, run_folders
+from fork_wrapper.experiment import SUFFIX, TABLES, experiment_names, find_experiment
+from fork_wrapper.files import flatten, parse_toml, read_json, read_text
+from fork_wrapper.paths import RunFolder, newest_records
 from fork_wrapper.record import Record, from_json, read_record
 from fork_wrapper.resolve import Origin, Resolved, resolve
 from fork_wrapper.settings import Settings
 
-SourceKind = Literal["experiment", "run", "sidecar", "checkpoint"]
+if TYPE_CHECKING:
+    from fork_wrapper.formats.found import Found
+
+SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log"])
+"""Files in which a command line may stand."""
+
+SourceKind = Literal["experiment", "run", "sidecar", "checkpoint", "file"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +52,8 @@ class Source:
     """The `checkpoint` section of a sidecar."""
     header: Mapping[str, Any] | None = None
     """What a checkpoint's header holds: identity, run, and all `modelspec.*`."""
+    found: "Found | None" = None
+    """Of a file of another program: what it is, and what there is to say of it."""
 
 
 def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Source:
@@ -57,6 +66,8 @@ def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Sou
         return _checkpoint(path)
     if path.suffix == ".json":
         return _json(path)
+    if path.suffix in SCRIPT_SUFFIXES or (path.suffix == SUFFIX and path.is_file() and not _is_experiment(path)):
+        return _foreign(path)
     for run in (RunFolder(folder=path.absolute()), RunFolder(folder=settings.outputs / text)):
         if run.record.is_file():
             return _run(run)
@@ -85,6 +96,8 @@ def _run(run: RunFolder) -> Source:
 
 def _json(path: Path) -> Source:
     raw = read_json(path)
+    if not isinstance(raw, Mapping) or raw.get("kind") not in ("run", "sidecar"):
+        return _foreign(path)
     record = from_json(raw, path)
     if raw["kind"] == "run":
         return _recorded("run", str(record.run["id"]), path, record)
@@ -111,6 +124,9 @@ def _checkpoint(path: Path) -> Source:
         raise InputError(
             f"cannot read {path.name}", [Finding(what="no such file", where=str(path), todo="check the path")]
         )
+    metadata = read_metadata(path)
+    if metadata is not None and CONFIG_KEY not in metadata:
+        return _foreign(path)
     config = embedded_config(path)
     return Source(
         kind="checkpoint",
@@ -123,12 +139,43 @@ def _checkpoint(path: Path) -> Source:
     )
 
 
+def _is_experiment(path: Path) -> bool:
+    """Whether a TOML file holds tables of an experiment alone; a broken one is taken for one, and its error told."""
+    try:
+        raw = parse_toml(read_text(path), path)
+    except InputError:
+        return True
+    return not raw or raw.keys() <= TABLES.keys()
+
+
+def _foreign(path: Path) -> Source:
+    """A file of the GUI or of sd-scripts, as it took effect."""
+    # Imported here: what compares experiments and runs should not wait for the readers of other programs' files.
+    from fork_wrapper.formats.fit import fit  # noqa: PLC0415
+    from fork_wrapper.formats.recognise import read_any  # noqa: PLC0415
+
+    fitted = fit(read_any(path.absolute()))
+    by = Origin(kind="recovered", by=path.name)
+    values = flatten({"training": fitted.training, "dataset": fitted.dataset})
+    return Source(
+        kind="file",
+        label=path.name,
+        path=path,
+        training=fitted.training,
+        dataset=fitted.dataset,
+        origins=dict.fromkeys(values, by),
+        found=fitted.found,
+    )
+
+
 def _unknown(text: str, settings: Settings) -> InputError:
-    runs = [run.run_id for run in run_folders(settings.outputs)][-3:]
+    runs = [found.run_id for found in islice(newest_records(settings.outputs), 3)][::-1]
     names = experiment_names(settings.experiments)
     todo = f"name an experiment ({', '.join(names)})" if names else "name an experiment"
     todo += f", a run ({', '.join(runs)})" if runs else ", a run (EXPERIMENT/RUN)"
-    finding = Finding(what="no such experiment, run or file", where=text, todo=f"{todo}, a sidecar or a checkpoint")
+    finding = Finding(
+        what="no such experiment, run or file", where=text, todo=f"{todo}, a sidecar, a checkpoint or a config file"
+    )
     return InputError(f"cannot find {text!r}", [finding])
 
 

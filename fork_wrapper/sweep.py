@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import psutil
-
 from dataset_tools.hashing import HashCache
 from fork_wrapper.archive import Archive
+from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.progress import read_log
-from fork_wrapper.provenance import host
-from fork_wrapper.record import Record, Status, read_record
-
-CLOCK_SLACK = 2.0
-"""Seconds by which two readings of a process's start may differ."""
+from fork_wrapper.record import Status, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +36,12 @@ def sweep_run(run: RunFolder, cache: HashCache, *, over: bool = False) -> Swept:
     record = read_record(run.record)
     archive = Archive(run, record, read_log(run.log), cache)
     if record.status == "running":
-        if not over and kft_is_alive(record):
+        if not over and is_alive(record.run["process"]):
             return Swept(status="running", archived=archive.archived, new=())
         archive.write(status="interrupted", stops=["kft was killed"], ended=_last_write(run.log))
     archive.describe_inputs(lambda: False, until=datetime.fromisoformat(record.run["started"]).timestamp())
     new = archive.close()
     return Swept(status=archive.record.status, archived=archive.archived, new=tuple(new))
-
-
-def kft_is_alive(record: Record) -> bool:
-    """Whether the kft process that owns a running record still exists; on another host that is believed."""
-    process = record.run["process"]
-    if process["host"] != host()["hostname"]:
-        return True
-    try:
-        created = psutil.Process(process["pid"]).create_time()
-    except psutil.Error:
-        return False
-    return abs(created - float(process["created"])) < CLOCK_SLACK
 
 
 def _last_write(log: Path) -> str | None:

@@ -60,10 +60,13 @@ def command(
 
 
 def _print(found: Diff, *, same: bool, everything: bool, only_training: bool) -> None:
-    shown = everything or not same or found.notes or any(fact.before != fact.after for fact in found.facts)
+    shown = everything or not same or any(fact.before != fact.after for fact in found.facts)
     if shown and not (same and only_training):
         width = output.width()
         output.print_parts(text_lines(found, width=width, everything=everything, only_training=only_training))
+    else:
+        for note in found.notes:
+            output.say(note)
     if same:
         what = "train the same" if only_training else "are the same"
         output.say(f"{found.names[0]} and {found.names[1]} {what}")

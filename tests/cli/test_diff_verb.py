@@ -177,7 +177,7 @@ def test_a_named_source_is_opened_and_no_other(
     def listed(*_arguments: Any) -> None:
         pytest.fail("the folder of runs was listed")
 
-    monkeypatch.setattr(paths, "run_folders", listed)
-    monkeypatch.setattr("fork_wrapper.source.run_folders", listed)
+    monkeypatch.setattr(paths, "newest_records", listed)
+    monkeypatch.setattr("fork_wrapper.source.newest_records", listed)
     assert kft("diff", *two_runs).code == 1
     assert kft("diff", "first", "second").code == 1

@@ -1,6 +1,7 @@
 """What people read, compared whole: help, settings, experiments, exports."""
 
 import json
+import platform
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,48 @@ def test_list_without_runs(kft: Kft) -> None:
     answer = kft("list")
     assert (answer.code, answer.out) == (0, "experiments: first, second\n")
     assert answer.err == "no runs in PROJECT/runs\n"
+
+
+def _run(project: Path, run_id: str, status: str, **facts: object) -> None:
+    """A run's record: no more than readers rely on."""
+    name, stamp = run_id.split("/")
+    known = {"id": run_id, "status": status, "started": "", "process": {}, "steps": 0}
+    nothing = ("ended", "total_steps", "steps_per_second", "loss", "seconds", "exit_code", "failure")
+    record: dict[str, object] = {"kind": "run", "schema_version": 1, "rehearsal": None}
+    record |= {section: {} for section in ("training", "dataset", "effective", "provenance")}
+    record |= {
+        "experiment": {"name": name, "origins": {}, "files": []},
+        "toml": {"train": "", "dataset": ""},
+        "launch": {"argv": [], "trainer": "sd-scripts"},
+        "run": dict.fromkeys(nothing) | known | facts,
+    }
+    folder = project / "runs" / name / stamp
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(record))
+
+
+def test_list_shows_every_run(kft: Kft, project: Path) -> None:
+    """Oldest first; one that says `running` though its kft is gone is named, with what closes it."""
+    done = {"steps": 8, "total_steps": 8, "loss": {"last": 0.12345}, "seconds": 3725.0}
+    _run(project, "second/20260102-000000", "completed", **done)
+    _run(project, "first/20260101-000000", "running")
+    owner = {"host": platform.node(), "pid": 2**40, "created": 0.0}
+    _run(project, "first/20260103-000000", "running", process=owner, total_steps=9)
+    answer = kft("list")
+    assert answer.out == (
+        "experiments: first, second\n"
+        "run                     status     steps  loss    time     saved\n"
+        "first/20260101-000000   running    0      -       -        0\n"
+        "second/20260102-000000  completed  8/8    0.1235  1:02:05  0\n"
+        "first/20260103-000000   killed     0/9    -       -        0\n"
+    )
+    assert answer.err == "1 run ended with kft; `kft archive RUN` closes what it left open\n"
+    shown = json.loads(kft("list", "first", "--json").out)
+    assert shown["experiments"] == ["first"]
+    assert [(run["run_id"], run["status"]) for run in shown["runs"]] == [
+        ("first/20260101-000000", "running"),
+        ("first/20260103-000000", "killed"),
+    ]
 
 
 def test_unknown_sources_are_explained(kft: Kft) -> None:

@@ -1,6 +1,7 @@
 """Time and memory come from records of this machine, or not at all."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fork_wrapper import measured as measured_module
+from fork_wrapper import record_memory
 from fork_wrapper.measured import Measured, measured
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import Gpu, host
@@ -50,7 +53,7 @@ def ask(settings: Settings, *overrides: str, processes: int = 1) -> Measured | N
     resolved = resolve("one", settings, parse_overrides(overrides))
     host_of = Host(packages=None, cuda=True, processes=processes)
     case = Case(training=resolved.training, dataset=resolved.dataset, host=host_of)
-    return measured(case, "sd-scripts", [CARD], settings.outputs)
+    return measured(case, "sd-scripts", [CARD], settings)
 
 
 def test_the_newest_run_whose_steps_cost_the_same(settings: Settings, ran: Ran) -> None:
@@ -90,3 +93,54 @@ def test_a_broken_record_is_passed_over(settings: Settings, ran: Ran) -> None:
     found = ask(settings)
     assert found is not None
     assert found.run == "one/20260101-000000"
+
+
+def test_a_record_known_to_the_memory_is_not_read(
+    settings: Settings, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred take half a second; one that changes is read again."""
+    ran("20260101-000000", "batch_size=8")
+    ran("20260102-000000")
+    for path in settings.outputs.glob("*/*/record.json"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    first = ask(settings, "batch_size=8")
+    assert first is not None
+    with monkeypatch.context() as patched:
+        patched.delattr(record_memory, "read_record")
+        assert ask(settings, "batch_size=8") == first
+    ran("20260101-000000", "batch_size=8", speed=3.0)
+    again = ask(settings, "batch_size=8")
+    assert again is not None
+    assert again.steps_per_second == 3.0
+
+
+def test_a_newer_kft_asks_for_more(settings: Settings, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was remembered under other options that cost time is found anew."""
+    ran("20260101-000000")
+    for path in settings.outputs.glob("*/*/record.json"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert ask(settings) is not None
+    others = ["debug_dataset" if key == "lowram" else key for key in measured_module.COSTLY]
+    with monkeypatch.context() as newer:
+        newer.setattr(measured_module, "COSTLY", tuple(others))
+        assert ask(settings) is not None
+        newer.delattr(record_memory, "read_record")
+        assert ask(settings) is not None
+    monkeypatch.delattr(record_memory, "read_record")
+    with pytest.raises(NameError):
+        ask(settings)
+
+
+@pytest.mark.parametrize("fact", [None, [], ["x", "fast", []], ["x", 2.0, ["much"]], [1, 2.0, []], ["x", 2.0, None]])
+def test_a_damaged_memory_is_none(settings: Settings, ran: Ran, fact: Any) -> None:
+    """The record is read instead."""
+    ran("20260101-000000")
+    for path in settings.outputs.glob("*/*/record.json"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    first = ask(settings)
+    (memory,) = settings.cache.glob("speeds-*.json")
+    content = json.loads(memory.read_bytes())
+    (key,) = content["files"]
+    content["files"][key][2][1] = fact
+    memory.write_text(json.dumps(content), encoding="ascii")
+    assert ask(settings) == first

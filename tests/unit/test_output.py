@@ -1,12 +1,15 @@
 """Words and numbers as people see them."""
 
 import io
+import sys
+import time
+from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.output import print_findings, show_changes, show_error
+from fork_wrapper.output import LONG, counting, print_findings, print_table, show_changes, show_error
 from fork_wrapper.progress import Progress
 from fork_wrapper.watch import RunWatch, TerminalWatch, describe
 
@@ -94,3 +97,74 @@ def test_long_lines_break_between_words_on_a_terminal(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.stdout", plain)
     print_findings([finding])
     assert plain.getvalue().splitlines()[0] == f"  • {finding.what}  [an-id]"
+
+
+Table = Callable[..., list[str]]
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Table:
+    """The lines of a table of so many runs, on a terminal of some width or where a program reads it."""
+
+    def draw(count: int, *, columns: int = 100, where: type[io.StringIO] = Terminal, name: str = "one") -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr("sys.stdout", stream := where())
+        print_table(("run", "status"), [(f"{name}/{number:04}", "completed") for number in range(count)])
+        return stream.getvalue().splitlines()
+
+    return draw
+
+
+def test_a_long_table_looks_like_a_short_one(table: Table) -> None:
+    """Its rows are those that rich draws; its headers stand below it too."""
+    short, long = table(LONG), table(LONG + 1)
+    assert [line.rstrip() for line in short] == long[: LONG + 1]
+    assert long[LONG + 2 :] == long[:1] == ["run       status"]
+    assert long[1] == "one/0000  completed"
+
+
+def test_a_long_table_needs_no_rich(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take seconds for ten thousand rows."""
+    monkeypatch.setitem(sys.modules, "rich.table", None)
+    assert len(table(LONG + 1)) == LONG + 3
+
+
+def test_a_long_table_fits_its_terminal(table: Table) -> None:
+    """What is too wide goes on below, the widest column first, headers as well."""
+    lines = table(LONG + 1, columns=24, name="a_long_name_of_an_experiment")
+    assert max(map(len, lines)) <= 24
+    assert lines[1:4] == ["a_long_name_o  completed", "f_an_experime", "nt/0000"]
+    assert table(LONG + 1, columns=24, name="an_id-with_one")[1:3] == ["an_id-with_on  completed", "e/0000"]
+    narrow = table(LONG + 1, columns=5)
+    assert narrow[:3] == ["run       status", "one/0000  complete", "          d"]
+
+
+def test_a_long_table_is_whole_where_a_program_reads_it(table: Table) -> None:
+    """One line a row, however wide, and one of headers."""
+    lines = table(LONG + 1, columns=24, where=io.StringIO, name="a_long_name_of_an_experiment")
+    assert len(lines) == LONG + 2
+    assert lines[1] == "a_long_name_of_an_experiment/0000  completed"
+
+
+def test_columns_are_as_wide_as_they_look(table: Table) -> None:
+    """A Chinese character takes two, an accent of its own none."""
+    assert table(1, where=io.StringIO, name="人物")[1] == "人物/0000  completed"
+    assert table(1, where=io.StringIO, name="人物")[0] == "run        status"
+    assert table(1, where=io.StringIO, name="e\u0301")[0] == "run     status"
+
+
+@pytest.mark.parametrize(("taken", "drawn"), [(0.1, False), (0.6, True)])
+def test_a_bar_may_wait_until_the_work_takes_long(
+    monkeypatch: pytest.MonkeyPatch, taken: float, *, drawn: bool
+) -> None:
+    """What is over at once shows none."""
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with counting("reading [records]", patience=0.5) as tell:
+        tell(1, 3)
+        monkeypatch.setattr(time, "monotonic", lambda: now + taken)
+        tell(2, 3)
+        tell(3, 3)
+    assert ("reading [records]" in terminal.getvalue()) is drawn

@@ -1,9 +1,12 @@
 """The names in a run folder, and which folders are runs."""
 
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 
-from fork_wrapper.paths import RunFolder, new_run_folder, run_folders, sidecar_of
+import pytest
+
+from fork_wrapper.paths import RunFolder, new_run_folder, newest_records, run_folders, sidecar_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -65,3 +68,36 @@ def test_runs_oldest_first(tmp_path: Path) -> None:
 def test_no_runs(tmp_path: Path) -> None:
     """An outputs folder or an experiment that is not there has no runs."""
     assert run_folders(tmp_path / "missing") == run_folders(tmp_path, "missing") == run_folders(tmp_path) == []
+
+
+def test_a_record_is_found_with_what_tells_it_from_another(tmp_path: Path) -> None:
+    """Its run, its path and its state; the newest first, and no more are looked at than are asked for."""
+    first, second, third = (_run(tmp_path, "a", f"2026010{number}-000000") for number in (1, 2, 3))
+    files = newest_records(tmp_path)
+    assert [file.run_id for file in islice(files, 1)] == [third.run_id]
+    second.record.unlink()
+    (file,) = files
+    assert (file.run_id, file.path, file.stat) == (first.run_id, str(first.record), first.record.stat())
+
+
+def test_a_link_that_leads_nowhere_hides_no_run(tmp_path: Path) -> None:
+    """Nor does one that leads to itself; a link to a folder is one."""
+    run = _run(tmp_path / "disk", "a", "20260101-000000")
+    outputs = tmp_path / "runs"
+    outputs.mkdir()
+    try:
+        (outputs / "a").symlink_to(run.folder.parent)
+        (outputs / "loop").symlink_to("loop")
+        (outputs / "gone").symlink_to("nowhere")
+        (run.folder.parent / "loop").symlink_to("loop")
+    except OSError as error:
+        pytest.skip(f"this system makes no links: {error}")
+    assert [found.run_id for found in run_folders(outputs)] == [run.run_id]
+
+
+@pytest.mark.parametrize("name", ["a/", "../runs/a"])
+def test_an_experiment_may_be_named_as_a_folder(tmp_path: Path, name: str) -> None:
+    """As a shell completes it; the run's id is the same."""
+    _run(tmp_path / "runs", "a", "20260101-000000")
+    assert [run.run_id for run in run_folders(tmp_path / "runs", name)] == ["a/20260101-000000"]
+    assert [file.run_id for file in newest_records(tmp_path / "runs", name)] == ["a/20260101-000000"]

@@ -218,10 +218,10 @@ def test_a_file_deleted_meanwhile_is_named(tmp_path: Path) -> None:
 
 def test_an_error_ends_the_work_at_once(tmp_path: Path) -> None:
     """After an unreadable file the rest of the folder is not read to the end."""
-    asked: list[Path] = []
+    asked: list[Path | str] = []
 
     class Watched(HashCache):
-        def get(self, path: Path, stat: os.stat_result) -> str | None:
+        def get(self, path: Path | str, stat: os.stat_result) -> str | None:
             asked.append(path)
             return super().get(path, stat)
 

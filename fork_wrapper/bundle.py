@@ -1,0 +1,114 @@
+"""A folder with everything of a source but the weights: to hand on, to keep, to import elsewhere."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
+from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.formats.gui_table import TABS
+from fork_wrapper.settings import Settings
+from fork_wrapper.source import Source
+
+WEIGHTS = frozenset([".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".npz"])
+"""Suffixes of what a bundle leaves behind."""
+
+_WORDS: Mapping[str, str] = {
+    "train.toml": "for `sdxl_train.py --config_file`",
+    "dataset.toml": "for `--dataset_config`",
+    "config.json": "both, and all options with their defaults; `kft import-config` reads it",
+    "command.txt": "one line that starts the training without train.toml",
+    "gui-finetune.json": "for the kohya_ss GUI, finetune tab",
+    "gui-dreambooth.json": "for the kohya_ss GUI, dreambooth tab",
+    "gui-finetune-dataset.toml": "the dataset config that gui-finetune.json names",
+    "gui-dreambooth-dataset.toml": "the dataset config that gui-dreambooth.json names",
+    "sample_prompts.txt": "the prompts of the sample images",
+    "packages.txt": "the Python packages that trained, for pip",
+    "dataset-manifest.json": "every image and caption with its sha256",
+    "experiment": "the experiment file and its parents, as written",
+    "run": "the run folder without its weights: record, sidecars, log, curves, samples",
+}
+"""What a reader of the folder wants to know of each part."""
+
+
+def bundle(source: Source, settings: Settings, folder: Path) -> Exported:
+    """The texts of a bundle, by relative name."""
+    configs = configs_of(source, settings, folder)
+    files: dict[str, str] = {}
+    lost: dict[str, str] = {}
+    plain: tuple[Form, ...] = ("toml", "json", "command")
+    for form in plain:
+        made = export(source, settings, form, folder)
+        files |= made.files
+        lost |= {f"{form}: {key}": why for key, why in made.lost.items()}
+    for tab in TABS:
+        made = export(source, settings, GUI_FORMS[tab], folder)
+        name = f"gui-{tab}-{DATASET}"
+        form_text = made.files[f"{configs.name}.json"].replace(
+            pretty_json(str(folder.absolute() / DATASET)).strip(), pretty_json(str(folder.absolute() / name)).strip()
+        )
+        files |= {f"gui-{tab}.json": form_text, name: made.files[DATASET]}
+        lost |= {f"gui-{tab}: {key}": why for key, why in made.lost.items()}
+    files |= _known(source)
+    if configs.prompts is not None:
+        files["sample_prompts.txt"] = configs.prompts
+    files[DATASET] = configs.dataset_toml
+    files["README.md"] = _readme(configs.name, source, files)
+    return Exported(files=dict(sorted(files.items())), lost=lost)
+
+
+def _known(source: Source) -> dict[str, str]:
+    """What a record or an experiment knows beyond the configs."""
+    files: dict[str, str] = {}
+    if source.resolved is not None:
+        files |= {f"experiment/{link.name}.toml": link.text for link in source.resolved.chain}
+    if source.record is not None:
+        record = source.record
+        files |= {f"experiment/{file['name']}.toml": str(file["text"]) for file in record.experiment["files"]}
+        packages = (record.provenance.get("python") or {}).get("packages") or {}
+        if packages:
+            files["packages.txt"] = "".join(f"{name}=={version}\n" for name, version in sorted(packages.items()))
+        if record.provenance.get("dataset"):
+            files["dataset-manifest.json"] = pretty_json(record.provenance["dataset"])
+        if source.kind == "sidecar":
+            files[f"run/{source.path.name}"] = source.path.read_text(encoding="utf-8")
+    return files
+
+
+def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:
+    tops = sorted({file.split("/")[0] for file in files} | ({"run"} if source.kind == "run" else set()))
+    rows = "".join(f"- `{top}`: {_WORDS[top]}\n" for top in tops if top in _WORDS)
+    return (
+        f"# {name}\n\nEverything about {source.kind} `{source.label}` but the weights, written by kft.\n\n{rows}\n"
+        "Paths in these files are those of the machine that wrote them. To train again with kft:\n\n"
+        f"```\nkft import-config config.json --name {name}\nkft check {name}\n```\n"
+    )
+
+
+def run_files(source: Source) -> Iterator[tuple[Path, Path]]:
+    """The files of a run's folder that are no weights, each with its name in the bundle."""
+    if source.kind != "run":
+        return
+    root = source.path.parent
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        in_state = any(part.endswith("-state") for part in inside.parts[:-1])
+        if path.is_file() and path.suffix not in WEIGHTS and not in_state and not path.name.endswith(".tmp"):
+            yield path, Path("run") / inside
+
+
+def write_bundle(made: Exported, source: Source, folder: Path) -> list[Path]:
+    """Write a bundle into a folder that is new or empty, and return its files; InputError for another folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        finding = Finding(what="the folder is not empty", where=str(folder), todo="name a new one")
+        raise InputError("nothing was written", [finding])
+    written = []
+    for name, text in made.files.items():
+        write_whole(folder / name, text)
+        written.append(folder / name)
+    for path, inside in run_files(source):
+        (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, folder / inside)
+        written.append(folder / inside)
+    return written

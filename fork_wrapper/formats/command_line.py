@@ -1,0 +1,156 @@
+"""Words of a command line as options, as argparse of sdxl_train.py would take them, and options as words.
+
+Abbreviations, `--key=value`, switches and lists are understood; what argparse would refuse is said, and left out.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fork_wrapper.sdscripts.options import Option, elsewhere, options
+from fork_wrapper.spelling import spell
+
+
+def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The options that the words set, the last one winning, and what argparse would have refused among them."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for flag, values in _groups(words):
+        if not flag:
+            problems += [f"{word!r} belongs to no option" for word in values]
+            continue
+        name, problem = _name(flag.split("=", 1)[0])
+        if problem:
+            problems.append(" ".join([*_shown(flag, values), problem]))
+            continue
+        given = [flag.split("=", 1)[1], *values] if "=" in flag else list(values)
+        try:
+            found[name] = _value(options()[name], given)
+        except ValueError as error:
+            problems.append(str(error))
+    return found, tuple(problems)
+
+
+def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each flag with the words up to the next one; words before the first flag come under an empty name."""
+    flag: str = ""
+    values: list[str] = []
+    for word in words:
+        if word.startswith("--") and len(word) > 2:
+            if flag or values:
+                yield flag, values
+            flag, values = word, []
+        else:
+            values.append(word)
+    if flag or values:
+        yield flag, values
+
+
+def _shown(flag: str, values: list[str]) -> list[str]:
+    """A flag with its values, but for those of a name that sounds like a secret's."""
+    return [flag.split("=", 1)[0]] if _SECRET.search(flag) else [flag, *values]
+
+
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
+
+
+def _name(flag: str) -> tuple[str, str]:
+    """The option that a flag means, or why there is none; argparse takes a beginning that only one name has."""
+    name = flag.lstrip("-")
+    if name in options():
+        return name, ""
+    longer = [known for known in options() if known.startswith(name)]
+    if len(longer) == 1:
+        return longer[0], ""
+    if longer:
+        return "", f"can mean {', '.join(longer)}: sdxl_train.py refuses it"
+    if scripts := elsewhere(name):
+        return "", f"is an option of {scripts[0]}, not of sdxl_train.py, which refuses it"
+    near = difflib.get_close_matches(name, options(), n=1)
+    hint = f" (nearest: --{near[0]})" if near else ""
+    return "", f"is no option of sdxl_train.py, which refuses it{hint}"
+
+
+def _value(option: Option, given: list[str]) -> Any:
+    """The value of an option from its words; ValueError says what argparse would have said."""
+    if option.type == "bool":
+        if given:
+            raise ValueError(f"--{option.name} is a switch and takes no value, not {' '.join(given)!r}")
+        return True
+    if option.type == "list[str]":
+        return given
+    if len(given) != 1:
+        raise ValueError(f"--{option.name} takes one value, not {len(given)}" + (f" ({given})" if given else ""))
+    read = READERS.get(option.type, str)
+    try:
+        value = read(given[0])
+    except (ValueError, OverflowError):
+        raise ValueError(f"--{option.name} cannot be {given[0]!r}") from None
+    if option.choices and value not in option.choices:
+        raise ValueError(f"--{option.name} cannot be {given[0]!r}: sdxl_train.py refuses it")
+    return value
+
+
+def steps_or_ratio(text: str) -> int | float:
+    """Warm-up and decay: `10%`, a whole number from 1 on, else a ratio (library/train_util.py:3664-3676)."""
+    if text.endswith("%"):
+        return float(text[:-1]) / 100.0
+    return int(text) if float(text) >= 1 else float(text)
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "int_or_float": steps_or_ratio,
+}
+"""How argparse reads the one word of an option, by the option's type."""
+
+
+def options_to_words(training: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """The words that set these options on sdxl_train.py's command line, and why some cannot be said there.
+
+    A switch that is false says nothing and needs no words: every switch is off unless it is named.
+    """
+    words: list[str] = []
+    lost: dict[str, str] = {}
+    for name in sorted(training):
+        option, value = options().get(name), training[name]
+        if option is None:
+            lost[name] = "it is no option of sdxl_train.py"
+        elif value is False and option.type == "bool":
+            continue
+        else:
+            said = _said(option, value)
+            back, problems = words_to_options(said)
+            if problems or repr(back.get(name)) != repr(_as_read(option, value)):
+                lost[name] = _why_lost(option, value)
+            else:
+                words += said
+    return words, lost
+
+
+def _said(option: Option, value: Any) -> list[str]:
+    flag = f"--{option.name}"
+    if option.type == "bool":
+        return [flag]
+    if isinstance(value, list):
+        return [flag, *map(str, value)]
+    return [f"{flag}={value}"]
+
+
+def _as_read(option: Option, value: Any) -> Any:
+    return float(value) if option.type == "float" and isinstance(value, int) else value
+
+
+def _why_lost(option: Option, value: Any) -> str:
+    if option.type == "int_or_float" and isinstance(value, float):
+        return f"the command line cannot say the ratio {spell(value)}: from 1 on it takes steps, and 0 is a ratio there"
+    if option.type == "int_or_float":
+        return f"the command line reads {spell(value)} as a ratio"
+    if isinstance(value, list):
+        return "one of its words would begin an option of its own"
+    if option.choices:
+        return f"the command line refuses {spell(value)}, a config file takes it"
+    return f"the command line cannot say {spell(value)}"

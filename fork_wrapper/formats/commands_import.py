@@ -1,0 +1,141 @@
+"""A command line or a script that starts sdxl_train.py, with the files it names, as what was found."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.formats.command_line import words_to_options
+from fork_wrapper.formats.config_files import flat, read_config_toml, read_dataset_config
+from fork_wrapper.formats.found import SCRIPTS, SDXL_TRAIN, Found, LeftOut, SourceFile, refuse, source_file
+from fork_wrapper.formats.scripts import Command, commands
+
+_FOUND_IN_PATHS = ("/", "\\")
+
+
+def mentions_training(text: str) -> bool:
+    """Whether a text may hold a command that starts a training script of sd-scripts."""
+    return SDXL_TRAIN in text or any(script in text for script in SCRIPTS)
+
+
+def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
+    """What the command in a text trains; InputError when there is none, several, or one of another script."""
+    where = "the command line" if literal else str(path)
+    line, words = _the_one(text, path, where)
+    at = next(index for index, word in enumerate(words) if _script(word) == SDXL_TRAIN)
+    options, problems = words_to_options(words[at + 1 :])
+    what = "a command line of sdxl_train.py" + ("" if literal else f", line {line}")
+    files = [source_file(path, text, what)]
+    notes = [f"{problem}" for problem in problems]
+    options, left, more, extra = _with_config(options, path.parent, files)
+    dataset, told = _dataset(options, path.parent, files)
+    return Found(
+        kind="command",
+        what=what,
+        files=tuple(files),
+        options=options,
+        dataset=dataset,
+        left_out=(*_launch(words[:at]), *left),
+        notes=(*notes, *more, *extra, *told),
+    )
+
+
+def _the_one(text: str, path: Path, where: str) -> tuple[int, tuple[str, ...]]:
+    """The only command of sdxl_train.py, with its line; equal ones count once."""
+    found: dict[tuple[str, ...], int] = {}
+    others: dict[str, int] = {}
+    for command in commands(text):
+        script = next((_script(word) for word in command.words if _script(word)), "")
+        if script == SDXL_TRAIN:
+            found.setdefault(_from_launch(command), command.line)
+        elif script:
+            others.setdefault(script, command.line)
+    if len(found) == 1:
+        return next((line, words) for words, line in found.items())
+    if found:
+        lines = ", ".join(map(str, sorted(found.values())))
+        finding = Finding(
+            what=f"it starts sdxl_train.py {len(found)} times (lines {lines})", where=where, todo="import one"
+        )
+        raise InputError(
+            f"cannot import {path.name}",
+            [Finding(**{**vars(finding), "todo": "copy one command into a file of its own"})],
+        )
+    if others:
+        script, line = next(iter(others.items()))
+        todo = "kft is for full fine-tunes of SDXL, which are sdxl_train.py's"
+        raise refuse(path, f"line {line} starts {script}, which trains {SCRIPTS[script]}", todo)
+    raise refuse(
+        path, f"it starts no {SDXL_TRAIN}", "name a file with an `accelerate launch ... sdxl_train.py ...` line"
+    )
+
+
+def _script(word: str) -> str:
+    """The training script that a word names, if it does."""
+    name = word.replace("\\", "/").rsplit("/", 1)[-1]
+    return name if name == SDXL_TRAIN or name in SCRIPTS else ""
+
+
+def _from_launch(command: Command) -> tuple[str, ...]:
+    """The words from `accelerate` or `python` on: what a log printed before them is no part of the command."""
+    for index, word in enumerate(command.words):
+        name = word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
+        if name.startswith(("accelerate", "python", "torchrun")) or _script(word):
+            return command.words[index:]
+    return command.words
+
+
+def _launch(words: Sequence[str]) -> list[LeftOut]:
+    """The flags for accelerate itself."""
+    flags: dict[str, str] = {}
+    for index, word in enumerate(words):
+        if not word.startswith("--"):
+            continue
+        name, _, value = word.partition("=")
+        following = words[index + 1] if index + 1 < len(words) else ""
+        flags[name] = value or ("" if following.startswith("-") else following)
+    why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
+    plain = {("--num_processes", "1"), ("--num_machines", "1"), ("--dynamo_backend", "no")}
+    return [
+        LeftOut(key=name, value=value, why=why)
+        for name, value in flags.items()
+        if (name, value) not in plain and name not in ("--mixed_precision", "--num_cpu_threads_per_process")
+    ]
+
+
+def _with_config(
+    options: Mapping[str, Any], folder: Path, files: list[SourceFile]
+) -> tuple[dict[str, Any], list[LeftOut], list[str], list[str]]:
+    """The options with those of the `--config_file` under them: the command line wins (train_util.py:4760-4761)."""
+    named = options.get("config_file")
+    if not named:
+        return dict(options), [], [], []
+    path = nearby(str(named) if str(named).endswith(".toml") else f"{named}.toml", folder)
+    if path is None:
+        return dict(options), [], [f"its --config_file {named} is not here: name that file too"], []
+    raw, text, notes = read_config_toml(path)
+    files.append(source_file(path, text, "the --config_file that it names"))
+    written, left, more = flat(raw)
+    return {**written, **options}, left, notes, more
+
+
+def _dataset(
+    options: Mapping[str, Any], folder: Path, files: list[SourceFile]
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The dataset config that the options name, where it can be found."""
+    named = options.get("dataset_config")
+    path = nearby(str(named), folder) if named else None
+    if path is None:
+        return None, []
+    raw, text, notes = read_dataset_config(path)
+    files.append(source_file(path, text, "the --dataset_config that it names"))
+    return raw, notes
+
+
+def nearby(named: str, folder: Path) -> Path | None:
+    """A file as it is named, or by its bare name beside the file that names it, since folders move."""
+    tail = named.replace("\\", "/").rsplit("/", 1)[-1]
+    for path in (Path(named) if Path(named).is_absolute() else folder / named, Path(named), folder / tail):
+        if path.is_file():
+            return path
+    return None

@@ -1,0 +1,179 @@
+"""From what was found to the values of an experiment: everything that kft takes, and a reason for all that it leaves.
+
+Values are as they took effect. What kft manages, secrets, names that sdxl_train.py ignores and values that it could
+not have meant stay out, each with its reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from fork_wrapper import keypath
+from fork_wrapper.formats.folders import FOLDER_OPTIONS, dataset_of
+from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
+from fork_wrapper.resolve import PATH_OPTIONS
+from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
+from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
+
+_ELSEWHERE = frozenset((*FOLDER_OPTIONS, "dataset_config"))
+"""Options that the dataset config takes the place of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """Values for an experiment."""
+
+    training: Mapping[str, Any]
+    """Options of sdxl_train.py."""
+    dataset: Mapping[str, Any]
+    """The dataset config as a tree."""
+    found: Found
+    """What they are from, with every `then`, `left_out` and note in it."""
+
+
+def fit(found: Found) -> Fitted:
+    """The experiment's values in what was found."""
+    training: dict[str, Any] = {}
+    general: dict[str, Any] = {}
+    left = list(found.left_out)
+    then = list(found.then)
+    for key in sorted(found.options):
+        value = found.options[key]
+        if key in _ELSEWHERE or key.startswith("metadata_kft_") or (key, value) == ("dynamo_backend", "no"):
+            continue
+        if reason := _stays_out(key):
+            left.append(LeftOut(key=key, value=NOTHING if key in SECRETS else value, why=reason))
+        elif key in options():
+            _take(key, value, training, left, then)
+        else:
+            general[key] = value
+    dataset, notes = _dataset(found, general)
+    _prune(dataset, left)
+    notes = (*notes, *_relative(training, dataset))
+    changed = replace(found, left_out=tuple(left), then=tuple(then), notes=(*found.notes, *notes))
+    return Fitted(training=training, dataset=dataset, found=changed)
+
+
+def _stays_out(key: str) -> str:
+    """Why a key is not for an experiment; empty for one that may be."""
+    if key in MANAGED:
+        return "kft manages it"
+    if key in SECRETS:
+        return f"a secret: set the environment variable {SECRETS[key]}"
+    if key in options() or (key in dataset_keys() and "general" in dataset_keys()[key].levels):
+        return ""
+    if scripts := elsewhere(key):
+        return f"sdxl_train.py ignores it: it is an option of {scripts[0]}"
+    return "sdxl_train.py has no such option: it took no effect"
+
+
+def _take(key: str, value: Any, training: dict[str, Any], left: list[LeftOut], then: list[Then]) -> None:
+    """Put an option's value into `training` as sd-scripts took it, or into `left` with the reason."""
+    kind = options()[key].type
+    meant = _as_taken(kind, value)
+    if repr(meant) != repr(value) and not _same_number(meant, value):
+        then.append(Then(key=key, saved=value, then=meant, why=_WHY[kind if kind in _WHY else "other"]))
+    if meant is NOTHING or (meant is False and kind == "bool"):
+        return
+    clean, findings = check_training({key: meant}, str)
+    if findings:
+        left.append(LeftOut(key=key, value=value, why=findings[0].what))
+    else:
+        training |= clean
+
+
+_WHY: Mapping[str, str] = {
+    "bool": "a switch counts as on with any text or number but 0 and the empty text",
+    "other": "written as text",
+}
+
+
+def _as_taken(kind: str, value: Any) -> Any:
+    """The value as the trainer used it: a switch is a Python truth value, a number in quotes is meant as a number."""
+    if value is None:
+        return NOTHING
+    if kind == "bool":
+        return bool(value)
+    if fits(value, kind) or kind not in _MEANT:
+        return value
+    meant = _MEANT[kind](value)
+    return meant if fits(meant, kind) else value
+
+
+def _number_meant(value: Any) -> Any:
+    typed = keypath.typed("training.?", value.strip()) if isinstance(value, str) else value
+    return int(typed) if isinstance(typed, float) and typed.is_integer() else typed
+
+
+def _text_meant(value: Any) -> Any:
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value) if plain else value
+
+
+_MEANT: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(["int", "float", "int_or_float"], _number_meant),
+    "str": _text_meant,
+    "list[str]": lambda value: value.split() if isinstance(value, str) else value,
+}
+"""What a value of another type is meant to be, by the option's type."""
+
+
+def _same_number(one: Any, two: Any) -> bool:
+    return isinstance(one, (int, float)) and isinstance(two, (int, float)) and one == two
+
+
+def _dataset(found: Found, general: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The dataset config: the one that was found, or what the folder options say; with stray keys of the namespace.
+
+    The dataset reader also looks at keys of the namespace that are no options (library/config_util.py:361-388).
+    """
+    notes: tuple[str, ...] = ()
+    if found.dataset is not None:
+        tree = keypath.merge(found.dataset, {})
+    elif named := found.options.get("dataset_config"):
+        tree = {}
+        notes = (f"its images are said in {named}, which was not read: name that file too",)
+    elif found.kind in ("checkpoint", "dataset"):
+        tree = {}
+    else:
+        made, notes = dataset_of(found.options)
+        tree = keypath.merge(made, {})
+    if general:
+        tree["general"] = {**general, **tree.get("general", {})}
+    return tree, notes
+
+
+def _relative(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning of relative paths: in an experiment they belong to its file, in a command to where it was typed."""
+    values = keypath.values({"training": {**training}, "dataset": {**dataset}})
+    named = [
+        value
+        for path, value in values.items()
+        if path.rsplit(".", 1)[-1] in PATH_OPTIONS and isinstance(value, str) and _is_relative(value)
+    ]
+    if not named:
+        return ()
+    shown = ", ".join(sorted(set(named))[:3]) + (", ..." if len(set(named)) > 3 else "")
+    return (
+        f"relative paths were meant from the folder in which the trainer started, and should be made whole: {shown}",
+    )
+
+
+def _is_relative(path: str) -> bool:
+    return not (PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute() or path.startswith(("~", "{")))
+
+
+def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:
+    """Take out of a dataset config, in place, what sd-scripts refuses there."""
+    holder: keypath.Tree = {"dataset": dataset}
+    for _ in range(200):  # each turn removes what it names; a tree has fewer wrong places than that, or is no config
+        wrong = check_dataset(holder["dataset"], str)
+        if not wrong:
+            return
+        finding = wrong[0]
+        value = keypath.values(holder).get(finding.where, NOTHING)
+        left.append(LeftOut(key=finding.where.removeprefix("dataset."), value=value, why=finding.what))
+        if not keypath.drop(holder, finding.where):
+            dataset.clear()
+            return

@@ -1,0 +1,77 @@
+"""Where sd-scripts finds its images without a dataset config, said as a dataset config.
+
+`in_json` makes one fine-tuning subset; else every REPEATS_NAME folder below `train_data_dir` and `reg_data_dir` is a
+subset (sdxl_train.py:139-170, library/config_util.py:607-644).
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+IMAGES = frozenset([".jpg", ".jpeg", ".png", ".webp"])
+"""What the GUI counts as images (kohya_gui/finetune_gui.py:1026, v26.0.0)."""
+
+FOLDER_OPTIONS = ("train_data_dir", "reg_data_dir", "in_json")
+"""Options that a dataset config takes the place of."""
+
+_NUMBER = re.compile(r"[+-]?\d+(?:_\d+)*")
+"""What Python's int() takes of a folder's name."""
+
+
+def dataset_of(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The dataset config of `train_data_dir`, `reg_data_dir` and `in_json`, and what could not be seen here."""
+    train = options.get("train_data_dir")
+    if options.get("in_json"):
+        subset = {"metadata_file": options["in_json"], **({"image_dir": train} if train else {})}
+        return {"datasets": [{"subsets": [subset]}]}, ()
+    if not train:
+        return {}, ("it names no images: no train_data_dir, in_json or dataset_config",)
+    notes: list[str] = []
+    subsets = _subsets(str(train), {}, "train_data_dir", notes)
+    if options.get("reg_data_dir"):
+        subsets += _subsets(str(options["reg_data_dir"]), {"is_reg": True}, "reg_data_dir", notes)
+    return {"datasets": [{"subsets": subsets}]}, tuple(notes)
+
+
+def _subsets(folder: str, mark: Mapping[str, Any], key: str, notes: list[str]) -> list[dict[str, Any]]:
+    found = concept_folders(folder)
+    if found is None:
+        notes.append(
+            f"{key} is not on this machine ({folder}): sd-scripts made one subset of each REPEATS_NAME folder in it; "
+            "here one stands for all, to be split by hand"
+        )
+        return [{"image_dir": folder, **mark}]
+    if not found:
+        notes.append(f"{key} holds no REPEATS_NAME folder ({folder}): sd-scripts finds no images in it")
+    return [
+        {"image_dir": _below(folder, name), "num_repeats": repeats, "class_tokens": words, **mark}
+        for name, repeats, words in found
+    ]
+
+
+def _below(folder: str, name: str) -> str:
+    mark = "\\" if "\\" in folder and "/" not in folder else "/"
+    return f"{folder.rstrip('/').rstrip(chr(92))}{mark}{name}"
+
+
+def concept_folders(folder: str) -> list[tuple[str, int, str]] | None:
+    """Folders that sd-scripts would take, as (name, repeats, class tokens), by name; None when `folder` is not here."""
+    try:
+        names = sorted(entry.name for entry in Path(folder).iterdir() if entry.is_dir())
+    except OSError:
+        return None
+    parted = [(name, *name.split("_", 1)) for name in names]
+    return [
+        (name, int(parts[0]), parts[1] if len(parts) > 1 else "")
+        for name, *parts in parted
+        if _NUMBER.fullmatch(parts[0].strip()) and int(parts[0]) >= 1
+    ]
+
+
+def count_images(folder: str) -> int | None:
+    """Images directly in a folder, as the GUI counts them; None when it is not here."""
+    try:
+        return sum(1 for entry in Path(folder).iterdir() if entry.suffix.lower() in IMAGES)
+    except OSError:
+        return None

@@ -1,0 +1,151 @@
+"""What was found in a foreign file: options as sd-scripts got them, and what the file shows that it did not get.
+
+Every reader of this package ends in a `Found`; `fit` makes an experiment's values of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import sha256_text
+
+FoundKind = Literal[
+    "experiment", "gui-finetune", "gui-dreambooth", "config", "dataset", "command", "run", "sidecar", "checkpoint"
+]
+
+SDXL_TRAIN = "sdxl_train.py"
+"""The script of full SDXL fine-tunes, the only one that kft speaks for."""
+
+
+class _Nothing:
+    """A value that is not there: 0, false and absent are three different things."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """One file that was read."""
+
+    path: Path
+    """As it was named, absolute."""
+    sha256: str
+    """Hex, of its bytes as text."""
+    what: str
+    """What it is, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Then:
+    """An option whose value in the file is not the value that reached sd-scripts."""
+
+    key: str
+    """The option's name."""
+    saved: Any
+    """As the file shows it, in sd-scripts' terms; NOTHING where it shows none."""
+    then: Any
+    """As it took effect; NOTHING where sd-scripts got none and used its default."""
+    why: str
+    """Who changed it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A value of the file that is not part of an experiment."""
+
+    key: str
+    """As the file calls it."""
+    value: Any
+    """As the file has it; NOTHING for a secret, whose value goes nowhere."""
+    why: str
+    """Why it stays out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The content of one source, or of several that belong together."""
+
+    kind: FoundKind
+    """What was read."""
+    what: str
+    """The same in words: `a kohya_ss GUI file of the finetune tab, v24.0.5 to v24.1.7`."""
+    files: tuple[SourceFile, ...]
+    """What it was read from, the first one named first."""
+    options: Mapping[str, Any]
+    """Options as they reached the parser's namespace, unknown ones and those that kft manages included."""
+    dataset: Mapping[str, Any] | None = None
+    """The dataset config as a tree; None where the source names it as a file, or not at all."""
+    prompts: str | None = None
+    """The text of the sample prompts; None where the source has none."""
+    story: Mapping[str, Any] = field(default_factory=dict)
+    """The words of a kft record."""
+    then: tuple[Then, ...] = ()
+    """Where the file and what took effect differ."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What the reader itself could not use."""
+    notes: tuple[str, ...] = ()
+    """What else the user should know, one line each."""
+    assumed: frozenset[str] = frozenset()
+    """Options that had to be guessed: they are ours, not the file's."""
+
+    @property
+    def path(self) -> Path:
+        """The first file."""
+        return self.files[0].path
+
+    @property
+    def name(self) -> str:
+        """What its checkpoints were called, else the file's own stem."""
+        said = self.options.get("output_name")
+        return said if isinstance(said, str) and said else self.path.stem
+
+
+def source_file(path: Path, text: str, what: str) -> SourceFile:
+    """The entry of a file whose text was read."""
+    return SourceFile(path=path.absolute(), sha256=sha256_text(text), what=what)
+
+
+def refuse(path: Path | str, what: str, todo: str) -> InputError:
+    """The error of a file that is understood and is not for kft."""
+    name = Path(path).name if isinstance(path, Path) else path
+    return InputError(f"cannot import {name}", [Finding(what=what, where=str(path), todo=todo)])
+
+
+def kinds_of_training(script: str) -> str:
+    """What a training script of sd-scripts makes, in words; empty for one that is not known."""
+    return SCRIPTS.get(script.rsplit("/", 1)[-1].rsplit("\\", 1)[-1], "")
+
+
+SCRIPTS: Mapping[str, str] = {
+    "train_network.py": "a LoRA for SD 1.x or 2.x",
+    "sdxl_train_network.py": "a LoRA for SDXL",
+    "sd3_train_network.py": "a LoRA for SD3",
+    "flux_train_network.py": "a LoRA for FLUX.1",
+    "lumina_train_network.py": "a LoRA for Lumina",
+    "hunyuan_image_train_network.py": "a LoRA for HunyuanImage",
+    "anima_train_network.py": "a LoRA for Anima",
+    "train_textual_inversion.py": "a textual inversion for SD 1.x or 2.x",
+    "train_textual_inversion_XTI.py": "a textual inversion for SD 1.x or 2.x",
+    "sdxl_train_textual_inversion.py": "a textual inversion for SDXL",
+    "train_db.py": "an SD 1.x or 2.x model",
+    "fine_tune.py": "an SD 1.x or 2.x model",
+    "sd3_train.py": "an SD3 model",
+    "flux_train.py": "a FLUX.1 model",
+    "lumina_train.py": "a Lumina model",
+    "anima_train.py": "an Anima model",
+    "train_leco.py": "a LECO for SD 1.x or 2.x",
+    "sdxl_train_leco.py": "a LECO for SDXL",
+    "train_control_net.py": "a ControlNet",
+    "train_controlnet.py": "a ControlNet",
+    "sdxl_train_control_net.py": "a ControlNet for SDXL",
+    "sdxl_train_control_net_lllite.py": "a ControlNet-LLLite for SDXL",
+    "sdxl_train_control_net_lllite_old.py": "a ControlNet-LLLite for SDXL",
+    "flux_train_control_net.py": "a ControlNet for FLUX.1",
+}
+"""What the other training scripts of sd-scripts make."""

@@ -1,0 +1,179 @@
+"""A kohya_ss GUI file, and the TOML of the same start beside it, as what was found."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.files import canonical_json
+from fork_wrapper.formats.config_files import flat, read_config_toml
+from fork_wrapper.formats.folders import concept_folders, count_images
+from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
+from fork_wrapper.formats.gui_file import Form, read_form
+from fork_wrapper.formats.gui_table import Version, fresh_form, gui_keys, spell_version
+from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed
+from fork_wrapper.formats.gui_ways import choose
+from fork_wrapper.sdscripts.options import options
+
+STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
+"""The time stamp at the end of the names of the GUI's files."""
+
+APART = 2
+"""Seconds that the stamps of one start's two files may differ."""
+
+_NOISE = frozenset(["dynamo_backend", "epoch", "no_token_padding", "noise_offset_type", "prior_loss_weight"])
+_NOISE |= {"stop_text_encoder_training", "train_inpainting", "wandb_run_name", "sample_prompts"}
+"""Keys of the GUI's TOML that sdxl_train.py ignores, or that name a file of the run."""
+
+
+def read_gui(
+    raw: Mapping[str, Any], text: str, path: Path, *, version: Version | None = None, images: int | None = None
+) -> Found:
+    """What a GUI file trained, by the version that saved it, or by `version`; `images` where they are not at hand."""
+    form = read_form(raw, path)
+    chosen, doubt = (version, "") if version is not None else choose(form.tab, form.span, _used(form))
+    result = handed(form, chosen, _images(form, images))
+    what = f"a kohya_ss GUI file of the {form.tab} tab, {(version and spell_version(version)) or form.span}"
+    prompts = form.values.get("sample_prompts")
+    return Found(
+        kind="gui-finetune" if form.tab == "finetune" else "gui-dreambooth",
+        what=what,
+        files=(source_file(path, text, what),),
+        options={key: value for key, value in result.options.items() if key != "sample_prompts"},
+        prompts=prompts,
+        then=result.then,
+        left_out=(*form.left_out, *_unused(form)),
+        notes=(*filter(None, [doubt]), *_missing(form), *result.notes),
+        assumed=result.assumed,
+    )
+
+
+def _used(form: Form) -> list[str]:
+    """The ways in which versions differ that matter for this form: a doubt about the others would be idle."""
+    said = form.values
+    used = {
+        "flags": True,
+        "drops_zeros": any(value == 0 and not isinstance(value, bool) for value in said.values()),
+        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate", "learning_rate_te1", "learning_rate_te2")),
+        "fraction": bool(said.get("lr_warmup")),
+        "own_steps": bool(said.get("max_train_steps")) and "dataset_config" not in said,
+        "trains_encoders": form.tab == "dreambooth" and said.get("learning_rate_te1", 0) > 0,
+        "stops_encoders": bool(said.get("stop_text_encoder_training")),
+        "sdxl_boxes": said.get("sdxl_no_half_vae") is True,
+        **dict.fromkeys(["quotes", "spoils", "loses"], "additional_parameters" in said),
+    }
+    return [way for way, matters in used.items() if matters]
+
+
+def _missing(form: Form) -> tuple[str, ...]:
+    count = len(form.span.missing)
+    if not count:
+        return ()
+    names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
+    return (
+        f"{count} keys of that version are not in the file ({names}): the GUI would have used what its form showed",
+    )
+
+
+def _unused(form: Form) -> tuple[LeftOut, ...]:
+    """What the form says that is no option: keys of nobody, and settings of the launch that are not a new form's."""
+    fresh = fresh_form(form.tab)
+    left = []
+    for key, value in form.values.items():
+        known = gui_keys().get(key)
+        if known is None:
+            left.append(LeftOut(key=key, value=value, why="not a key of the GUI's finetune or dreambooth tab"))
+        elif known.how == "launch" and str(value) != str(fresh.get(key)):
+            why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
+            left.append(LeftOut(key=key, value=value, why=why))
+    return tuple(left)
+
+
+def _images(form: Form, said: int | None) -> Images:
+    """Images times repeats as the GUI counted them: in the finetune tab's folder, or in dreambooth's folders."""
+    if form.tab == "finetune":
+        count = said if said is not None else count_images(str(form.values.get("image_folder", "")))
+        if not form.values.get("image_folder") and said is None:
+            count = None
+        return Images(repeated=None if count is None else count * form.values.get("dataset_repeats", 1))
+    if said is not None:
+        return Images(repeated=said)
+    folder = str(form.values.get("train_data_dir", ""))
+    found = concept_folders(folder) if folder else None
+    if found is None:
+        return Images(repeated=None)
+    return Images(repeated=sum(repeats * (count_images(str(Path(folder) / name)) or 0) for name, repeats, _ in found))
+
+
+def stamp_of(path: Path) -> datetime | None:
+    """The time in the name of a file of the GUI."""
+    found = STAMP.search(path.name)
+    try:
+        return datetime.strptime(found[1], "%Y%m%d-%H%M%S") if found else None  # noqa: DTZ007 - only differences count
+    except ValueError:
+        return None
+
+
+def tomls_beside(path: Path) -> list[Path]:
+    """The GUI's TOMLs beside a GUI JSON whose stamps are the same within two seconds, nearest first."""
+    own = stamp_of(path)
+    if own is None:
+        return []
+    pairs = []
+    for other in path.parent.glob("config_*.toml"):
+        stamp = stamp_of(other)
+        if stamp is not None and abs((stamp - own).total_seconds()) <= APART:
+            pairs.append((abs((stamp - own).total_seconds()), other.name, other))
+    return [other for _, _, other in sorted(pairs)]
+
+
+def with_toml(found: Found, path: Path) -> Found:
+    """A GUI file together with the TOML of its start: the TOML is what sd-scripts read, so it counts.
+
+    What the form would have given by kft's account of the GUI is compared with it; differences are said. The form's
+    `additional_parameters` were on the command line, and win over both.
+    """
+    raw, text, notes = read_config_toml(path)
+    written, left, more = flat(raw)
+    overriding = {then.key: then.then for then in found.then if then.why.startswith(OVERRIDDEN)}
+    real = {**{key: value for key, value in written.items() if key not in _NOISE}, **overriding}
+    expected = {key: value for key, value in found.options.items() if key not in _NOISE}
+    differs = [
+        key
+        for key in sorted(real.keys() | expected.keys())
+        if not _alike(key, real.get(key, NOTHING), expected.get(key, NOTHING))
+    ]
+    then = [one for one in found.then if one.key not in differs]
+    then += [
+        Then(
+            key=key,
+            saved=expected.get(key, NOTHING),
+            then=real.get(key, NOTHING),
+            why=f"{path.name} says so, and it is what sd-scripts read",
+        )
+        for key in differs
+    ]
+    return replace(
+        found,
+        what=f"{found.what}, with the TOML of its start",
+        files=(*found.files, source_file(path, text, "the TOML that the GUI started sd-scripts with")),
+        options=real,
+        then=tuple(then),
+        left_out=(*found.left_out, *left),
+        notes=(*(note for note in found.notes if "say --gui-version" not in note), *notes, *more),
+        assumed=frozenset(key for key in found.assumed if key not in real),
+    )
+
+
+def _alike(key: str, one: Any, two: Any) -> bool:
+    """Whether two values of an option are the same to sd-scripts, where absent is the default."""
+    option = options().get(key)
+    default = option.default if option else NOTHING
+    values = [default if value is NOTHING else value for value in (one, two)]
+    if all(isinstance(value, (int, float)) for value in values):
+        return bool(values[0] == values[1])
+    if not any(isinstance(value, (dict, list)) for value in values):
+        return str(values[0]) == str(values[1])
+    return canonical_json(values[0]) == canonical_json(values[1]) if NOTHING not in values else values[0] is values[1]

@@ -1,0 +1,203 @@
+"""What a version of the kohya_ss GUI handed to sd-scripts for a form, and where that is not what the form shows.
+
+Versions dropped zeros, halved steps, passed a percentage on as steps or as a fraction, left out what they took for a
+default, and let `additional_parameters` override it all.
+"""
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fork_wrapper.formats.command_line import words_to_options
+from fork_wrapper.formats.found import NOTHING, Then
+from fork_wrapper.formats.gui_file import Form
+from fork_wrapper.formats.gui_flags import as_flags, deadly_flags
+from fork_wrapper.formats.gui_shown import SAME_AS_SOURCE, shown
+from fork_wrapper.formats.gui_table import Version, spell_version
+from fork_wrapper.formats.gui_ways import Ways, ways_of
+from fork_wrapper.formats.scripts import commands
+
+OVERRIDDEN = "additional_parameters say so"
+"""How every reason begins that is about them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """What a form trains on, as far as the GUI counted it."""
+
+    repeated: int | None
+    """Images times repeats, regularisation images left out; None where they are not at hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """What reached sd-scripts."""
+
+    options: Mapping[str, Any]
+    """The values of the namespace, by option; keys that sdxl_train.py ignores are left out."""
+    then: tuple[Then, ...]
+    """Where that is not what the form shows."""
+    notes: tuple[str, ...]
+    """What else happened."""
+    assumed: frozenset[str]
+    """Options that could not be computed, with values of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passing:
+    """A form on its way; `options` change as the version has its way with them."""
+
+    form: Form
+    """What was filled in."""
+    ways: Ways
+    """Of the version."""
+    options: dict[str, Any]
+    """What is passed on."""
+    why: dict[str, str] = field(default_factory=dict)
+    """A reason for every option that is not as shown."""
+    assumed: set[str] = field(default_factory=set)
+    """Options with values of ours."""
+
+    def put(self, key: str, value: Any, reason: str) -> None:
+        """Pass something else on than is shown."""
+        self.options[key] = value
+        self.why[key] = reason
+
+    def drop(self, key: str, reason: str) -> None:
+        """Pass nothing on, where something is shown."""
+        if key in self.options:
+            del self.options[key]
+            self.why[key] = reason
+
+
+def handed(form: Form, version: Version, images: Images) -> Handed:
+    """What `version` of the GUI handed over for `form`."""
+    ways = ways_of(form.tab, version)
+    first = shown(form, ways)
+    passing = Passing(form=form, ways=ways, options=dict(first))
+    _steps(passing, images)
+    _warmup(passing)
+    if ways.flags:
+        as_flags(passing.options, passing.why, form, ways)
+    else:
+        _as_file(passing, version)
+    notes = (*_encoders(passing), *deadly_flags(form, ways), *_additional(passing))
+    then = tuple(
+        Then(key=key, saved=first.get(key, NOTHING), then=passing.options.get(key, NOTHING), why=reason)
+        for key, reason in sorted(passing.why.items())
+        if repr(first.get(key, NOTHING)) != repr(passing.options.get(key, NOTHING)) or reason.startswith(OVERRIDDEN)
+    )
+    return Handed(options=passing.options, then=then, notes=notes, assumed=frozenset(passing.assumed))
+
+
+def _steps(passing: Passing, images: Images) -> None:
+    """`max_train_steps`, which the GUI computes from the epochs where the form says 0 or nothing."""
+    form = passing.form
+    said = form.values.get("max_train_steps", 0)
+    if "dataset_config" in form.values:
+        return
+    halved = form.tab == "finetune" and form.values.get("flip_aug") is True
+    if said and passing.ways.own_steps:
+        if halved:
+            reason = "the finetune tab halves it when flip_aug is ticked, also a number that was typed in"
+            passing.put("max_train_steps", math.ceil(said / 2), reason)
+        return
+    passing.options.pop("max_train_steps", None)
+    if images.repeated is not None:
+        rule = "images x repeats / batch / accumulation x epochs" + (" / 2, as flip_aug is ticked" if halved else "")
+        passing.put("max_train_steps", _computed(form, images.repeated, halved=halved), f"the GUI computed {rule}")
+    elif "max_train_epochs" not in passing.options:
+        _assume_epochs(passing, halved=halved)
+
+
+def _assume_epochs(passing: Passing, *, halved: bool) -> None:
+    epochs = passing.form.values.get("epoch", 1)
+    passing.assumed.add("max_train_epochs")
+    passing.put(
+        "max_train_epochs",
+        max(1, math.ceil(epochs / 2)) if halved else epochs,
+        f"the GUI computed the steps of {epochs} epochs from the number of images"
+        + (", and halved them for flip_aug" if halved else "")
+        + "; they are not at hand, so epochs stand for them; say --images N to compute the steps",
+    )
+
+
+def _computed(form: Form, repeated: int, *, halved: bool) -> int:
+    said = form.values
+    steps: float = (
+        repeated / max(1, said.get("train_batch_size", 1)) / max(1, said.get("gradient_accumulation_steps", 1))
+    )
+    steps *= said.get("epoch", 1) * (2 if form.tab == "dreambooth" and "reg_data_dir" in said else 1)
+    return math.ceil(math.ceil(steps) / 2) if halved else math.ceil(steps)
+
+
+def _warmup(passing: Passing) -> None:
+    """`lr_warmup_steps`: a fraction of all steps since v25, before that steps of a percentage."""
+    said, options = passing.form.values, passing.options
+    percent, absolute = said.get("lr_warmup", 0.0), said.get("lr_warmup_steps", 0.0)
+    if passing.ways.fraction:
+        if absolute > 0:
+            options["lr_warmup_steps"] = int(absolute)
+        elif "lr_warmup" in said or "lr_warmup_steps" in said:
+            options["lr_warmup_steps"] = percent / 100 if percent else 0
+    elif "lr_warmup" in said and ("max_train_steps" in options or "dataset_config" in said):
+        options["lr_warmup_steps"] = round(int(percent) * options.get("max_train_steps", 0) / 100)
+        if percent and not options["lr_warmup_steps"]:
+            passing.why["lr_warmup_steps"] = f"the GUI took its {percent:g} % of a max_train_steps that is not said"
+    elif percent:
+        passing.assumed.add("lr_warmup_steps")
+        passing.put("lr_warmup_steps", percent / 100, f"the GUI passed {percent:g} % of its own max_train_steps")
+
+
+def _as_file(passing: Passing, version: Version) -> None:
+    """What versions since v24 wrote into their config file, and what they dropped from it."""
+    form, options = passing.form, passing.options
+    if form.values.get("save_model_as") == SAME_AS_SOURCE:
+        reason = "since v24 the words themselves are passed on, and sd-scripts saves a Diffusers folder"
+        passing.put("save_model_as", SAME_AS_SOURCE, reason)
+    if "output_name" in options and passing.ways.names_wandb:
+        options.setdefault("wandb_run_name", options["output_name"])
+    if form.values.get("dynamo_backend", "no") != "no":  # "no" is accelerate's word; sdxl_train.py has no such choice
+        options["dynamo_backend"] = form.values["dynamo_backend"]
+    if form.tab == "dreambooth" and "lr_scheduler_num_cycles" not in options and "epoch" in form.values:
+        passing.put("lr_scheduler_num_cycles", form.values["epoch"], "left empty, it is the number of epochs")
+    options.setdefault("max_data_loader_n_workers", 0)  # an empty field is 0, and that 0 is never dropped
+    if passing.ways.drops_zeros:
+        zeros = [key for key, value in options.items() if value == 0 and key != "max_data_loader_n_workers"]
+        for key in zeros:
+            passing.drop(key, f"{spell_version(version)} dropped every 0 from its config file")
+
+
+def _encoders(passing: Passing) -> tuple[str, ...]:
+    """The dreambooth tab has no box for training the text encoders."""
+    said = passing.form.values
+    rates = [key for key in ("learning_rate_te1", "learning_rate_te2") if said.get(key, 0) > 0]
+    if passing.form.tab == "finetune" or not rates:
+        return ()
+    if passing.ways.trains_encoders:
+        passing.options["train_text_encoder"] = True
+        return ()
+    return (f"{' and '.join(rates)} had no effect: the dreambooth tab trains no text encoder of SDXL before v25.0.0",)
+
+
+def _additional(passing: Passing) -> tuple[str, ...]:
+    """`additional_parameters`: last on the command line they win over everything, first they lose."""
+    words, spoilt = additional_words(str(passing.form.values.get("additional_parameters", "")), passing.ways)
+    options, problems = words_to_options(words)
+    notes = [f"{word!r} reached the trainer with quotes around it, as it holds unusual characters" for word in spoilt]
+    for key, value in options.items():
+        if not (passing.ways.loses and key in passing.options):
+            passing.put(key, value, OVERRIDDEN + (", and they win" if key in passing.options else ""))
+        elif repr(passing.options[key]) != repr(value):
+            notes.append(f"{key} = {value} stood first on the command line, and lost to the form's own value")
+    return tuple(f"additional_parameters: {note}" for note in (*notes, *problems))
+
+
+def additional_words(text: str, ways: Ways) -> tuple[list[str], list[str]]:
+    """The words of `additional_parameters` as they reached the trainer, and those that were spoilt on the way."""
+    if ways.quotes:
+        return [word for command in commands(text) for word in command.words], []
+    words = [shlex.quote(word) if ways.spoils else word for word in text.replace('"', "").split()]
+    return words, [word[1:-1] for word in words if ways.spoils and word.startswith("'")]

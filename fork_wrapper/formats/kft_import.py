@@ -1,0 +1,137 @@
+"""kft's own records, sidecars, exports and checkpoints, and the headers that sd-scripts itself writes."""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
+from fork_wrapper.record import Record, from_json
+
+SPEC = "modelspec."
+
+_PLAIN = (
+    *("author", "description", "license", "tags", "usage_hint", "thumbnail", "merged_from", "trigger_phrase"),
+    *("preprocessor", "is_negative_embedding"),
+)
+"""Header keys that sd-scripts copies from `metadata_*` options (library/sai_model_spec.py, train_util.py:3495-3570)."""
+
+
+def read_record_file(raw: Any, text: str, path: Path) -> Found:
+    """A run record or a sidecar: all that a run was launched with."""
+    record = from_json(raw, path)
+    kind = "run" if raw["kind"] == "run" else "sidecar"
+    what = f"the {'record of a run' if kind == 'run' else 'sidecar of a checkpoint'} of kft"
+    return Found(
+        kind="run" if kind == "run" else "sidecar",
+        what=what,
+        files=(source_file(path, text, what),),
+        options=dict(record.training),
+        dataset=record.dataset,
+        prompts=record.experiment.get("sample_prompts"),
+        story=_story(record),
+        notes=_rehearsed(record),
+    )
+
+
+def _story(record: Record) -> Mapping[str, Any]:
+    story: Mapping[str, Any] = record.experiment.get("story") or {}
+    return story
+
+
+def _rehearsed(record: Record) -> tuple[str, ...]:
+    if not record.rehearsal:
+        return ()
+    return ("it is of a rehearsal: size, steps and precision are those of the miniature, not of a real run",)
+
+
+def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:
+    """What `kft export-config --format json` wrote."""
+    what = "an export of kft"
+    return Found(
+        kind="config",
+        what=what,
+        files=(source_file(path, text, what),),
+        options=dict(raw["training"]),
+        dataset=raw["dataset"],
+        prompts=raw.get("sample_prompts"),
+    )
+
+
+def is_export(raw: Any) -> bool:
+    """Whether a JSON value is such an export."""
+    return isinstance(raw, Mapping) and all(isinstance(raw.get(key), Mapping) for key in ("training", "dataset"))
+
+
+def read_checkpoint(path: Path) -> Found:
+    """A checkpoint: all of its configuration where kft made it, else the little that sd-scripts writes."""
+    if not path.is_file():
+        finding = Finding(what="no such file", where=str(path), todo="check the path")
+        raise InputError(f"cannot read {path.name}", [finding])
+    metadata = read_metadata(path)
+    if metadata is not None and CONFIG_KEY not in metadata:
+        return _foreign(path, metadata)
+    config = embedded_config(path)
+    what = "the header of a checkpoint that kft trained"
+    return Found(
+        kind="checkpoint",
+        what=what,
+        files=(_of_header(path, what),),
+        options=dict(config["training"]),
+        dataset=config["dataset"],
+    )
+
+
+def _of_header(path: Path, what: str) -> SourceFile:
+    """A checkpoint is named by the hash of its header: gigabytes are not read for a few lines."""
+    with path.open("rb") as file:
+        head = file.read(8)
+        head += file.read(min(int.from_bytes(head, "little"), 100_000_000))
+    return SourceFile(
+        path=path.absolute(), sha256=hashlib.sha256(head).hexdigest(), what=f"{what} (sha256 of the header)"
+    )
+
+
+def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
+    _refuse_others(path, metadata)
+    spec = {key.removeprefix(SPEC): value for key, value in metadata.items() if key.startswith(SPEC)}
+    if not spec:
+        todo = "look for its JSON or TOML beside it: a full fine-tune's header has no other record"
+        raise refuse(path, "its header says nothing of how it was made", todo)
+    what = f"the header of a checkpoint by {spec.get('implementation_version', 'an unnamed program')}"
+    options: dict[str, Any] = {f"metadata_{key}": spec[key] for key in _PLAIN if key in spec}
+    if "title" in spec and not spec["title"].startswith("Checkpoint@"):
+        options["metadata_title"] = spec["title"]
+    if spec.get("prediction_type") == "v":
+        options["v_parameterization"] = True
+    with contextlib.suppress(ValueError):
+        if "timestep_range" in spec:
+            options["min_timestep"], options["max_timestep"] = map(int, spec["timestep_range"].split(","))
+        if "encoder_layer" in spec:
+            options["clip_skip"] = int(spec["encoder_layer"])
+        if "resolution" in spec:
+            options["resolution"] = ",".join(str(int(side)) for side in spec["resolution"].split("x"))
+    notes = [
+        "a full fine-tune's header says no rates, steps, batch sizes or data: all of that is unknown",
+        "the header says 1024x1024 also where only the dataset config had a resolution",
+    ]
+    notes += [f"{key} is {spec[key]}" for key in ("date", "architecture", "implementation_version") if key in spec]
+    return Found(
+        kind="checkpoint", what=what, files=(_of_header(path, what),), options=options, dataset={}, notes=tuple(notes)
+    )
+
+
+def _refuse_others(path: Path, metadata: Mapping[str, str]) -> None:
+    """InputError for headers of what is no full SDXL model."""
+    todo = "kft is for full fine-tunes of SDXL"
+    architecture = metadata.get(f"{SPEC}architecture", "")
+    if "ss_network_module" in metadata or architecture.endswith("/lora"):
+        base = metadata.get("ss_base_model_version", architecture or "an unnamed model")
+        raise refuse(path, f"it is a LoRA for {base}", todo)
+    if architecture.endswith(("/textual-inversion", "/control-net")):
+        raise refuse(path, f"it is a {architecture.rsplit('/', 1)[-1]} ({architecture})", todo)
+    if architecture and "stable-diffusion-xl" not in architecture:
+        raise refuse(path, f"it is a model of the architecture {architecture}", todo)
