@@ -37,7 +37,7 @@ class Row:
     @property
     def idle(self) -> str:
         """Why the difference changes nothing: neither value does anything; empty where one does."""
-        return self.idle_in[1] if all(self.idle_in) else ""
+        return " and ".join(dict.fromkeys(self.idle_in)) if all(self.idle_in) else ""
 
     @property
     def differs(self) -> bool:

@@ -97,6 +97,13 @@ def test_one_side_is_enough_to_count() -> None:
     assert row.idle_in == ('with loss_type = "l2"', "")
 
 
+def test_two_reasons_are_both_given() -> None:
+    """Neither scheduler looks at it, each for itself."""
+    first = source({"lr_scheduler": "cosine", "lr_scheduler_power": 2.0})
+    row = next(row for row in compared(first, source()) if row.key == "lr_scheduler_power")
+    assert row.idle == 'with lr_scheduler = "cosine" and with lr_scheduler = "constant"'
+
+
 def test_a_rate_of_zero_freezes_even_under_adafactor() -> None:
     """sdxl_train.py:286."""
     common = {"optimizer_type": "Adafactor"}
