@@ -5,7 +5,6 @@ Archived texts go out as they are, an experiment's as they would be launched. Wh
 
 import os
 import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -166,9 +165,15 @@ def _command(configs: Configs, settings: Settings, place: RunFolder, *, written:
     words, lost = options_to_words({**training, **_run(configs.name, place)})
     launch = command(settings, real_trainer(settings), place, str(training.get("mixed_precision", "no")))
     argv = [*launch[: launch.index("--config_file")], *words, f"--dataset_config={place.dataset_toml}"]
-    line = subprocess.list2cmdline(argv) if os.name == "nt" else shlex.join(argv)
+    line = " ".join(map(_windows_word, argv)) if os.name == "nt" else shlex.join(argv)
     files = {COMMAND: f"{line}\n", **({DATASET: configs.dataset_toml} if written else {})}
     return Exported(files=files, lost=lost if written else {**lost, "dataset": NO_FILE})
+
+
+def _windows_word(word: str) -> str:
+    """A word as cmd.exe and PowerShell pass it on whole."""
+    plain = word.replace('"', '\\"')
+    return plain if plain and not any(letter in " \t&|<>^()" for letter in plain) else f'"{plain}"'
 
 
 def _run(name: str, place: RunFolder) -> dict[str, str]:

@@ -66,7 +66,8 @@ def _name(flag: str) -> tuple[str, str]:
     if longer:
         return "", f"can mean {', '.join(longer)}: sdxl_train.py refuses it"
     if scripts := elsewhere(name):
-        return "", f"is an option of {scripts[0]}, not of sdxl_train.py, which refuses it"
+        likely = min(scripts, key=lambda script: "train_network" not in script)  # people come from LoRA training
+        return "", f"is an option of {likely}, not of sdxl_train.py, which refuses it"
     near = difflib.get_close_matches(name, options(), n=1)
     hint = f" (nearest: --{near[0]})" if near else ""
     return "", f"is no option of sdxl_train.py, which refuses it{hint}"

@@ -64,7 +64,8 @@ def _stays_out(key: str) -> str:
     if key in options() or (key in dataset_keys() and "general" in dataset_keys()[key].levels):
         return ""
     if scripts := elsewhere(key):
-        return f"sdxl_train.py ignores it: it is an option of {scripts[0]}"
+        likely = min(scripts, key=lambda script: "train_network" not in script)
+        return f"sdxl_train.py ignores it: it is an option of {likely}"
     return "sdxl_train.py has no such option: it took no effect"
 
 

@@ -201,12 +201,8 @@ def _moved(before: Option, after: Option) -> Iterator[Change]:
 
 
 def elsewhere(name: str) -> tuple[str, ...]:
-    """The training scripts of the pinned commit that have this option while `sdxl_train.py` lacks it.
-
-    Those that people come from first: LoRA training, SDXL's before all others.
-    """
-    scripts = _read("elsewhere.json")["options"].get(name, ())
-    return tuple(sorted(scripts, key=lambda script: "train_network" not in script))
+    """The training scripts of the pinned commit that have this option while `sdxl_train.py` lacks it, SDXL first."""
+    return tuple(_read("elsewhere.json")["options"].get(name, ()))
 
 
 def gui_name(name: str) -> str | None:
