@@ -152,9 +152,10 @@ def _foreign(path: Path) -> Source:
     """A file of the GUI or of sd-scripts, as it took effect."""
     # Imported here: what compares experiments and runs should not wait for the readers of other programs' files.
     from fork_wrapper.formats.fit import fit  # noqa: PLC0415
+    from fork_wrapper.formats.kft_import import with_own_record  # noqa: PLC0415
     from fork_wrapper.formats.recognise import read_any  # noqa: PLC0415
 
-    fitted = fit(read_any(path.absolute()))
+    fitted = fit(with_own_record(read_any(path.absolute())))
     by = Origin(kind="recovered", by=path.name)
     values = flatten({"training": fitted.training, "dataset": fitted.dataset})
     return Source(

@@ -75,7 +75,7 @@ def _take(key: str, value: Any, training: dict[str, Any], left: list[LeftOut], t
     meant = _as_taken(kind, value)
     if repr(meant) != repr(value) and not _same_number(meant, value):
         then.append(Then(key=key, saved=value, then=meant, why=_WHY[kind if kind in _WHY else "other"]))
-    if meant is NOTHING or (meant is False and kind == "bool"):
+    if meant is NOTHING:
         return
     clean, findings = check_training({key: meant}, str)
     if findings:

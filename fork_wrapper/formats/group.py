@@ -9,6 +9,7 @@ from fork_wrapper.formats.commands_import import read_command
 from fork_wrapper.formats.found import Found
 from fork_wrapper.formats.gui_import import APART, stamp_of, with_toml
 from fork_wrapper.formats.gui_table import Version
+from fork_wrapper.formats.kft_import import with_own_record
 from fork_wrapper.formats.recognise import is_literal_command, read_any
 
 LITERAL = Path("command line")
@@ -30,7 +31,7 @@ def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int
             errors += error.findings
     if errors:
         raise InputError("nothing was imported", errors)
-    return _joined_datasets(_joined_tomls(_without_what_others_read(found)))
+    return [with_own_record(one) for one in _joined_datasets(_joined_tomls(_without_what_others_read(found)))]
 
 
 def _read(source: str, gui_version: Version | None, images: int | None) -> Found:

@@ -6,6 +6,7 @@ get, and what is missing goes into `additional_parameters`. What still differs c
 The images always travel as a dataset config file that the form names: the tabs' own fields cannot say them.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -145,8 +146,9 @@ def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _resolution(value: Any) -> str:
-    sides = value if isinstance(value, list) else str(value or "1024,1024").split(",")
-    return ",".join(str(side).strip() for side in (sides * 2 if len(sides) == 1 else sides))
+    said = value if isinstance(value, list) else str(value or "1024,1024").split(",")
+    sides = [str(side).strip() for side in said]
+    return ",".join(sides * 2 if len(sides) == 1 and sides[0].isdecimal() else sides)
 
 
 def _encoders(tab: Tab, form: dict[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -176,7 +178,8 @@ def _decided(form: Mapping[str, Any], wanted: Mapping[str, Any], dataset: Mappin
         value = wanted.get(name, options()[name].default)
         free = key not in settled and "general" in dataset_keys()[key].levels
         if free and value is not None and not _same(name, value, passed.get(name, NOTHING)):
-            found[key] = _general_value(key, value)
+            with contextlib.suppress(ValueError):  # a text that is no pair of numbers: no dataset config can say it
+                found[key] = _general_value(key, value)
     return found
 
 
@@ -192,7 +195,7 @@ def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _general_value(key: str, value: Any) -> Any:
-    """An option's value as the dataset config wants it: a text of a pair as a pair of numbers."""
+    """An option's value as the dataset config wants it: a text of a pair as a pair of numbers, else ValueError."""
     kind = dataset_keys()[key].type
     if kind == "int_or_pair" and isinstance(value, str):
         sides = [int(side) for side in value.split(",")]
@@ -236,7 +239,7 @@ def _same(name: str, wanted: Any, passed: Any) -> bool:
     """Whether sd-scripts sees no difference; what is not passed is the default."""
     got = options()[name].default if passed is NOTHING else passed
     if name == "resolution":
-        return wanted is None or _resolution(wanted) == _resolution(got)
+        return wanted is not None and _resolution(wanted) == _resolution(got)
     if isinstance(wanted, list) or isinstance(got, list):
         return [*(wanted or [])] == [*(got or [])]
     if all(isinstance(value, (int, float)) for value in (wanted, got)):

@@ -2,7 +2,9 @@
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,20 @@ def read_checkpoint(path: Path) -> Found:
         options=dict(config["training"]),
         dataset=config["dataset"],
     )
+
+
+def with_own_record(found: Found) -> Found:
+    """A train.toml that kft rendered holds the dataset config, too: taken where the source has no other."""
+    record = found.options.get("metadata_kft_config")
+    if found.dataset is not None or not isinstance(record, str):
+        return found
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        dataset = json.loads(record)["dataset"]
+        if isinstance(dataset, Mapping):
+            return replace(
+                found, dataset=dataset, notes=(*found.notes, "its images are said in kft's own record in it")
+            )
+    return found
 
 
 def _of_header(path: Path, what: str) -> SourceFile:
