@@ -14,6 +14,7 @@ _STEPS = re.compile(
 )
 _EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/(?P<epochs>\d+)$")
 _FACT = re.compile(r"^(?P<name>[^/=:]+?)\s*(?:/[^:=]*)?[:=]\s*(?P<value>\d+)$")
+_PAUSE = re.compile(r"\b(?:saving (?:checkpoint|model): |saving state at |generating sample images at step)")
 
 FACTS: Mapping[str, str] = {
     "num examples": "examples",
@@ -91,6 +92,14 @@ def parse_line(line: str) -> StepLine | EpochLine | FactLine | None:
     if (match := _FACT.match(text)) and match["name"] in FACTS:
         return FactLine(name=FACTS[match["name"]], value=int(match["value"]))
     return None
+
+
+def is_pause(line: str) -> bool:
+    """Whether the trainer now writes a checkpoint or a state, or draws samples, in the middle of its training loop.
+
+    library/train_util.py:5889, 5914, 5942, 5964, 6394; without console_log_simple a date and a level stand before it.
+    """
+    return bool(_PAUSE.search(line))
 
 
 def is_bar(line: str) -> bool:
