@@ -122,6 +122,24 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         'install it there: pip install -c constraints.txt -e ".[train]"',
     ),
     (
+        r"^NotImplementedError: No operator found for `memory_efficient_attention",
+        "xformers without kernels",
+        "xformers has no kernels for this GPU and this torch",
+        "set sdpa = true in its place: --unset xformers --set sdpa=true",
+    ),
+    (
+        r"unscale_\(\) has already been called",
+        "gradients unscaled twice",
+        'fused_backward_pass and fused_optimizer_groups cannot clip gradients with mixed_precision = "fp16"',
+        'set mixed_precision = "bf16", or unset the fused option (`kft rules fused-fp16`)',
+    ),
+    (
+        r"^ValueError: .*`variant=fp16`, but no such modeling files are available",
+        "no fp16 files",
+        'mixed_precision = "fp16" needs fp16 files in the Diffusers folder of the base model',
+        'name a single .safetensors file, or set mixed_precision = "bf16" (`kft rules fp16-variant`)',
+    ),
+    (
         r"No data found\. Please verify",
         "no data",
         "sd-scripts found no image and left with exit code 0",
