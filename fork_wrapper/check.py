@@ -154,11 +154,14 @@ def _is_ours(finding: Finding) -> bool:
 
 def _host(machine: Machine, settings: Settings, trainer: Trainer) -> Host:
     """What the rules may know of the machine; what `look_at` already reports as missing is not said twice."""
-    complete = machine.python is not None and not machine.lacks_packages
+    python = None if machine.lacks_packages else machine.python
     return Host(
-        packages=machine.python.packages if machine.python and complete else None,
+        packages=python.packages if python else None,
         cuda=False if trainer.rehearsal else (True if machine.gpus else None),
         processes=1 if trainer.rehearsal else settings.num_processes,
+        torch_cuda=python.torch_cuda if python else None,
+        xformers_cuda=python.xformers_cuda if python else None,
+        xformers_runtime=python.xformers_runtime if python else None,
     )
 
 

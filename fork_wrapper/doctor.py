@@ -14,22 +14,16 @@ from pathlib import Path
 from typing import Literal
 
 from fork_wrapper import __version__
+from fork_wrapper.builds import Torch, Xformers, about_torch, about_xformers, ask_torch, xformers_of
 from fork_wrapper.errors import Finding
 from fork_wrapper.preflight import Machine, existing, look_at
-from fork_wrapper.provenance import Gpu, ask_python, git_state, own_state
-from fork_wrapper.refresh import TIME_LIMIT, Reading
+from fork_wrapper.provenance import Gpu, git_state, own_state
+from fork_wrapper.refresh import Reading
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import DEFAULTS
 from fork_wrapper.sdscripts import options, sizes
 from fork_wrapper.settings import NAMES, Settings
 from fork_wrapper.versions import Package, compare
-
-_TORCH = """
-import json, torch
-count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "hip": torch.version.hip,
-    "devices": [torch.cuda.get_device_name(index) for index in range(count)]}))
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +42,6 @@ class Kft:
     """Its own Python."""
     system: str
     """The operating system."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Torch:
-    """What torch says of itself, in the trainer's Python."""
-
-    version: str = ""
-    """With its build tag."""
-    build: str = ""
-    """CUDA or ROCm with its version, or CPU."""
-    devices: tuple[str, ...] = ()
-    """Names of the GPUs that it sees."""
-    problem: str = ""
-    """Why it says nothing: its last words, or that it took too long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +104,8 @@ class Examination:
     """What trains."""
     torch: Torch | None
     """None when it is not installed."""
+    xformers: Xformers | None
+    """None when it is not installed."""
     gpus: tuple[Gpu, ...]
     """As nvidia-smi shows them."""
     sd_scripts: Checkout
@@ -149,7 +131,12 @@ def examine(settings: Settings, reading: Reading | None = None) -> Examination:
     packages = compare(machine.python, settings.sd_scripts / "requirements.txt") if machine.python else ()
     scripts = _checkout(settings, reading)
     disks = tuple(_disk(what, getattr(settings, what)) for what in ("outputs", "cache"))
-    found = [*machine.findings, *_about_torch(torch, machine), *_about_versions(packages, scripts, machine)]
+    found = [
+        *machine.findings,
+        *about_torch(torch, machine),
+        *about_xformers(machine),
+        *_about_versions(packages, scripts, machine),
+    ]
     found += [*_about_options(scripts, reading), *_about_space(disks)]
     found.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return Examination(
@@ -158,21 +145,13 @@ def examine(settings: Settings, reading: Reading | None = None) -> Examination:
         python_version=machine.python.version if machine.python else None,
         packages=packages,
         torch=torch,
+        xformers=xformers_of(machine.python) if machine.python else None,
         gpus=machine.gpus,
         sd_scripts=scripts,
         disks=disks,
         settings=tuple(_setting(settings, name) for name in NAMES),
         findings=tuple(found),
     )
-
-
-def ask_torch(python: str) -> Torch:
-    """What the trainer's torch says of itself and of the GPUs."""
-    said, problem = ask_python(python, ["-c", _TORCH], TIME_LIMIT)
-    if problem:
-        return Torch(problem=problem)
-    build = f"CUDA {said['cuda']}" if said["cuda"] else f"ROCm {said['hip']}" if said["hip"] else "CPU"
-    return Torch(version=said["version"], build=build, devices=tuple(said["devices"]))
 
 
 def _kft() -> Kft:
@@ -224,18 +203,6 @@ def _setting(settings: Settings, name: str) -> Setting:
     value = getattr(settings, name)
     text = " ".join(value) if isinstance(value, tuple) else str(value)
     return Setting(name=name, value=text, said_by=settings.sources[name])
-
-
-def _about_torch(torch: Torch | None, machine: Machine) -> Iterator[Finding]:
-    if torch is None:
-        return
-    where = machine.python.executable if machine.python else ""
-    if torch.problem:
-        todo = "install it anew (see the README), and start it there by hand: python -c 'import torch'"
-        yield Finding(what=f"torch cannot be used: {torch.problem}", where=where, todo=todo)
-    elif machine.gpus and torch.build != "CPU" and not torch.devices:  # of CPU builds preflight speaks
-        todo = "install a build of torch that this driver can run, and look at CUDA_VISIBLE_DEVICES"
-        yield Finding(what=f"torch {torch.version} ({torch.build}) sees none of the GPUs", where=where, todo=todo)
 
 
 def _about_versions(packages: tuple[Package, ...], scripts: Checkout, machine: Machine) -> Iterator[Finding]:

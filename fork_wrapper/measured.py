@@ -40,7 +40,7 @@ class Measured:
     run: str
     """Its id."""
     steps_per_second: float
-    """Over the whole of its training loop."""
+    """Of training alone: without the first step, saves and samples (`Progress.steps_per_second`)."""
     peak_vram_mib: tuple[int, ...]
     """Highest memory in use per GPU, sampled; empty where there was none."""
 

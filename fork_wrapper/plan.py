@@ -95,7 +95,7 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """Of the training loop at the measured speed."""
+        """Of all steps at the measured speed; start, samples and saves come on top."""
         if self.schedule is None or self.measured is None:
             return None
         return self.schedule.total_steps / self.measured.steps_per_second

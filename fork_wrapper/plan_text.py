@@ -136,6 +136,6 @@ def _measured(plan: Plan) -> Sequence[Row]:
     loop = clock(plan.seconds) if plan.seconds is not None else "unknown"
     vram = ", ".join(f"{peak} MiB" for peak in plan.measured.peak_vram_mib)
     return [
-        ("time", f"{loop} at {speed:.2f} it/s, without start and saving; {by}"),
+        ("time", f"{loop} at {speed:.2f} it/s, without start, samples and saves; {by}"),
         ("VRAM", f"{vram}; {by}" if vram else NOT_MEASURED),
     ]

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, parse_line
+from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, is_pause, parse_line
 
 TAIL_LINES = 400
 TRACEBACK = "Traceback (most recent call last)"
@@ -31,7 +31,14 @@ class Progress:
     epochs: int = 0
     """Epochs in all."""
     elapsed: int = 0
-    """Seconds since the first step began, as the trainer prints them."""
+    """Seconds from the beginning of the first step to the end of the last one done, as the trainer prints them.
+
+    What comes after the last step, the final save above all, is not in it, though the trainer redraws its bar then.
+    """
+    first: tuple[int, int] = (0, 0)
+    """The first step whose end was seen, and `elapsed` then: warm-up is over. (0, 0) before."""
+    trained: tuple[int, int] = (0, 0)
+    """Steps after `first` that were not interrupted by a save or by samples, and the seconds that they took."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     """(step, mean loss) at every step that showed a finite one."""
     nan_step: int | None = None
@@ -40,6 +47,7 @@ class Progress:
     """Numbers that the trainer printed before the first step (`sdscripts.lines.FACTS`)."""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     """The last lines that are no progress bars."""
+    _paused: bool = False
     _rest: bytes = b""
 
     def feed(self, chunk: bytes) -> list[str]:
@@ -64,8 +72,22 @@ class Progress:
 
     @property
     def steps_per_second(self) -> float | None:
-        """Steps over the seconds that the trainer's own bar shows; None before the first full second."""
+        """The pace of training alone, by the trainer's clock: without the first step, saves and samples.
+
+        Where nothing else is known yet, all steps over all seconds; None before the first full second.
+        """
+        steps, seconds = self.trained
+        if seconds:
+            return steps / seconds
         return self.step / self.elapsed if self.elapsed and self.step else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the remaining steps will take if saves and samples go on as they did since the first step."""
+        step, elapsed = self.first
+        if self.elapsed > elapsed and self.step > step:
+            return (self.total - self.step) * (self.elapsed - elapsed) / (self.step - step)
+        return (self.total - self.step) / self.steps_per_second if self.steps_per_second else None
 
     def step_of_epoch(self, epoch: int) -> int | None:
         """The optimizer step at which an epoch ends; None before the trainer said how long one is.
@@ -99,11 +121,13 @@ class Progress:
             self.epoch, self.epochs = said.epoch, said.epochs
         elif isinstance(said, FactLine):
             self.facts[said.name] = said.value
+        self._paused = self._paused or is_pause(text)
         self.tail.append(text)
         return text
 
     def _step(self, line: StepLine) -> None:
-        self.step, self.total, self.elapsed = line.step, line.total, line.elapsed
+        self._clock(line)
+        self.step, self.total = line.step, line.total
         if line.loss is None or not line.step:
             return
         if not math.isfinite(line.loss):
@@ -113,6 +137,17 @@ class Progress:
             self.losses[-1] = (line.step, line.loss)
         else:
             self.losses.append((line.step, line.loss))
+
+    def _clock(self, line: StepLine) -> None:
+        """Take the time when a step ends, not at later redraws of it: the very last one follows the final save."""
+        if line.step <= self.step:
+            return
+        if not self.step:
+            self.first = line.step, line.elapsed
+        elif not self._paused and line.elapsed >= self.elapsed:
+            steps, seconds = self.trained
+            self.trained = steps + line.step - self.step, seconds + line.elapsed - self.elapsed
+        self.elapsed, self._paused = line.elapsed, False
 
 
 def _text(piece: bytes) -> str:

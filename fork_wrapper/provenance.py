@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,10 @@ from fork_wrapper.files import canonical_json, sha256_text, write_whole
 PATCH_LIMIT = 200_000
 """Characters of this checkout's uncommitted patch that a record keeps."""
 
-_PROBE = """
-import importlib.metadata as m, json, os, platform, sys
-print(json.dumps({"version": platform.python_version(), "executable": sys.executable,
-    "packages": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]},
-    "places": [place for place in sys.path if os.path.isdir(place)]}))
-"""
+_PROBE = Path(__file__).with_name("probe.py")
+"""The text that asks a Python about itself."""
+_LIBRARY_PATH = "PATH" if sys.platform == "win32" else "LD_LIBRARY_PATH"
+_LINKER_CACHE = "/etc/ld.so.cache"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,13 @@ class TrainerPython:
     version: str
     """As 3.11.7."""
     packages: Mapping[str, str]
-    """Installed distributions and their versions."""
+    """Installed distributions by their normalised names, and their versions."""
+    torch_cuda: str | None = None
+    """CUDA that torch was built for, as 13.0; None of other builds."""
+    xformers_cuda: str | None = None
+    """CUDA that xformers was built for; None of other builds."""
+    xformers_runtime: bool | None = None
+    """Whether xformers' CUDA runtime can be loaded; None where it is the one that torch brings."""
 
     def version_of(self, package: str) -> str | None:
         """The version of a distribution, however its name is spelled; None when it is not installed."""
@@ -79,20 +84,22 @@ class GitState:
 def probe_python(python: str, memory: Path | None = None) -> TrainerPython | None:
     """The trainer's Python and its packages; None when it cannot be started.
 
-    With a file as `memory`, the last answer is taken again while neither the program nor one of the folders that it
-    imports from has changed: pip never installs anything without touching them.
+    With a file as `memory`, the last answer is taken again while nothing that it hangs on has changed: the program,
+    the folders that it imports from (pip never installs anything without touching them), where libraries are found,
+    and the question itself.
     """
+    question = _PROBE.read_text(encoding="utf-8")
     known = _remembered(memory).get(python)
-    if known and known.get("stamp") == _stamp(python, known.get("places", [])):
+    if known and known.get("stamp") == _stamp(python, question, known.get("places", [])):
         return _trainer_python(known.get("answer"))
-    text = _ask([python, "-c", _PROBE], timeout=60)
+    text = _ask([python, "-c", question], timeout=60)
     try:  # the last line: a wrapper may greet first; and a program that is no Python says anything
         answer = json.loads((text or "").splitlines()[-1])
         places = [str(place) for place in answer.pop("places")]
     except (IndexError, ValueError, TypeError, AttributeError, KeyError):
         return None
     if memory is not None:
-        entry = {"answer": answer, "places": places, "stamp": _stamp(python, places)}
+        entry = {"answer": answer, "places": places, "stamp": _stamp(python, question, places)}
         with contextlib.suppress(OSError):
             write_whole(memory, canonical_json({**_remembered(memory), python: entry}))
     return _trainer_python(answer)
@@ -113,10 +120,11 @@ def _remembered(memory: Path | None) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def _stamp(python: str, places: Sequence[str]) -> list[int]:
-    """When the program and its folders last changed, in nanoseconds; 0 for what is gone."""
-    stamps = []
-    for path in (shutil.which(python) or python, *places):
+def _stamp(python: str, question: str, places: Sequence[str]) -> list[int | str]:
+    """The question and where libraries are looked for; when files and folders last changed, 0 for what is gone."""
+    libraries = os.environ.get(_LIBRARY_PATH, "")
+    stamps: list[int | str] = [sha256_text(repr((question, libraries)))]
+    for path in (shutil.which(python) or python, *places, _LINKER_CACHE, *filter(None, libraries.split(os.pathsep))):
         try:
             stamps.append(Path(path).stat().st_mtime_ns)
         except OSError:

@@ -137,7 +137,8 @@ def describe(progress: Progress, archived: int) -> str:
     speed = progress.steps_per_second
     if speed:
         parts.append(f"{speed:.2f} it/s" if speed >= 1 else f"{1 / speed:.2f} s/it")
-        parts.append(f"ETA {clock((progress.total - progress.step) / speed)}")
+    if (left := progress.seconds_left) is not None:
+        parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")
     return "  ".join(parts)
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.builds import Xformers
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.doctor import Checkout, Examination, examine
 from fork_wrapper.refresh import refresh
@@ -69,6 +70,7 @@ def _facts(looked: Examination) -> Rows:
         ("system", own.system),
         ("trainer's Python", f"{looked.python_version or 'cannot be started'}  {looked.python}"),
         ("torch", _torch(looked)),
+        *(("xformers", _xformers(one)) for one in [looked.xformers] if one),
         *(("GPU", card) for card in cards or ["none that nvidia-smi shows"]),
         *_sd_scripts(looked.sd_scripts),
         *((f"room for {disk.what}", f"{size(disk.free)}  {disk.path}") for disk in looked.disks),
@@ -82,6 +84,11 @@ def _torch(looked: Examination) -> str:
     if torch.problem:
         return "does not answer"
     return f"{torch.version}  built for {torch.build}, sees {', '.join(torch.devices) or 'no GPU'}"
+
+
+def _xformers(one: Xformers) -> str:
+    built = f"built for CUDA {one.cuda}" if one.cuda else "built without CUDA"
+    return f"{one.version}  {built}{'' if one.fits else ', which is not there'}"
 
 
 def _sd_scripts(scripts: Checkout) -> Rows:

@@ -141,7 +141,8 @@ def disk_te_implies(case: Case) -> Iterator[Hit]:
     "warning",
     phase="never",
     when="cached latents from a VAE in fp16",
-    why="SDXL's VAE overflows in fp16 for some images. The NaN is cached, on disk for good, and the loss becomes NaN.",
+    why="SDXL's VAE overflows in fp16 for some images. The NaN is cached, on disk for good. A step with such an image "
+    "has a loss of NaN, and the gradient scaler of fp16 skips it: where every step has one, nothing is learned at all.",
     fix='set no_half_vae = true, or mixed_precision = "bf16"',
     source="sdxl_train.py:216, library/strategy_base.py:475-540, sdxl_train.py:640-641",
 )
@@ -155,7 +156,8 @@ def vae_nan_cached(case: Case) -> Iterator[Hit]:
     "warning",
     phase="never",
     when="a VAE in fp16",
-    why="SDXL's VAE overflows in fp16 for some images. Their latents become zeros, with a line in the log for each.",
+    why="SDXL's VAE overflows in fp16 for some images. NaN in latents becomes zeros, with a line in the log for every "
+    "batch that had some.",
     fix='set no_half_vae = true, or mixed_precision = "bf16"',
     source="sdxl_train.py:216, sdxl_train.py:643-650",
 )

@@ -114,6 +114,12 @@ class Host:
     """Whether there is a GPU that torch can use; None when nobody looked."""
     processes: int = 1
     """Processes in all, as `accelerate launch --num_processes`."""
+    torch_cuda: str | None = None
+    """CUDA that torch was built for, as 13.0; None of other builds, and when nobody asked."""
+    xformers_cuda: str | None = None
+    """CUDA that xformers was built for; None of other builds, and when nobody asked."""
+    xformers_runtime: bool | None = None
+    """Whether xformers' CUDA runtime can be loaded; None where it is torch's own, and when nobody asked."""
 
     def has(self, *names: str) -> bool:
         """Whether one of these distributions is installed; True where nobody asked."""

@@ -14,6 +14,7 @@ _STEPS = re.compile(
 )
 _EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/(?P<epochs>\d+)$")
 _FACT = re.compile(r"^(?P<name>[^/=:]+?)\s*(?:/[^:=]*)?[:=]\s*(?P<value>\d+)$")
+_PAUSE = re.compile(r"\b(?:saving (?:checkpoint|model): |saving state at |generating sample images at step)")
 
 FACTS: Mapping[str, str] = {
     "num examples": "examples",
@@ -93,6 +94,14 @@ def parse_line(line: str) -> StepLine | EpochLine | FactLine | None:
     return None
 
 
+def is_pause(line: str) -> bool:
+    """Whether the trainer now writes a checkpoint or a state, or draws samples, in the middle of its training loop.
+
+    library/train_util.py:5889, 5914, 5942, 5964, 6394; without console_log_simple a date and a level stand before it.
+    """
+    return bool(_PAUSE.search(line))
+
+
 def is_bar(line: str) -> bool:
     """Whether the line is a redraw of any tqdm bar: noise in the tail of a failed run."""
     return bool(re.search(r"\d+%\|.*\|\s*\d+/\d+ \[|^\s*\d+it \[", line))
@@ -111,6 +120,24 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
         "missing package",
         "the trainer's Python lacks a package: {detail}",
         'install it there: pip install -c constraints.txt -e ".[train]"',
+    ),
+    (
+        r"^NotImplementedError: No operator found for `memory_efficient_attention",
+        "xformers without kernels",
+        "xformers has no kernels for this GPU and this torch",
+        "set sdpa = true in its place: --unset xformers --set sdpa=true",
+    ),
+    (
+        r"unscale_\(\) has already been called",
+        "gradients unscaled twice",
+        'fused_backward_pass and fused_optimizer_groups cannot clip gradients with mixed_precision = "fp16"',
+        'set mixed_precision = "bf16", or unset the fused option (`kft rules fused-fp16`)',
+    ),
+    (
+        r"^ValueError: .*`variant=fp16`, but no such modeling files are available",
+        "no fp16 files",
+        'mixed_precision = "fp16" needs fp16 files in the Diffusers folder of the base model',
+        'name a single .safetensors file, or set mixed_precision = "bf16" (`kft rules fp16-variant`)',
     ),
     (
         r"No data found\. Please verify",

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from fork_wrapper import doctor, preflight, refresh, versions
+from fork_wrapper.builds import Torch
 from fork_wrapper.doctor import Kft as Own
-from fork_wrapper.doctor import Torch
 from fork_wrapper.provenance import GitState, Gpu, TrainerPython
 from fork_wrapper.sdscripts.options import pinned_commit, pinned_table
 from fork_wrapper.sdscripts.packages import needed_packages
@@ -99,10 +99,11 @@ def test_json_has_every_fact(kft: Kft) -> None:
     assert answer.code == 0
     assert list(said) == [
         *("disks", "findings", "gpus", "kft", "packages", "python", "python_version", "sd_scripts", "settings"),
-        "torch",
+        *("torch", "xformers"),
     ]
     assert said["python"] == sys.executable
     assert said["torch"] == {"version": "2.6.0", "build": "CUDA 12.4", "devices": ["NVIDIA H100"], "problem": ""}
+    assert said["xformers"] is None
     assert said["sd_scripts"]["table"] == "read"
     assert [tuple(change.values()) for change in said["sd_scripts"]["changes"]] == [
         ("int", None, "brand_new", "added"),
@@ -111,6 +112,40 @@ def test_json_has_every_fact(kft: Kft) -> None:
         (["l2", "huber", "smooth_l1", "newest"], ["l1", "l2", "huber", "smooth_l1"], "loss_type", "choices"),
     ]
     assert {one["severity"] for one in said["findings"]} == {"warning"}
+
+
+@pytest.mark.usefixtures("well_equipped")
+@pytest.mark.parametrize(
+    ("built", "runtime", "row"),
+    [
+        ("12.4", None, "xformers  0.0.35  built for CUDA 12.4\n"),
+        ("12.8", True, "xformers  0.0.35  built for CUDA 12.8\n"),
+        ("12.8", False, "xformers  0.0.35  built for CUDA 12.8, which is not there\n"),
+        (None, None, "xformers  0.0.35  built without CUDA\n"),
+    ],
+)
+def test_both_builds_are_shown(
+    kft: Kft, monkeypatch: pytest.MonkeyPatch, built: str | None, runtime: bool | None, row: str
+) -> None:
+    """Of torch and of xformers; a warning where they do not fit."""
+    python = TrainerPython(
+        executable="/trainer/python",
+        version="3.11.7",
+        packages=dict.fromkeys([*needed_packages({"log_with": "tensorboard"}), "xformers"], "0.0.35"),
+        torch_cuda="13.0",
+        xformers_cuda=built,
+        xformers_runtime=runtime,
+    )
+    monkeypatch.setattr(preflight, "probe_python", lambda *_arguments: python)
+    answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--python", "/trainer/python")
+    assert f"torch  2.6.0  built for CUDA 12.4, sees NVIDIA H100\n{row}" in plain(answer)
+    warning = (
+        "  • warning: xformers cannot be used: it is built for CUDA 12.8, torch for CUDA 13.0\n"
+        "    /trainer/python\n"
+        "    → train with sdpa: --unset xformers --set sdpa=true\n"
+    )
+    assert (warning in answer.out) == (runtime is False)
+    assert answer.code == 0
 
 
 @pytest.mark.usefixtures("well_equipped")

@@ -16,13 +16,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fork_wrapper.errors import Finding
+from fork_wrapper.probe import packages
 from fork_wrapper.rehearsal.layout import miniature_folder
 from fork_wrapper.rules.table import rules
 from tests.integration.verdicts.client import Outcome, Verdict, Verdicts, serving
@@ -45,7 +45,7 @@ EVERY = 16
 """Of the slower casebook questions, the test command asks one in so many."""
 STRICTER = {"empty-dir", "missing-dir"}
 """Errors on purpose where the program goes on with what is left: less than was asked for is never meant."""
-HOST: Mapping[str, Any] = {"cuda": False, "packages": {one.name: one.version for one in distributions()}}
+HOST: Mapping[str, Any] = {"cuda": False, "packages": packages()}
 """The machine that the server runs on."""
 WISH = os.environ.get("VERDICTS", "")
 COUNT, SEED = [int(text) for text in f"{WISH or 40},1".split(",")[:2]]

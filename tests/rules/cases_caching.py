@@ -105,7 +105,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         rule="vae-nan-cached",
         trips=HALF,
-        spares=HALF | {"training.vae": "MINIATURE/sdxl-vae-fp16-fix.safetensors"},
+        spares=HALF | {"training.no_half_vae": True},
         what="a VAE in fp16 may cache NaN for latents",
         program="not on a CPU",
         host={"cuda": True},

@@ -10,6 +10,12 @@ from tests.rules.cases_rates import training
 NO_GPU: Mapping[str, Any] = {"cuda": False}
 GPU: Mapping[str, Any] = {"cuda": True}
 BARE: Mapping[str, Any] = {"packages": {"torch": "2.13.0"}}
+UNFIT: Mapping[str, Any] = {
+    **GPU,
+    "torch_cuda": "13.0",
+    "xformers_cuda": "12.8",
+    "xformers_runtime": False,
+}
 FULL_BF16 = training(mixed_precision="bf16", full_bf16=True)
 
 
@@ -97,6 +103,20 @@ ATTENTION = (
         {},
         "xformers needs the package xformers, which is not installed",
         BARE,
+    ),
+    machine(
+        "xformers-build",
+        training(xformers=True),
+        {},
+        "xformers has no operators here: xformers is built for CUDA 12.8, torch for CUDA 13.0",
+        UNFIT,
+    ),
+    machine(
+        "xformers-build",
+        training(diffusers_xformers=True),
+        {},
+        "diffusers_xformers has no operators here: xformers is built for CUDA 12.8, torch for CUDA 13.0",
+        UNFIT,
     ),
     machine("xformers-cpu", training(xformers=True), {}, "xformers needs a GPU", NO_GPU),
     machine("xformers-cpu", training(diffusers_xformers=True), {}, "diffusers_xformers needs a GPU", NO_GPU),

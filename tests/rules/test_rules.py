@@ -12,7 +12,7 @@ from fork_wrapper.rules.rule import PHASES, Rule
 from fork_wrapper.rules.shape import NOT_RULES
 from fork_wrapper.rules.table import rules
 from tests.rules.building import build, kft_findings
-from tests.rules.casebook import Entry
+from tests.rules.casebook import BASE, Entry
 
 HERE = Path(__file__).parent
 SOURCE = re.compile(r"(?:library/)?\w+\.py:\d+(?:-\d+)?(?:, ?(?:library/)?\w+\.py:\d+(?:-\d+)?)*")
@@ -71,3 +71,21 @@ def test_spares(entry: Entry, tmp_path: Path) -> None:
     built = build(entry.spares, tmp_path, entry.spares_files)
     found = kft_findings(built, {})
     assert [one for one in found if one.rule == entry.rule or one.severity == "error"] == []
+
+
+def test_no_neighbour_names_a_file_that_is_not_there() -> None:
+    """The real program trains with every one of them: of the miniature there is what BASE names."""
+    made = {value for value in BASE.values() if str(value).startswith("MINIATURE")}
+    assert len(made) == 2
+    named = {value for entry in ENTRIES for value in entry.spares.values() if str(value).startswith("MINIATURE")}
+    assert named - made == set()
+
+
+@pytest.mark.parametrize("caches", [True, False])
+def test_the_vae_that_was_made_for_fp16_is_spared(tmp_path: Path, caches: bool) -> None:
+    """It is known by its name; the miniature has none of the kind."""
+    half = {"training.mixed_precision": "fp16", "training.no_half_vae": None, "training.cache_latents": caches}
+    made = half | {"training.vae": "FOLDER/sdxl-vae-fp16-fix.safetensors"}
+    for number, (changes, count) in enumerate([(half, 1), (made, 0)]):
+        found = kft_findings(build(changes, tmp_path / str(number)), {})
+        assert len([one for one in found if one.rule.startswith("vae-nan-")]) == count

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.check import check, place, would_stop
-from fork_wrapper.provenance import Gpu
+from fork_wrapper.provenance import Gpu, TrainerPython
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import parse_overrides, resolve
+from fork_wrapper.sdscripts.packages import needed_packages
 from fork_wrapper.settings import Settings
 
 EXPERIMENT = """
@@ -90,6 +91,36 @@ def test_errors_come_first_and_rules_say_their_id(
     assert by_rule["full-bf16"].where == f"{path}, line 4: training.full_bf16"
     assert "" in by_rule
     assert checked.plan.name == "one"
+
+
+@pytest.mark.parametrize("runtime", [True, False, None])
+@pytest.mark.parametrize("key", ["xformers", "diffusers_xformers"])
+def test_an_xformers_of_another_cuda_is_an_error(
+    settings: Settings, write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, runtime: bool | None, key: str
+) -> None:
+    """Where its runtime is not there; with the flags that help, which do."""
+    python = TrainerPython(
+        executable="/python",
+        version="3.11.7",
+        packages=dict.fromkeys([*needed_packages({"log_with": "tensorboard"}), "xformers"], "1.0"),
+        torch_cuda="13.0",
+        xformers_cuda="12.8",
+        xformers_runtime=runtime,
+    )
+    card = Gpu(name="A card", memory_mib=24000, used_mib=0, driver="1")
+    monkeypatch.setattr("fork_wrapper.preflight.gpus", lambda: (card,))
+    monkeypatch.setattr("fork_wrapper.preflight.probe_python", lambda *_arguments: python)
+    write("one", EXPERIMENT)
+
+    def found(*overrides: str) -> list[tuple[str, str]]:
+        resolved = resolve("one", settings, parse_overrides(overrides))
+        checked = check(resolved, settings, real_trainer(settings))
+        return [(one.what, one.todo) for one in checked.errors if one.rule == "xformers-build"]
+
+    what = f"{key} has no operators here: xformers is built for CUDA 12.8, torch for CUDA 13.0"
+    expected = [(what, f"--unset {key} --set sdpa=true")]
+    assert found(f"{key}=true") == (expected if runtime is False else [])
+    assert found("sdpa=true") == []
 
 
 def test_caches_need_a_folder_that_can_be_written(

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper import doctor
+from fork_wrapper import builds, doctor
 from fork_wrapper import refresh as reader
-from fork_wrapper.doctor import Checkout, Torch, ask_torch, examine
+from fork_wrapper.builds import Torch, ask_torch
+from fork_wrapper.doctor import Checkout, examine
 from fork_wrapper.errors import Finding, Severity
 from fork_wrapper.preflight import Machine
 from fork_wrapper.provenance import GitState, Gpu, TrainerPython
@@ -330,7 +331,7 @@ def test_a_torch_that_says_nothing_has_a_reason(
     """Its last words, its exit code, or that it took too long."""
     (tmp_path / "torch.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "TIME_LIMIT", 1.0 if "sleep" in source else 60.0)
+    monkeypatch.setattr(builds, "TIME_LIMIT", 1.0 if "sleep" in source else 60.0)
     assert ask_torch(sys.executable) == Torch(problem=problem)
 
 

@@ -15,6 +15,7 @@ from fork_wrapper.progress import TAIL_LINES, Progress, last_story, read_log, wi
 
 LOG = Path(__file__).resolve().parents[1] / "golden" / "logs" / "two_epochs.log"
 RAW = LOG.read_bytes()
+PAUSES = LOG.with_name("saves_and_samples.log")
 
 FACTS = {
     "examples": 12,
@@ -45,7 +46,10 @@ WHOLE = {
     "losses": [(1, 1.3), (2, 1.2), (3, 1.25), (5, 0.125), (6, 5e-05)],
     "nan_step": 4,
     "facts": FACTS,
+    "first": (1, 6),
+    "trained": (4, 4 + 30 * 3600 + 5 - 3599),
     "tail": deque(LINES),
+    "_paused": False,
     "_rest": b"",
 }
 
@@ -124,10 +128,66 @@ def test_before_anything_was_said() -> None:
 
 
 def test_speed_is_by_the_trainers_clock() -> None:
-    """Steps over the bar's own seconds, hours included."""
+    """Steps over the bar's own seconds, hours included; from the second step that was seen on without the first."""
     progress = Progress()
     progress.feed(_bar(90, elapsed="1:00:00") + b"\n")
     assert progress.steps_per_second == 90 / 3600
+    progress.feed(_bar(91, elapsed="1:00:02") + _bar(93, elapsed="1:00:05") + b"\n")
+    assert progress.steps_per_second == 3 / 5
+
+
+def test_the_final_save_is_no_training() -> None:
+    """The last bar is drawn again after the final save: neither the seconds nor the pace know of it."""
+    progress = Progress()
+    progress.feed(_bar(1, "00:07") + _bar(2, "00:09") + _bar(3, "00:11") + b"save trained model as x\n")
+    assert (progress.elapsed, progress.steps_per_second) == (11, 0.5)
+    progress.feed(_bar(3, "00:58") + b"\n")
+    assert (progress.elapsed, progress.steps_per_second) == (11, 0.5)
+
+
+def test_the_pace_of_a_run_with_saves_and_samples() -> None:
+    """Six steps of two seconds, of which the first took eight and the fourth waited for samples and a checkpoint."""
+    progress = read_log(PAUSES)
+    assert (progress.step, progress.elapsed, progress.first) == (6, 39, (1, 8))
+    assert (progress.trained, progress.steps_per_second) == ((4, 8), 0.5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "saving checkpoint: /runs/one-000001.safetensors",
+        "2026-01-01 10:00:00 INFO     saving checkpoint: /runs/one-000001.safetensors       train_util.py:5889",
+        "saving model: /runs/one-000001",
+        "saving state at epoch 1",
+        "saving state at step 2",
+        "generating sample images at step / サンプル画像生成 ステップ: 2",
+    ],
+)
+def test_a_step_that_waits_tells_no_pace(line: str) -> None:
+    """But the time left counts with more of the same."""
+    progress = Progress()
+    progress.feed(_bar(1, "00:10") + _bar(2, "00:12") + f"\n{line}\n".encode() + _bar(3, "00:40") + _bar(4, "00:42"))
+    assert progress.trained == (2, 4)
+    assert progress.steps_per_second == 0.5
+    assert progress.seconds_left == 5 * (42 - 10) / 3
+
+
+def test_other_lines_do_not_make_a_step_wait() -> None:
+    """A new epoch, a warning, and what only resembles a save."""
+    progress = Progress()
+    progress.feed(_bar(1, "00:10") + b"\nepoch 2/3\nNaN found in latents, replacing with zeros\n")
+    progress.feed(_bar(2, "00:12") + b"\nnot saving state: done\n" + _bar(3, "00:14"))
+    assert progress.trained == (2, 4)
+
+
+def test_the_time_left() -> None:
+    """Unknown at first, by the whole bar after one step, and then without the warm-up of the first."""
+    assert Progress().seconds_left is None
+    progress = Progress()
+    progress.feed(_bar(1, "00:10"))
+    assert progress.seconds_left == 8 * 10
+    progress.feed(_bar(3, "00:14"))
+    assert progress.seconds_left == 6 * 2
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """Facts about code, packages and models, from real git and real Pythons."""
 
 import hashlib
+import importlib.util
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dataset_tools.hashing import HashCache
-from fork_wrapper import provenance
+from fork_wrapper import probe, provenance
 from fork_wrapper.provenance import accelerate_config, base_model, git_commit, git_state, gpus, host, probe_python
 
 
@@ -64,6 +67,138 @@ def test_the_trainers_python_is_asked_for_its_packages() -> None:
     assert python.version == ".".join(map(str, sys.version_info[:3]))
     assert python.version_of("Tomli-W") == python.version_of("tomli_w") is not None
     assert python.version_of("no-such-package") is None
+
+
+def distribution(folder: Path, name: str, version: str) -> Path:
+    """An installed distribution without any file."""
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+def test_of_two_installations_the_one_that_is_imported_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first on sys.path; and one package is one entry, however its name is spelled."""
+    first = distribution(tmp_path / "a", "Huggingface_Hub", "1.0")
+    second = distribution(tmp_path / "b", "huggingface-hub", "2.0")
+    distribution(second, "zope.interface", "7.0")
+    monkeypatch.setenv("PYTHONPATH", f"{first}{os.pathsep}{second}")
+    python = probe_python(sys.executable)
+    assert python is not None
+    assert [name for name in python.packages if "hugging" in name.lower()] == ["huggingface-hub"]
+    assert python.version_of("huggingface_hub") == "1.0"
+    assert python.packages["zope-interface"] == "7.0"
+
+
+@pytest.fixture
+def unfit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on sys.path with a torch for CUDA 13 and an xformers for CUDA 12.8, neither of which may be imported."""
+    folder = tmp_path / "unfit"
+    for name in ("torch", "xformers"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise SystemExit('imported')\n")
+    (folder / "torch" / "version.py").write_text(
+        "from typing import Optional\n\n__all__ = ['cuda']\ncuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n"
+    )
+    (folder / "xformers" / "cpp_lib.json").write_text(json.dumps({"version": {"cuda": 1208, "hip": None}}))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    return folder
+
+
+@pytest.mark.usefixtures("unfit")
+def test_the_builds_of_torch_and_xformers_are_read_from_their_files() -> None:
+    """Without importing either of them."""
+    python = probe_python(sys.executable)
+    assert python is not None
+    assert (python.torch_cuda, python.xformers_cuda) == ("13.0", "12.8")
+    assert isinstance(python.xformers_runtime, bool)
+
+
+@pytest.mark.parametrize(
+    ("torch", "xformers", "said"),
+    [
+        ("cuda: Optional[str] = '12.8'", {"cuda": 1206}, ("12.8", "12.6", None)),
+        ("cuda = '11.8'\nhip = None", {"cuda": 1108}, ("11.8", "11.8", None)),
+        ("cuda: Optional[str] = None\nhip: Optional[str] = '6.4'", {"cuda": None, "hip": 604}, (None, None, None)),
+        ("cuda: Optional[str] = None", {"cuda": 1208}, (None, "12.8", None)),
+        ("", None, (None, None, None)),
+    ],
+)
+def test_builds_that_give_no_cause_to_look_for_a_library(
+    unfit: Path, torch: str, xformers: object, said: tuple[str | None, str | None, bool | None]
+) -> None:
+    """The same major version, or one of them built without CUDA, or nothing that can be read."""
+    (unfit / "torch" / "version.py").write_text(torch)
+    (unfit / "xformers" / "cpp_lib.json").write_text(json.dumps({"version": xformers}))
+    python = probe_python(sys.executable)
+    assert python is not None
+    assert (python.torch_cuda, python.xformers_cuda, python.xformers_runtime) == said
+
+
+@pytest.mark.parametrize(
+    ("platform", "xformers", "library"),
+    [
+        ("linux", "12.8", "libcudart.so.12"),
+        ("linux", "11.8", "libcudart.so.11"),
+        ("win32", "12.8", "cudart64_12.dll"),
+        ("win32", "11.8", "cudart64_110.dll"),
+    ],
+)
+def test_the_name_of_the_runtime(monkeypatch: pytest.MonkeyPatch, platform: str, xformers: str, library: str) -> None:
+    """As NVIDIA names it; what cannot be loaded is not there."""
+    asked: list[str] = []
+    monkeypatch.setattr("fork_wrapper.probe.sys.platform", platform)
+    monkeypatch.setattr("fork_wrapper.probe.ctypes.CDLL", asked.append)
+    assert probe.xformers_runtime("13.0", xformers) is True
+    assert asked == [library]
+
+    def fails(_name: str) -> None:
+        raise OSError
+
+    monkeypatch.setattr("fork_wrapper.probe.ctypes.CDLL", fails)
+    assert probe.xformers_runtime("13.0", xformers) is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an ELF library in LD_LIBRARY_PATH")
+@pytest.mark.usefixtures("unfit")
+def test_a_library_that_comes_or_goes_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of a Python holds only for the places where libraries are found, and for what lies there."""
+    memory, there = tmp_path / "pythons.json", tmp_path / "there"
+    there.mkdir()
+
+    def found() -> bool | None:
+        python = probe_python(sys.executable, memory)
+        assert python is not None
+        return python.xformers_runtime
+
+    before = found()
+    if before:
+        pytest.skip("this machine has the runtime of CUDA 12")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(there))
+    assert found() is False
+    source = importlib.util.find_spec("safetensors._safetensors_rust")  # any library will do
+    assert source is not None
+    shutil.copy(str(source.origin), there / "libcudart.so.12")
+    assert found() is True
+    monkeypatch.delenv("LD_LIBRARY_PATH")
+    assert found() is False
+
+
+def test_an_answer_is_remembered_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is started for a second question; another question, of a newer kft, is asked."""
+    memory = tmp_path / "pythons.json"
+    first = probe_python(sys.executable, memory)
+    assert first is not None
+    asked: list[list[str]] = []
+    monkeypatch.setattr(provenance, "_ask", lambda argv, timeout: asked.append(argv))  # noqa: ARG005
+    assert probe_python(sys.executable, memory) == first
+    assert asked == []
+    newer = tmp_path / "probe.py"
+    newer.write_text("print(1)\n")
+    monkeypatch.setattr(provenance, "_PROBE", newer)
+    assert probe_python(sys.executable, memory) is None
+    assert asked == [[sys.executable, "-c", "print(1)\n"]]
 
 
 def test_a_python_that_cannot_start_is_none(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ NAMES = {
     "ModuleNotFoundError: No module named 'bitsandbytes'": "missing package",
     "ImportError: xformers is not available": "missing package",
     "ImportError: No xformers": "missing package",
+    "NotImplementedError: No operator found for `memory_efficient_attention_forward` with inputs:": (
+        "xformers without kernels"
+    ),
+    "RuntimeError: unscale_() has already been called on this optimizer since the last update().": (
+        "gradients unscaled twice"
+    ),
+    (
+        "ValueError: You are trying to load the model files of the `variant=fp16`, "
+        "but no such modeling files are available."
+    ): "no fp16 files",
     "No data found. Please verify the metadata file": "no data",
     "OSError: [Errno 28] No space left on device": "disk full",
     "OSError: [Errno 122] Disk quota exceeded": "disk full",
@@ -146,6 +156,7 @@ def test_causes_in_the_trainers_words(line: str, what: str) -> None:
             "the header is fine",
             "torch.cuda.is_available() is True",
         ),
+        *("NotImplementedError: No operator found for conv", "load Diffusers models: /sdxl, variant=fp16"),
         *("2 MultipleInvalidations", "an AssertionError: in the middle", "Errno 28", "NVIDIA driver found", ""),
     ],
 )
