@@ -2,6 +2,9 @@
 
 The GUI's JSON holds numbers as strings, empty strings for numbers, `false` for 0, booleans where newer versions have
 words, lists where they have text. What cannot be a value of its key is kept aside, never guessed.
+
+A file speaks of the start that saved it. A GUI that loads it changes it first, by its own version (fractions cut by
+int(), empty fields filled with what the form shows); what it then starts it saves anew, and that is the file to read.
 """
 
 import contextlib
@@ -22,11 +25,11 @@ _NUMBERS: Mapping[str, type] = {
 }
 """Number fields of the form whose option has another type, or none."""
 
-_SWITCHES = frozenset(["sdxl", "sdxl_checkbox", "use_wandb", "use_8bit_adam", "multi_gpu", "sdxl_no_half_vae"])
+_SWITCHES = frozenset(["sdxl", "sdxl_checkbox", "use_wandb", "use_8bit_adam", "sdxl_no_half_vae", "train_inpainting"])
 """Boxes whose option has another name, or none."""
 
-_TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "save_precision"])
-"""Texts of the form whose option has another type, or choices."""
+_TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "resume_from_huggingface"])
+"""Texts of the form whose option has another type."""
 
 _BOXES: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 

@@ -56,7 +56,8 @@ def _used(form: Form) -> list[str]:
     used = {
         "flags": True,
         "drops_zeros": any(value == 0 and not isinstance(value, bool) for value in said.values()),
-        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate", "learning_rate_te1", "learning_rate_te2")),
+        "drops_rate": said.get("learning_rate") == 0,
+        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate_te1", "learning_rate_te2")),
         "fraction": bool(said.get("lr_warmup")),
         "own_steps": bool(said.get("max_train_steps")) and "dataset_config" not in said,
         "trains_encoders": form.tab == "dreambooth" and said.get("learning_rate_te1", 0) > 0,
@@ -85,6 +86,9 @@ def _unused(form: Form) -> tuple[LeftOut, ...]:
         known = gui_keys().get(key)
         if known is None:
             left.append(LeftOut(key=key, value=value, why="not a key of the GUI's finetune or dreambooth tab"))
+        elif key == "train_inpainting" and value:
+            why = "it trained an inpainting model, which sd-scripts learnt after the commit that kft knows"
+            left.append(LeftOut(key=key, value=value, why=why))
         elif known.how == "launch" and str(value) != str(fresh.get(key)):
             why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
             left.append(LeftOut(key=key, value=value, why=why))
