@@ -19,13 +19,18 @@ from fork_wrapper.formats.gui_table import TABS, Span, Tab, gui_keys, span_of
 from fork_wrapper.sdscripts.options import options
 
 _NUMBERS: Mapping[str, type] = {
-    **dict.fromkeys(["lr_warmup", "lr_warmup_steps"], float),
+    **dict.fromkeys(["lr_warmup", "lr_warmup_steps", "prior_loss_weight"], float),
     **dict.fromkeys(["epoch", "max_train_epochs", "max_train_steps", "dataset_repeats", "seed"], int),
     **dict.fromkeys(["stop_text_encoder_training", "stop_text_encoder_training_pct"], int),
 }
 """Number fields of the form whose option has another type, or none."""
 
-_SWITCHES = frozenset(["sdxl", "sdxl_checkbox", "use_wandb", "use_8bit_adam", "sdxl_no_half_vae", "train_inpainting"])
+_SWITCHES = frozenset(
+    (
+        *("no_token_padding", "sdxl", "sdxl_checkbox", "sdxl_no_half_vae", "train_inpainting"),
+        *("use_8bit_adam", "use_wandb"),
+    )
+)
 """Boxes whose option has another name, or none."""
 
 _TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "resume_from_huggingface"])

@@ -90,8 +90,8 @@ def deadly_flags(form: Form, ways: Ways) -> tuple[str, ...]:
         return ("v22.6.1 and v22.6.2 pass the word (block_lr) in place of its rates: such a run died",)
     if not ways.flags or form.tab == "finetune":
         return ()
-    usual: dict[str, Any] = {"no_token_padding": (False,), "prior_loss_weight": ("1.0", "1")}
+    usual: dict[str, Any] = {"no_token_padding": False, "prior_loss_weight": 1}
     if ways.stops_encoders:
-        usual["stop_text_encoder_training"] = (0,)
-    named = [key for key, harmless in usual.items() if form.values.get(key, harmless[0]) not in harmless]
+        usual["stop_text_encoder_training"] = 0
+    named = [key for key, harmless in usual.items() if form.values.get(key, harmless) != harmless]
     return tuple(f"{key} was on the command line, and sdxl_train.py refuses it: such a run died" for key in named)
