@@ -146,7 +146,6 @@ def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
     boxes = {"cache_text_encoder_outputs": "sdxl_cache_text_encoder_outputs", "no_half_vae": "sdxl_no_half_vae"}
     fields |= {key: bool(values.get(option)) for option, key in boxes.items()}
     if tab == "finetune":
-        fields |= {"generate_caption_database": False, "generate_image_buckets": False}
         fields |= {"create_caption": False, "create_buckets": False}
     return fields
 
