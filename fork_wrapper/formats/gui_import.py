@@ -172,10 +172,11 @@ def with_toml(found: Found, path: Path) -> Found:
 
 
 def _alike(key: str, one: Any, two: Any) -> bool:
-    """Whether two values of an option are the same to sd-scripts, where absent is the default."""
-    option = options().get(key)
+    """Whether two values of an option are the same to sd-scripts: absent, an empty list or an idle 0 is the default."""
+    option, known = options().get(key), gui_keys().get(key)
     default = option.default if option else NOTHING
-    values = [default if value is NOTHING else value for value in (one, two)]
+    idle = known is not None and known.how == "zero"
+    values = [default if value in (NOTHING, []) or (idle and value == 0) else value for value in (one, two)]
     if all(isinstance(value, (int, float)) for value in values):
         return bool(values[0] == values[1])
     if not any(isinstance(value, (dict, list)) for value in values):

@@ -113,7 +113,7 @@ def test_the_tab_of_a_file_with_few_keys(keys: dict[str, Any], tab: Tab) -> None
 
 @pytest.mark.parametrize("value", ["", "  ", None])
 @pytest.mark.parametrize("key", ["seed", "learning_rate", "optimizer_args", "additional_parameters", "flip_aug"])
-def test_empty_fields_say_nothing(key: str, value: str | None) -> None:
+def test_empty_fields_say_nothing(key: str, value: Any) -> None:
     """An empty text and a null are no value: neither 0 nor false, and nothing to report."""
     form = read(fresh("finetune", "HEAD", **{key: value}))
     assert key not in form.values
@@ -169,7 +169,8 @@ def test_values_have_the_type_of_their_key(key: str, raw: Any, clean: Any) -> No
 )
 def test_an_empty_list_is_an_empty_text(key: str, *, said: bool) -> None:
     """Versions saved [] where they meant nothing by it; of what is no option it stays as it is."""
-    form = read(fresh("finetune", "HEAD", **{key: []}))
+    empty: Any = []
+    form = read(fresh("finetune", "HEAD", **{key: empty}))
     assert ((key in form.values), form.left_out) == (said, ())
 
 
@@ -210,7 +211,9 @@ def test_early_names(old: str, new: str) -> None:
     assert (old in values, str(values[new])) == (False, "True" if new == "cache_latents" else "1")
 
 
-_NOISE = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["1e999", "x", "0x1", "1_0", "٣"])
+_NOISE: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["1e999", "x", "0x1", "1_0", "٣"])
+)
 _NOISE |= st.lists(st.integers() | st.none(), max_size=2)
 
 
@@ -234,8 +237,9 @@ def test_no_value_breaks_the_reader(place: tuple[Tab, str], noise: list[Any], rn
 @given(st.integers(0, 2**40), st.floats(0, 1), st.sampled_from(PLACES))
 def test_quotes_do_not_matter(whole: int, fraction: float, place: tuple[Tab, str]) -> None:
     """Numbers as texts make the same form as numbers."""
-    plain = {"seed": whole, "learning_rate": fraction, "noise_offset": fraction, "epoch": whole}
+    plain: dict[str, Any] = {"seed": whole, "learning_rate": fraction, "noise_offset": fraction, "epoch": whole}
     one = read(fresh(*place, **plain))
-    two = read(fresh(*place, **{key: str(value) for key, value in plain.items()}))
+    quoted: dict[str, Any] = {key: str(value) for key, value in plain.items()}
+    two = read(fresh(*place, **quoted))
     assert one == two
     assert one.path == PATH
