@@ -6,6 +6,7 @@ get, and what is missing goes into `additional_parameters`. What still differs c
 The images always travel as a dataset config file that the form names: the tabs' own fields cannot say them.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 """Words that `additional_parameters` do not spoil (shlex.quote leaves them as they are)."""
+
+_ARGUMENT = re.compile(r'[^\s"=]+=[^\s"]+')
+"""Words that the two fields of arguments take (kohya_gui/common_gui.py:1779, after v26.0.0)."""
 
 RUN_KEYS = frozenset(["output_dir", "output_name", "logging_dir", "dataset_config", "config_file"])
 """Options that say where a run writes, which an export decides."""
@@ -145,6 +149,9 @@ def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
     }
     boxes = {"cache_text_encoder_outputs": "sdxl_cache_text_encoder_outputs", "no_half_vae": "sdxl_no_half_vae"}
     fields |= {key: bool(values.get(option)) for option, key in boxes.items()}
+    for key in ("optimizer_args", "lr_scheduler_args"):
+        words = [str(word) for word in values.get(key) or ()]
+        fields[key] = " ".join(words) if all(_ARGUMENT.fullmatch(word) for word in words) else ""
     if tab == "finetune":
         fields |= {"create_caption": False, "create_buckets": False}
     return fields
@@ -188,7 +195,8 @@ def _decided(form: Mapping[str, Any], wanted: Mapping[str, Any], dataset: Mappin
         value = wanted.get(name, options()[name].default)
         free = key not in settled and "general" in dataset_keys()[key].levels
         if free and value is not None and not _same(name, value, passed.get(name, NOTHING)):
-            found[key] = _general_value(key, value)
+            with contextlib.suppress(ValueError):  # a text that is no pair cannot stand there
+                found[key] = _general_value(key, value)
     return found
 
 

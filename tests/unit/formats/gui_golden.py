@@ -40,7 +40,7 @@ _HARMLESS = {
     "adaptive_noise_scale": 0,
     "multires_noise_iterations": 0,
 }
-_OF_THE_RUN = ("sample_prompts", "dynamo_backend", "config_file")
+_OF_THE_RUN = ("sample_prompts", "config_file")
 
 
 @dataclass(frozen=True, kw_only=True)
