@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fork_wrapper.formats.found import NOTHING
@@ -272,6 +272,7 @@ _OURS = {*RUN, "config_file", "sample_prompts", "resolution", "in_json", "train_
 _FREE = sorted(name for name, option in options().items() if not option.choices and name not in _OURS)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(TABS), st.data(), st.booleans())
 def test_nothing_is_lost_in_silence(tab: Tab, data: st.DataObject, buckets: bool) -> None:
     """For any options: each is passed on, decided by the dataset config, or lost with a reason; every field holds."""

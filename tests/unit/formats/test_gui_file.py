@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fork_wrapper.errors import InputError
@@ -217,6 +217,7 @@ _NOISE: st.SearchStrategy[Any] = (
 _NOISE |= st.lists(st.integers() | st.none(), max_size=2)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(PLACES), st.lists(_NOISE, min_size=5, max_size=5), st.randoms(use_true_random=False))
 def test_no_value_breaks_the_reader(place: tuple[Tab, str], noise: list[Any], rng: random.Random) -> None:
     """Whatever stands in a file, every value is taken, empty or kept aside, and no number is infinite."""
@@ -234,6 +235,7 @@ def test_no_value_breaks_the_reader(place: tuple[Tab, str], noise: list[Any], rn
         assert math.isfinite(made.values.get(key, 0))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**40), st.floats(0, 1), st.sampled_from(PLACES))
 def test_quotes_do_not_matter(whole: int, fraction: float, place: tuple[Tab, str]) -> None:
     """Numbers as texts make the same form as numbers."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fork_wrapper.files import sha256_text
@@ -257,6 +257,7 @@ def test_the_dataset_config_that_a_form_names(tmp_path: Path) -> None:
     assert [file.what for file in found.files[1:]] == ["the dataset config that it names"]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 59), st.integers(-5, 5))
 def test_stamps_apart(day: int, second: int, apart: int) -> None:
     """Seconds are counted across minutes, days and years."""

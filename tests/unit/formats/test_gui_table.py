@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fork_wrapper.formats.gui_table import (
@@ -40,6 +40,7 @@ def test_versions_are_in_order() -> None:
     assert (22, 1, 5) not in known
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple))
 def test_versions_as_text(numbers: tuple[int, ...]) -> None:
     """A version's text is read back as the version."""

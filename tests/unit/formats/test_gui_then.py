@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fork_wrapper.formats.found import NOTHING, Then
@@ -88,6 +88,7 @@ def test_epochs_that_are_said_need_no_images() -> None:
     assert (made.options["max_train_epochs"], made.assumed) == (3, frozenset())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 500), st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.booleans(), st.booleans())
 def test_computed_steps(images: int, batch: int, rounds: int, epochs: int, flip: bool, reg: bool) -> None:
     """The computed number is never below one, grows with the epochs, and is halved and doubled whole."""
@@ -277,6 +278,7 @@ def test_additional_parameters(
     assert made.notes == notes
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.from_regex(r"[\w@%+=:,./-]+", fullmatch=True), max_size=4))
 def test_usual_words_reach_the_trainer(words: list[str]) -> None:
     """Letters, digits and a few signs are passed on whole by versions since v24."""
@@ -285,6 +287,7 @@ def test_usual_words_reach_the_trainer(words: list[str]) -> None:
         assert additional_words(" ".join(words), ways_of("finetune", number(tag))) == (words, [])
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(PLACES))
 def test_no_text_breaks_the_model(text: str, place: tuple[Tab, str]) -> None:
     """Any text in the box is taken apart somehow, and every remark is about a difference or the box."""
