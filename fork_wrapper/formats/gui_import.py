@@ -167,7 +167,7 @@ def with_toml(found: Found, path: Path) -> Found:
         then=tuple(then),
         left_out=(*found.left_out, *left),
         notes=(*(note for note in found.notes if "say --gui-version" not in note), *notes, *more),
-        assumed=frozenset(key for key in found.assumed if key not in real),
+        assumed=frozenset(),
     )
 
 

@@ -228,6 +228,12 @@ def test_what_is_lost(training: dict[str, Any], lost: dict[str, str]) -> None:
     assert to_form("finetune", said, DATASET, run=RUN, prompts=None).lost == lost
 
 
+def test_what_belongs_to_a_run_stays_behind() -> None:
+    """Folders of the run are the export's to say, and kft's own record is written anew by the next run."""
+    made = _made("finetune", metadata_kft_run="x", config_file="train.toml", logging_dir="/mine")
+    assert (made.lost, made.form["additional_parameters"], made.form["logging_dir"]) == ({}, "", RUN["logging_dir"])
+
+
 def test_the_prompts_travel_as_text() -> None:
     """The form holds the text itself, and nothing is lost."""
     made = _made("finetune", prompts="a cat --w 64", sample_prompts="/p.txt")

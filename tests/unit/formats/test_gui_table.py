@@ -111,6 +111,13 @@ def test_a_few_keys_decide_little(change: dict[str, Any], expected: str) -> None
     assert span.strange == (("huber_scale",) if "huber_scale" in change else ())
 
 
+def test_a_key_that_is_too_new_counts_more_than_one_that_is_gone() -> None:
+    """A file may have lost two keys of its version; one that came later it cannot have."""
+    span = span_of("finetune", [*fresh("finetune", "v21.8.9"), "learning_rate_te1"])
+    assert str(span) == "v22.2.0 to v22.6.0"
+    assert (span.strange, span.missing) == ((), ("learning_rate_te", "learning_rate_te2"))
+
+
 def test_a_single_version() -> None:
     """A span of one version is that version."""
     assert str(Span(first=(24, 0, 4), last=(24, 0, 4))) == "v24.0.4"
