@@ -16,6 +16,7 @@ from fork_wrapper.formats.gui_table import Version, fresh_form, gui_keys, spell_
 from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed
 from fork_wrapper.formats.gui_ways import choose
 from fork_wrapper.sdscripts.options import options
+from fork_wrapper.words import counted
 
 STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
 """The time stamp at the end of the names of the GUI's files."""
@@ -74,7 +75,7 @@ def _missing(form: Form) -> tuple[str, ...]:
         return ()
     names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
     return (
-        f"{count} keys of that version are not in the file ({names}): the GUI would have used what its form showed",
+        f"the file lacks {counted(count, 'key')} of that version ({names}): the GUI would have used what its form showed",
     )
 
 
