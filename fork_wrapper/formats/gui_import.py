@@ -74,9 +74,8 @@ def _missing(form: Form) -> tuple[str, ...]:
     if not count:
         return ()
     names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
-    return (
-        f"the file lacks {counted(count, 'key')} of that version ({names}): the GUI would have used what its form showed",
-    )
+    lacks = f"the file lacks {counted(count, 'key')} of that version ({names})"
+    return (f"{lacks}: the GUI would have used what its form showed",)
 
 
 def _unused(form: Form) -> tuple[LeftOut, ...]:

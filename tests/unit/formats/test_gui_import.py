@@ -112,8 +112,8 @@ def test_what_is_no_option_is_named(tmp_path: Path) -> None:
         (["seed"], "the file lacks 1 key of that version (seed): the GUI would have used what its form showed"),
         (
             ["seed", "epoch", "clip_skip", "flip_aug", "learning_rate"],
-            "the file lacks 5 keys of that version (clip_skip, epoch, flip_aug, learning_rate, ...): the GUI would have "
-            "used what its form showed",
+            "the file lacks 5 keys of that version (clip_skip, epoch, flip_aug, learning_rate, ...): the GUI would "
+            "have used what its form showed",
         ),
         (["generate_caption_database"], None),
     ],
