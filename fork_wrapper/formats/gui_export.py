@@ -17,13 +17,16 @@ from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.found import NOTHING
 from fork_wrapper.formats.gui_file import read_form
 from fork_wrapper.formats.gui_shown import BY_NAME
-from fork_wrapper.formats.gui_table import NEWEST, Tab, fresh_form, gui_keys
+from fork_wrapper.formats.gui_table import NEWEST, Tab, allows, fresh_form, gui_keys
 from fork_wrapper.formats.gui_then import Images, handed
 from fork_wrapper.keypath import DATASET_NAMES
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 """Words that `additional_parameters` do not spoil (shlex.quote leaves them as they are)."""
+
+_ARGUMENT = re.compile(r'[^\s"=]+=[^\s"]+')
+"""Words that the two fields of arguments take (kohya_gui/common_gui.py:1779, after v26.0.0)."""
 
 RUN_KEYS = frozenset(["output_dir", "output_name", "logging_dir", "dataset_config", "config_file"])
 """Options that say where a run writes, which an export decides."""
@@ -33,6 +36,8 @@ OWN = "metadata_kft_"
 
 _IDLE = frozenset(["wandb_run_name", "train_data_dir", "in_json", "reg_data_dir", "sample_prompts", *RUN_KEYS])
 """Options that a form passes in another way, or without effect beside a dataset config."""
+
+_RATES = ("learning_rate_te1", "learning_rate_te2")
 
 TEXT_FIELDS: Mapping[Tab, frozenset[str]] = {
     "finetune": frozenset(["batch_size", "dataset_repeats", "max_bucket_reso", "min_bucket_reso"]),
@@ -96,7 +101,10 @@ def _data_options() -> list[str]:
 
 
 def _filled(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A new form in which every field that is an option's says its value, or what stands for the default."""
+    """A new form in which every field that is an option's says its value, or what stands for the default.
+
+    A field that cannot hold the value stays as it is.
+    """
     form = fresh_form(tab)
     for key, known in gui_keys().items():
         plain = known.how in ("same", "zero") or key in BY_NAME
@@ -105,7 +113,7 @@ def _filled(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
             value = values.get(known.option, NOTHING)
             form[key] = _field(tab, key, form[key], option.default if value is NOTHING else value)
     form.update(_odd_fields(tab, values))
-    return {key: form[key] for key in fresh_form(tab)}
+    return {key: form[key] if allows(key, form[key]) else fresh for key, fresh in fresh_form(tab).items()}
 
 
 def _field(tab: Tab, key: str, fresh: Any, value: Any) -> Any:
@@ -127,8 +135,9 @@ def _text(value: Any) -> str:
 def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that are filled in another way."""
     warmup = values.get("lr_warmup_steps", 0)
+    percent = round(warmup * 100) if isinstance(warmup, float) else 0
     fields = {
-        "lr_warmup": warmup * 100 if isinstance(warmup, float) else 0,
+        "lr_warmup": percent if percent / 100 == warmup else 0,  # a GUI that loads the file cuts fractions
         "lr_warmup_steps": warmup if isinstance(warmup, int) else 0,
         "xformers": next((word for word in ("xformers", "sdpa") if values.get(word)), "none"),
         "optimizer": values.get("optimizer_type") or "AdamW",
@@ -136,11 +145,14 @@ def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
         "model_list": "custom",
         "additional_parameters": "",
         "max_token_length": values.get("max_token_length") or 75,
+        "save_precision": values.get("save_precision") or "float",  # the one that loses nothing
     }
     boxes = {"cache_text_encoder_outputs": "sdxl_cache_text_encoder_outputs", "no_half_vae": "sdxl_no_half_vae"}
     fields |= {key: bool(values.get(option)) for option, key in boxes.items()}
+    for key in ("optimizer_args", "lr_scheduler_args"):
+        words = [str(word) for word in values.get(key) or ()]
+        fields[key] = " ".join(words) if all(_ARGUMENT.fullmatch(word) for word in words) else ""
     if tab == "finetune":
-        fields |= {"generate_caption_database": False, "generate_image_buckets": False}
         fields |= {"create_caption": False, "create_buckets": False}
     return fields
 
@@ -154,10 +166,16 @@ def _resolution(value: Any) -> str:
 def _encoders(tab: Tab, form: dict[str, Any], wanted: Mapping[str, Any]) -> None:
     """Rates of the text encoders: a form has no absent ones, and the dreambooth tab trains what has one."""
     trained = bool(wanted.get("train_text_encoder"))
-    for key in ("learning_rate_te1", "learning_rate_te2"):
-        # Absent means the U-Net's rate (sdxl_train.py:293-296); without training none matters.
-        usual = form["learning_rate"] if trained or tab == "finetune" else 0.0
-        form[key] = wanted.get(key, usual) if trained or tab == "finetune" else 0.0
+    for key in _RATES:
+        rate = _meant(key, wanted) if trained or tab == "finetune" else 0.0
+        if allows(key, rate):
+            form[key] = rate
+
+
+def _meant(name: str, wanted: Mapping[str, Any]) -> Any:
+    """The value of an option, said or not; a text encoder's rate is the U-Net's then (sdxl_train.py:293-296)."""
+    value = wanted.get(name, options()[name].default)
+    return _meant("learning_rate", wanted) if value is None and name in _RATES else value
 
 
 def _passed(form: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -210,8 +228,8 @@ def _add(form: dict[str, Any], wanted: Mapping[str, Any], settled: Container[str
     passed = _passed(form)
     words: list[str] = []
     lost: dict[str, str] = {}
-    for name, option in sorted(options().items()):
-        value = wanted.get(name, option.default)
+    for name in sorted(options()):
+        value = _meant(name, wanted)
         if name in _IDLE or DATASET_NAMES.get(name, name) in settled or _harmless(name, wanted):
             continue
         if not _same(name, value, passed.get(name, NOTHING)):
@@ -225,12 +243,14 @@ def _add(form: dict[str, Any], wanted: Mapping[str, Any], settled: Container[str
 
 
 def _harmless(name: str, wanted: Mapping[str, Any]) -> bool:
-    """Options that do nothing in this configuration, so that what the form says of them does not matter."""
+    """Options that are not said and do what the form says, or nothing, in this configuration."""
     conditions: Mapping[str, Callable[[], bool]] = {
         "dynamo_backend": lambda: not wanted.get("torch_compile"),
         "learning_rate_te1": lambda: not wanted.get("train_text_encoder"),
         "learning_rate_te2": lambda: not wanted.get("train_text_encoder"),
+        "max_token_length": lambda: True,
         "multires_noise_discount": lambda: not wanted.get("multires_noise_iterations"),
+        "optimizer_type": lambda: not (wanted.get("use_8bit_adam") or wanted.get("use_lion_optimizer")),
     }
     return name in conditions and name not in wanted and conditions[name]()
 

@@ -2,6 +2,9 @@
 
 The GUI's JSON holds numbers as strings, empty strings for numbers, `false` for 0, booleans where newer versions have
 words, lists where they have text. What cannot be a value of its key is kept aside, never guessed.
+
+A file speaks of the start that saved it. A GUI that loads it changes it first, by its own version (fractions cut by
+int(), empty fields filled with what the form shows); what it then starts it saves anew, and that is the file to read.
 """
 
 import contextlib
@@ -16,17 +19,22 @@ from fork_wrapper.formats.gui_table import TABS, Span, Tab, gui_keys, span_of
 from fork_wrapper.sdscripts.options import options
 
 _NUMBERS: Mapping[str, type] = {
-    **dict.fromkeys(["lr_warmup", "lr_warmup_steps"], float),
+    **dict.fromkeys(["lr_warmup", "lr_warmup_steps", "prior_loss_weight"], float),
     **dict.fromkeys(["epoch", "max_train_epochs", "max_train_steps", "dataset_repeats", "seed"], int),
     **dict.fromkeys(["stop_text_encoder_training", "stop_text_encoder_training_pct"], int),
 }
 """Number fields of the form whose option has another type, or none."""
 
-_SWITCHES = frozenset(["sdxl", "sdxl_checkbox", "use_wandb", "use_8bit_adam", "multi_gpu", "sdxl_no_half_vae"])
+_SWITCHES = frozenset(
+    (
+        *("no_token_padding", "sdxl", "sdxl_checkbox", "sdxl_no_half_vae", "train_inpainting"),
+        *("use_8bit_adam", "use_wandb"),
+    )
+)
 """Boxes whose option has another name, or none."""
 
-_TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "save_precision"])
-"""Texts of the form whose option has another type, or choices."""
+_TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "resume_from_huggingface"])
+"""Texts of the form whose option has another type."""
 
 _BOXES: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 

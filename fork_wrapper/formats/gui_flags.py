@@ -36,15 +36,24 @@ def as_flags(options: dict[str, Any], why: dict[str, str], form: Form, ways: Way
         drop(key, f"versions before v24 passed only the noise of noise_offset_type, {kind}")
     if not options.get("noise_offset"):
         drop("adaptive_noise_scale", "versions before v24 pass it only with a noise offset")
-    for key in ("multires_noise_discount", "huber_c"):
+    for key, reason in _no_zeros(ways).items():
         if options.get(key) == 0:
-            drop(key, "versions before v24 pass no 0 for it")
-    for key in ("learning_rate", "learning_rate_te1", "learning_rate_te2"):
-        if ways.drops_rates and options.get(key) == 0:
-            drop(key, "v22.6.1 and v22.6.2 pass no rate of 0")
+            drop(key, reason)
+    if ways.drops_rates and not (options.get("min_bucket_reso") and options.get("max_bucket_reso")):
+        drop("enable_bucket", "v22.6.1 and v22.6.2 pass it only with both bucket sizes")
     _whole_gamma(options, why)
     _cycles(options, why, form)
     _left_out(options)
+
+
+def _no_zeros(ways: Ways) -> Mapping[str, str]:
+    """Options whose 0 was not passed though it means something, with the reason."""
+    reasons = dict.fromkeys(["multires_noise_discount", "huber_c"], "versions before v24 pass no 0 for it")
+    if ways.drops_rate:
+        reasons["learning_rate"] = "versions before v23 pass no learning_rate of 0"
+    if ways.drops_rates:
+        reasons |= dict.fromkeys(["learning_rate_te1", "learning_rate_te2"], "v22.6.1 and v22.6.2 pass no rate of 0")
+    return reasons
 
 
 def _whole_gamma(options: dict[str, Any], why: dict[str, str]) -> None:
@@ -81,8 +90,8 @@ def deadly_flags(form: Form, ways: Ways) -> tuple[str, ...]:
         return ("v22.6.1 and v22.6.2 pass the word (block_lr) in place of its rates: such a run died",)
     if not ways.flags or form.tab == "finetune":
         return ()
-    usual: dict[str, Any] = {"no_token_padding": (False,), "prior_loss_weight": ("1.0", "1")}
+    usual: dict[str, Any] = {"no_token_padding": False, "prior_loss_weight": 1}
     if ways.stops_encoders:
-        usual["stop_text_encoder_training"] = (0,)
-    named = [key for key, harmless in usual.items() if form.values.get(key, harmless[0]) not in harmless]
+        usual["stop_text_encoder_training"] = 0
+    named = [key for key, harmless in usual.items() if form.values.get(key, harmless) != harmless]
     return tuple(f"{key} was on the command line, and sdxl_train.py refuses it: such a run died" for key in named)

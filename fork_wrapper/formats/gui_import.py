@@ -16,6 +16,7 @@ from fork_wrapper.formats.gui_table import Version, fresh_form, gui_keys, spell_
 from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed
 from fork_wrapper.formats.gui_ways import choose
 from fork_wrapper.sdscripts.options import options
+from fork_wrapper.words import counted
 
 STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
 """The time stamp at the end of the names of the GUI's files."""
@@ -56,7 +57,8 @@ def _used(form: Form) -> list[str]:
     used = {
         "flags": True,
         "drops_zeros": any(value == 0 and not isinstance(value, bool) for value in said.values()),
-        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate", "learning_rate_te1", "learning_rate_te2")),
+        "drops_rate": said.get("learning_rate") == 0,
+        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate_te1", "learning_rate_te2")),
         "fraction": bool(said.get("lr_warmup")),
         "own_steps": bool(said.get("max_train_steps")) and "dataset_config" not in said,
         "trains_encoders": form.tab == "dreambooth" and said.get("learning_rate_te1", 0) > 0,
@@ -72,9 +74,8 @@ def _missing(form: Form) -> tuple[str, ...]:
     if not count:
         return ()
     names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
-    return (
-        f"{count} keys of that version are not in the file ({names}): the GUI would have used what its form showed",
-    )
+    lacks = f"the file lacks {counted(count, 'key')} of that version ({names})"
+    return (f"{lacks}: the GUI would have used what its form showed",)
 
 
 def _unused(form: Form) -> tuple[LeftOut, ...]:
@@ -85,6 +86,9 @@ def _unused(form: Form) -> tuple[LeftOut, ...]:
         known = gui_keys().get(key)
         if known is None:
             left.append(LeftOut(key=key, value=value, why="not a key of the GUI's finetune or dreambooth tab"))
+        elif key == "train_inpainting" and value:
+            why = "it trained an inpainting model, which sd-scripts learnt after the commit that kft knows"
+            left.append(LeftOut(key=key, value=value, why=why))
         elif known.how == "launch" and str(value) != str(fresh.get(key)):
             why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
             left.append(LeftOut(key=key, value=value, why=why))
@@ -163,15 +167,16 @@ def with_toml(found: Found, path: Path) -> Found:
         then=tuple(then),
         left_out=(*found.left_out, *left),
         notes=(*(note for note in found.notes if "say --gui-version" not in note), *notes, *more),
-        assumed=frozenset(key for key in found.assumed if key not in real),
+        assumed=frozenset(),
     )
 
 
 def _alike(key: str, one: Any, two: Any) -> bool:
-    """Whether two values of an option are the same to sd-scripts, where absent is the default."""
-    option = options().get(key)
+    """Whether two values of an option are the same to sd-scripts: absent, an empty list or an idle 0 is the default."""
+    option, known = options().get(key), gui_keys().get(key)
     default = option.default if option else NOTHING
-    values = [default if value is NOTHING else value for value in (one, two)]
+    idle = known is not None and known.how == "zero"
+    values = [default if value in (NOTHING, []) or (idle and value == 0) else value for value in (one, two)]
     if all(isinstance(value, (int, float)) for value in values):
         return bool(values[0] == values[1])
     if not any(isinstance(value, (dict, list)) for value in values):

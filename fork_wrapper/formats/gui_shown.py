@@ -12,7 +12,7 @@ SAME_AS_SOURCE = "same as source model"
 
 _RENAMED = frozenset(
     (
-        *("caption_dropout_every_n_epochs", "caption_extension", "dataset_repeats", "logging_dir", "log_with"),
+        *("caption_dropout_every_n_epochs", "dataset_repeats", "logging_dir", "log_with"),
         *("learning_rate_te1", "learning_rate_te2", "lr_scheduler_power", "lr_scheduler_type", "mixed_precision"),
         *("lr_scheduler_num_cycles", "max_bucket_reso", "min_bucket_reso", "max_data_loader_n_workers", "vae"),
         *("max_grad_norm", "max_token_length", "save_precision", "max_resolution", "optimizer", "wandb_run_name"),
@@ -23,7 +23,7 @@ _RENAMED = frozenset(
 _BOXES = frozenset(
     (
         *("enable_bucket", "fp8_base", "mem_eff_attn", "persistent_data_loader_workers", "train_text_encoder"),
-        *("cache_latents", "sdxl_cache_text_encoder_outputs", "sdxl_no_half_vae"),
+        *("sdxl_cache_text_encoder_outputs", "sdxl_no_half_vae"),
     )
 )
 """Special keys that are boxes: only a tick is passed on."""

@@ -133,6 +133,17 @@ def fresh_form(tab: Tab) -> dict[str, Any]:
     return dict(_file("gui_fresh.json")[tab])
 
 
+def allows(key: str, value: Any) -> bool:
+    """Whether the field of a number or of a choice can hold a value: the GUI does not start with another one."""
+    fresh = _file("gui_fresh.json")
+    if key in fresh["choices"]:
+        return value in fresh["choices"][key]
+    if isinstance(value, str) or key not in fresh["ranges"]:
+        return True
+    least, most = fresh["ranges"][key]
+    return bool(least <= value and (most is None or value <= most))
+
+
 @lru_cache
 def _file(name: str = "gui_keys.json") -> dict[str, Any]:
     read: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))

@@ -28,7 +28,7 @@ class Images:
     """What a form trains on, as far as the GUI counted it."""
 
     repeated: int | None
-    """Images times repeats, regularisation images left out; None where they are not at hand."""
+    """Images times repeats, regularisation images left out; None or 0 where they are not at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +97,8 @@ def _steps(passing: Passing, images: Images) -> None:
     form = passing.form
     said = form.values.get("max_train_steps", 0)
     if "dataset_config" in form.values:
+        if passing.ways.flags and form.values.get("max_train_steps") == 0:
+            passing.put("max_train_steps", 0, "beside a dataset config, versions before v24 pass this 0 on: no steps")
         return
     halved = form.tab == "finetune" and form.values.get("flip_aug") is True
     if said and passing.ways.own_steps:
@@ -105,7 +107,7 @@ def _steps(passing: Passing, images: Images) -> None:
             passing.put("max_train_steps", math.ceil(said / 2), reason)
         return
     passing.options.pop("max_train_steps", None)
-    if images.repeated is not None:
+    if images.repeated:
         rule = "images x repeats / batch / accumulation x epochs" + (" / 2, as flip_aug is ticked" if halved else "")
         passing.put("max_train_steps", _computed(form, images.repeated, halved=halved), f"the GUI computed {rule}")
     elif "max_train_epochs" not in passing.options:
@@ -157,6 +159,9 @@ def _as_file(passing: Passing, version: Version) -> None:
     if form.values.get("save_model_as") == SAME_AS_SOURCE:
         reason = "since v24 the words themselves are passed on, and sd-scripts saves a Diffusers folder"
         passing.put("save_model_as", SAME_AS_SOURCE, reason)
+    for key in ("cache_latents", "cache_latents_to_disk"):
+        if form.values.get("train_inpainting"):
+            passing.drop(key, "train_inpainting is ticked, which turns it off")
     if "output_name" in options and passing.ways.names_wandb:
         options.setdefault("wandb_run_name", options["output_name"])
     if form.values.get("dynamo_backend", "no") != "no":  # "no" is accelerate's word; sdxl_train.py has no such choice

@@ -18,8 +18,10 @@ class Ways:
     """All options on the command line, none in a config file (before v24)."""
     drops_zeros: bool
     """Every 0 was left out of the config file: `0 in ["", False, None]` (finetune_gui.py:875, v24.0.4)."""
+    drops_rate: bool
+    """A `learning_rate` of 0 was not passed on (library/common_gui.py:651, v22.6.0)."""
     drops_rates: bool
-    """A learning rate of 0 was not passed on (library/common_gui.py:785-800, v22.6.2)."""
+    """Nor was that of a text encoder, and other empty fields (library/common_gui.py:785-800, v22.6.2)."""
     fraction: bool
     """Warm-up is a fraction of all steps (finetune_gui.py:878-885, v25.0.0), before that steps."""
     own_steps: bool
@@ -45,6 +47,7 @@ def ways_of(tab: Tab, version: Version) -> Ways:
     return Ways(
         flags=version < (24,),
         drops_zeros=(24, 0, 4) <= version < ((26,) if tab == "finetune" else (25,)),
+        drops_rate=version < (23,) and (tab == "dreambooth" or version >= (22, 2)),
         drops_rates=(22, 6, 1) <= version < (23,),
         fraction=version >= (25,),
         own_steps=tab == "dreambooth" or version >= (24,),
