@@ -67,7 +67,13 @@ def left_text(one: LeftOut) -> str:
     return f"{one.key}{value} ({one.why})"
 
 
+_FALLBACKS: Mapping[str, str] = dict.fromkeys(["learning_rate_te1", "learning_rate_te2"], "the U-Net's rate")
+"""What takes the place of an absent option without a default (sdxl_train.py:299-300)."""
+
+
 def _said(value: Any, key: str = "") -> str:
+    if value is NOTHING and key in _FALLBACKS:
+        return f"nothing, so {_FALLBACKS[key]}"
     if value is NOTHING:
         default = options()[key].default if key in options() else None
         return "nothing" if default is None else f"nothing, so the default {spell(default)}"

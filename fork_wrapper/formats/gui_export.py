@@ -173,7 +173,7 @@ def _encoders(tab: Tab, form: dict[str, Any], wanted: Mapping[str, Any]) -> None
 
 
 def _meant(name: str, wanted: Mapping[str, Any]) -> Any:
-    """The value of an option, said or not; a text encoder's rate is the U-Net's then (sdxl_train.py:293-296)."""
+    """The value of an option, said or not; a text encoder's rate is the U-Net's then (sdxl_train.py:299-300)."""
     value = wanted.get(name, options()[name].default)
     return _meant("learning_rate", wanted) if value is None and name in _RATES else value
 

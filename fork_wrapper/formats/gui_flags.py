@@ -29,7 +29,7 @@ def as_flags(options: dict[str, Any], why: dict[str, str], form: Form, ways: Way
             del options[key]
             why[key] = reason
 
-    if options.get("lr_scheduler") == "constant" and options.get("lr_warmup_steps"):
+    if options.get("lr_scheduler") == "constant":
         drop("lr_warmup_steps", "versions before v24 pass no warm-up with the scheduler constant")
     kind = form.values.get("noise_offset_type", "Original")
     for key in _ORIGINAL if kind == "Multires" else _MULTIRES:

@@ -13,8 +13,7 @@ from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
 from fork_wrapper.formats.gui_file import Form, read_form
 from fork_wrapper.formats.gui_table import Version, fresh_form, gui_keys, spell_version
-from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed
-from fork_wrapper.formats.gui_ways import choose
+from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed, handed_by_one_of
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.words import counted
 
@@ -34,8 +33,8 @@ def read_gui(
 ) -> Found:
     """What a GUI file trained, by the version that saved it, or by `version`; `images` where they are not at hand."""
     form = read_form(raw, path)
-    chosen, doubt = (version, "") if version is not None else choose(form.tab, form.span, _used(form))
-    result = handed(form, chosen, _images(form, images))
+    counted = _images(form, images)
+    result, doubt = (handed(form, version, counted), "") if version else handed_by_one_of(form, counted)
     what = f"a kohya_ss GUI file of the {form.tab} tab, {(version and spell_version(version)) or form.span}"
     prompts = form.values.get("sample_prompts")
     return Found(
@@ -49,24 +48,6 @@ def read_gui(
         notes=(*filter(None, [doubt]), *_missing(form), *result.notes),
         assumed=result.assumed,
     )
-
-
-def _used(form: Form) -> list[str]:
-    """The ways in which versions differ that matter for this form: a doubt about the others would be idle."""
-    said = form.values
-    used = {
-        "flags": True,
-        "drops_zeros": any(value == 0 and not isinstance(value, bool) for value in said.values()),
-        "drops_rate": said.get("learning_rate") == 0,
-        "drops_rates": any(said.get(key) == 0 for key in ("learning_rate_te1", "learning_rate_te2")),
-        "fraction": bool(said.get("lr_warmup")),
-        "own_steps": bool(said.get("max_train_steps")) and "dataset_config" not in said,
-        "trains_encoders": form.tab == "dreambooth" and said.get("learning_rate_te1", 0) > 0,
-        "stops_encoders": bool(said.get("stop_text_encoder_training")),
-        "sdxl_boxes": said.get("sdxl_no_half_vae") is True,
-        **dict.fromkeys(["quotes", "spoils", "loses"], "additional_parameters" in said),
-    }
-    return [way for way, matters in used.items() if matters]
 
 
 def _missing(form: Form) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ class Span:
         """`v24.0.5 to v24.1.7`."""
         if self.first == self.last:
             return spell_version(self.first)
+        if self.last == NEWEST:
+            return f"{spell_version(self.first)} or newer"
         return f"{spell_version(self.first)} to {spell_version(self.last)}"
 
 

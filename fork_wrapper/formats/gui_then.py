@@ -15,9 +15,10 @@ from fork_wrapper.formats.found import NOTHING, Then
 from fork_wrapper.formats.gui_file import Form
 from fork_wrapper.formats.gui_flags import as_flags, deadly_flags
 from fork_wrapper.formats.gui_shown import SAME_AS_SOURCE, shown
-from fork_wrapper.formats.gui_table import Version, spell_version
+from fork_wrapper.formats.gui_table import NEWEST, Version, spell_version, versions
 from fork_wrapper.formats.gui_ways import Ways, ways_of
 from fork_wrapper.formats.scripts import commands
+from fork_wrapper.sdscripts.options import options
 
 OVERRIDDEN = "additional_parameters say so"
 """How every reason begins that is about them."""
@@ -75,8 +76,8 @@ class Passing:
 def handed(form: Form, version: Version, images: Images) -> Handed:
     """What `version` of the GUI handed over for `form`."""
     ways = ways_of(form.tab, version)
-    first = shown(form, ways)
-    passing = Passing(form=form, ways=ways, options=dict(first))
+    passing = Passing(form=form, ways=ways, options=shown(form, ways))
+    first = {**passing.options, **_percentage(form)}
     _steps(passing, images)
     _warmup(passing)
     if ways.flags:
@@ -87,9 +88,38 @@ def handed(form: Form, version: Version, images: Images) -> Handed:
     then = tuple(
         Then(key=key, saved=first.get(key, NOTHING), then=passing.options.get(key, NOTHING), why=reason)
         for key, reason in sorted(passing.why.items())
-        if repr(first.get(key, NOTHING)) != repr(passing.options.get(key, NOTHING)) or reason.startswith(OVERRIDDEN)
+        if _differ(key, first, passing.options) or reason.startswith(OVERRIDDEN)
     )
     return Handed(options=passing.options, then=then, notes=notes, assumed=frozenset(passing.assumed))
+
+
+def handed_by_one_of(form: Form, images: Images) -> tuple[Handed, str]:
+    """What the newest of the versions that a form can come from handed over, and a doubt where others did otherwise."""
+    span = form.span
+    fitting = [number for number in versions() if span.first <= number <= span.last] or [NEWEST]
+    newest = handed(form, fitting[-1], images)
+    ways = {ways_of(form.tab, number): number for number in fitting}  # of each kind the newest
+    for number in sorted(ways.values(), reverse=True)[1:]:
+        other = handed(form, number, images).options
+        differ = [key for key in other.keys() | newest.options.keys() if _differ(key, other, newest.options)]
+        differ = [key for key in differ if _IDLE_WITHOUT.get(key, key) in {**other, **newest.options}]
+        if differ:
+            return newest, (
+                f"its keys are those of {span}: up to {spell_version(number)} the GUI passed on "
+                f"{' and '.join(sorted(differ))} otherwise; it is read as of {spell_version(fitting[-1])} "
+                "(say --gui-version where you know better)"
+            )
+    return newest, ""
+
+
+_IDLE_WITHOUT = {"multires_noise_discount": "multires_noise_iterations", "adaptive_noise_scale": "noise_offset"}
+"""Options that do nothing where another one is absent: a doubt about them would be idle."""
+
+
+def _differ(key: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+    """Whether sd-scripts gets two values for an option: absent is its default."""
+    usual = options()[key].default if key in options() else None
+    return repr(one.get(key, usual)) != repr(two.get(key, usual))
 
 
 def _steps(passing: Passing, images: Images) -> None:
@@ -135,19 +165,26 @@ def _computed(form: Form, repeated: int, *, halved: bool) -> int:
     return math.ceil(math.ceil(steps) / 2) if halved else math.ceil(steps)
 
 
+def _percentage(form: Form) -> dict[str, Any]:
+    """The warm-up that a reader sees in a form: a share of all steps."""
+    percent = form.values.get("lr_warmup", 0.0)
+    return {"lr_warmup_steps": percent / 100} if percent else {}
+
+
 def _warmup(passing: Passing) -> None:
     """`lr_warmup_steps`: a fraction of all steps since v25, before that steps of a percentage."""
     said, options = passing.form.values, passing.options
     percent, absolute = said.get("lr_warmup", 0.0), said.get("lr_warmup_steps", 0.0)
     if passing.ways.fraction:
         if absolute > 0:
-            options["lr_warmup_steps"] = int(absolute)
+            passing.put("lr_warmup_steps", int(absolute), "lr_warmup_steps is filled in, and wins over the percentage")
         elif "lr_warmup" in said or "lr_warmup_steps" in said:
             options["lr_warmup_steps"] = percent / 100 if percent else 0
     elif "lr_warmup" in said and ("max_train_steps" in options or "dataset_config" in said):
-        options["lr_warmup_steps"] = round(int(percent) * options.get("max_train_steps", 0) / 100)
-        if percent and not options["lr_warmup_steps"]:
-            passing.why["lr_warmup_steps"] = f"the GUI took its {percent:g} % of a max_train_steps that is not said"
+        steps = options.get("max_train_steps", 0)
+        unsaid = "" if steps else ", which the form does not say"
+        reason = f"the GUI passed {percent:g} % of max_train_steps, as steps{unsaid}"
+        passing.put("lr_warmup_steps", round(int(percent) * steps / 100), reason)
     elif percent:
         passing.assumed.add("lr_warmup_steps")
         passing.put("lr_warmup_steps", percent / 100, f"the GUI passed {percent:g} % of its own max_train_steps")

@@ -4,10 +4,9 @@ Each way was seen by running the tabs' own code of thirteen versions from v21.8.
 (before v23.1: the root and library/) at the versions named.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fork_wrapper.formats.gui_table import NEWEST, Span, Tab, Version, spell_version, versions
+from fork_wrapper.formats.gui_table import Tab, Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,24 +57,4 @@ def ways_of(tab: Tab, version: Version) -> Ways:
         quotes=version < (24,),
         spoils=version >= (24, 1),
         loses=(22, 6, 1) <= version < (24,),
-    )
-
-
-def choose(tab: Tab, span: Span, used: Sequence[str]) -> tuple[Version, str]:
-    """The newest version of a span, and a doubt in words where an older one passed on otherwise.
-
-    Only ways in `used` count: those that matter for the form at hand.
-    """
-    fitting = [number for number in versions() if span.first <= number <= span.last] or [NEWEST]
-    newest = fitting[-1]
-
-    def wayward(number: Version) -> bool:
-        return any(getattr(ways_of(tab, number), way) != getattr(ways_of(tab, newest), way) for way in used)
-
-    others = [number for number in fitting if wayward(number)]
-    if not others:
-        return newest, ""
-    return newest, (
-        f"its keys are those of {span}, which passed values on in different ways up to {spell_version(others[-1])} and "
-        f"after it: it is read as of {spell_version(newest)}; say --gui-version where you know better"
     )

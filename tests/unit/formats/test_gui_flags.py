@@ -16,7 +16,7 @@ OLD = "versions before v24 pass"
     [
         (
             *("finetune", "v23.1.5", {"lr_warmup": "10", "lr_scheduler": "constant", "lr_warmup_steps": 1}),
-            *("lr_warmup_steps", NOTHING, NOTHING, ""),
+            *("lr_warmup_steps", 0.1, NOTHING, f"{OLD} no warm-up with the scheduler constant"),
         ),
         (
             *("finetune", "v23.1.5", {"noise_offset": 0.1, "noise_offset_type": "Multires"}),

@@ -175,9 +175,7 @@ def test_the_toml_wins(tmp_path: Path) -> None:
     )
     assert (found.options["learning_rate"], found.options["seed"]) == (4e-6, 8)
     assert not {"dynamo_backend", "noise_offset_type", "huber_c"} & found.options.keys()
-    assert found.what == (
-        "a kohya_ss GUI file of the finetune tab, v26.0.0 to the newest known, with the TOML of its start"
-    )
+    assert found.what == ("a kohya_ss GUI file of the finetune tab, v26.0.0 or newer, with the TOML of its start")
     assert [(file.path.name, file.what) for file in found.files[1:]] == [
         (TOML, "the TOML that the GUI started sd-scripts with")
     ]

@@ -121,7 +121,7 @@ def test_a_key_that_is_too_new_counts_more_than_one_that_is_gone() -> None:
 def test_a_single_version() -> None:
     """A span of one version is that version."""
     assert str(Span(first=(24, 0, 4), last=(24, 0, 4))) == "v24.0.4"
-    assert str(Span(first=(26, 0, 0), last=NEWEST)) == "v26.0.0 to the newest known"
+    assert str(Span(first=(26, 0, 0), last=NEWEST)) == "v26.0.0 or newer"
 
 
 @pytest.mark.parametrize(("tab", "count"), [("finetune", 215), ("dreambooth", 175)])

@@ -1,9 +1,7 @@
-"""The ways of the GUI's versions, and the choice of one where the keys leave several."""
+"""The ways of the GUI's versions."""
 
-import pytest
-
-from fork_wrapper.formats.gui_table import Span, Tab, versions
-from fork_wrapper.formats.gui_ways import choose, ways_of
+from fork_wrapper.formats.gui_table import Tab, versions
+from fork_wrapper.formats.gui_ways import ways_of
 from tests.unit.formats.gui_golden import number
 
 WAYS: dict[str, list[tuple[Tab, str, bool]]] = {
@@ -43,26 +41,3 @@ def test_ways_change_with_versions() -> None:
         assert ways_of("dreambooth", one).own_steps
         assert ways_of("finetune", one).sdxl_boxes
     assert seen == 169 * 24
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "used", "chosen", "until"),
-    [
-        ("v24.0.0", "v24.0.4", ["drops_zeros"], "v24.0.4", "v24.0.3"),
-        ("v24.0.0", "v24.0.4", ["fraction"], "v24.0.4", ""),
-        ("v24.0.5", "v24.1.7", ["spoils"], "v24.1.7", "v24.0.9"),
-        ("v22.6.1", "v23.0.11", ["drops_rates"], "v23.0.11", "v22.6.2"),
-        ("v26.0.0", "HEAD", ["flags", "drops_zeros"], "HEAD", ""),
-        ("v24.0.3", "v24.0.3", ["drops_zeros"], "v24.0.3", ""),
-    ],
-)
-def test_the_choice_of_a_version(first: str, last: str, used: list[str], chosen: str, until: str) -> None:
-    """The newest that fits; with a doubt only where an older one differs in a way that matters here."""
-    made, doubt = choose("finetune", Span(first=number(first), last=number(last)), used)
-    assert made == number(chosen)
-    assert doubt == (
-        f"its keys are those of {first} to {last}, which passed values on in different ways up to {until} and after "
-        f"it: it is read as of {chosen}; say --gui-version where you know better"
-        if until
-        else ""
-    )
