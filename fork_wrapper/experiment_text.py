@@ -10,7 +10,7 @@ import tomli_w
 
 from fork_wrapper import __version__
 from fork_wrapper.formats.fit import Fitted
-from fork_wrapper.formats.found import NOTHING, LeftOut, Then
+from fork_wrapper.formats.found import NOTHING, LeftOut, Then, sounds_secret
 from fork_wrapper.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
@@ -63,7 +63,8 @@ def then_text(one: Then) -> str:
 
 def left_text(one: LeftOut) -> str:
     """`output_dir = "D:/out" (kft manages it)`."""
-    value = "" if one.value is NOTHING else f" = {spell(one.value).removeprefix('the string ')}"
+    hidden = one.value is NOTHING or sounds_secret(one.key)
+    value = "" if hidden else f" = {spell(one.value).removeprefix('the string ')}"
     return f"{one.key}{value} ({one.why})"
 
 

@@ -4,7 +4,8 @@
 written here.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -140,6 +141,17 @@ def command(settings: Settings, trainer: Trainer, run: RunFolder, mixed_precisio
         "--dataset_config",
         str(run.dataset_toml),
     )
+
+
+def shell_line(argv: Sequence[str]) -> str:
+    """Words as one line for this machine's shell."""
+    if sys.platform == "win32":
+        import subprocess  # noqa: PLC0415 - its quoting rules; nothing is started here
+
+        return subprocess.list2cmdline(argv)
+    import shlex  # noqa: PLC0415
+
+    return shlex.join(argv)
 
 
 def _scale(settings: Settings) -> list[str]:
