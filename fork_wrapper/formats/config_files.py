@@ -37,13 +37,15 @@ def flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut], list[st
     reach no option.
     """
     options: dict[str, Any] = {}
-    left, notes = [], []
+    left: list[LeftOut] = []
+    notes = []
     for key, value in raw.items():
         for name, inner in value.items() if isinstance(value, Mapping) else [(key, value)]:
             if name in options and repr(options[name]) != repr(inner):
                 won = "" if sounds_secret(name) else f", {inner!r},"
                 notes.append(f"{name} stands there twice: the later value{won} won")
             options.pop(name, None)
+            left = [one for one in left if one.key != name]
             if name.startswith(BOM):
                 why = "behind a byte order mark sd-scripts does not know it: it took no effect"
                 left.append(LeftOut(key=name.removeprefix(BOM), value=inner, why=why))

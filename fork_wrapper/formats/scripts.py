@@ -19,7 +19,9 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(r"\$\{(\w+)(?:\[[@*]\])?(?::?-([^}]*))?\}|\$(?:env:)?(\w+)|%(\w+)%")
-_WINDOWS = re.compile(r"(?:^|[\s\"'=])[A-Za-z]:\\|(?:^|[\s\"'=])\.{1,2}\\|\\\\\w|\.exe\b", re.IGNORECASE)
+_WINDOWS = re.compile(
+    r"(?:^|[\s\"'=])[A-Za-z]:\\|(?:^|[\s\"'=])\.{1,2}\\|\\\\\w|\.exe\b|(?:[%}]|\$\w+)\\\w", re.IGNORECASE
+)
 _SAID_BY = re.compile(r"\s\w+\.py:\d+$")
 """What a log puts at the end of a line: the place in the program that says it."""
 _OPTION = re.compile(r"\s*(--[A-Za-z]|[\"']?[\w./\\:-]*\bsdxl_train\.py\b)")
@@ -112,7 +114,7 @@ def _goes_on(line: str) -> bool:
     """Whether a line ends in a sign of continuation; a path of Windows may end in a backslash that is none."""
     if line.endswith("\\"):
         return line[-2:-1].isspace() or "\\" not in line[:-1]
-    return line.endswith(("^", "`"))
+    return line.endswith(("^", " `", "\t`"))
 
 
 def _split(line: str, known: Mapping[str, Variable]) -> Iterator[list[str]]:
