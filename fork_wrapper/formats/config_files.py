@@ -2,7 +2,7 @@
 
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +39,31 @@ def flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut], list[st
     options: dict[str, Any] = {}
     left: list[LeftOut] = []
     notes = []
-    for key, value in raw.items():
-        for name, inner in value.items() if isinstance(value, Mapping) else [(key, value)]:
-            if name in options and repr(options[name]) != repr(inner):
-                won = "" if sounds_secret(name) else f", {inner!r},"
-                notes.append(f"{name} stands there twice: the later value{won} won")
-            options.pop(name, None)
-            left = [one for one in left if one.key != name]
-            if name.startswith(BOM):
-                why = "behind a byte order mark sd-scripts does not know it: it took no effect"
-                left.append(LeftOut(key=name.removeprefix(BOM), value=inner, why=why))
-                continue
-            if isinstance(inner, Mapping) or (isinstance(inner, list) and any(isinstance(i, Mapping) for i in inner)):
-                left.append(LeftOut(key=name, value=inner, why="sd-scripts flattens one level of tables and loses it"))
-                continue
-            options[name] = inner
+    for name, value in _flattened(raw):
+        if name in options and repr(options[name]) != repr(value):
+            won = "" if sounds_secret(name) else f", {value!r},"
+            notes.append(f"{name} stands there twice: the later value{won} won")
+        options.pop(name, None)
+        left = [one for one in left if one.key != name]
+        if why := _why_unseen(name, value):
+            left.append(LeftOut(key=name.removeprefix(BOM), value=value, why=why))
+        else:
+            options[name] = value
     return options, left, notes
+
+
+def _flattened(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in raw.items():
+        yield from value.items() if isinstance(value, Mapping) else [(key, value)]
+
+
+def _why_unseen(name: str, value: Any) -> str:
+    """Why sd-scripts reads a key of the namespace as no option; empty where it may be one."""
+    if name.startswith(BOM):
+        return "behind a byte order mark sd-scripts does not know it: it took no effect"
+    if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value)):
+        return "sd-scripts flattens one level of tables and loses it"
+    return ""
 
 
 def read_config_toml(path: Path) -> tuple[dict[str, Any], str, list[str]]:
@@ -85,10 +94,15 @@ def _same_or_note(raw: Mapping[str, Any], text: str, path: Path, notes: list[str
         return
     seen = {key.removeprefix(BOM): value for key, value in raw.items()}
     notes += [
-        f"sd-scripts' TOML reader has {key} as {seen.get(key)!r}"
+        f"sd-scripts' TOML reader has another value for {key} than this file says"
         for key in standard
-        if repr(seen.get(key)) != repr(standard[key]) and not sounds_secret(key)
+        if not _same(seen.get(key), standard[key])
     ]
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two readings are one: 1, 1.0 and true are three; the same time of another class is the same."""
+    return repr(one) == repr(two) or (type(one) is type(two) and bool(one == two))
 
 
 def read_plain_json(path: Path) -> Any:

@@ -171,8 +171,9 @@ def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:
         places = dict(_places(dataset))
         for finding in wrong:
             table, key = places[finding.where]
-            value = table.pop(key, NOTHING)  # two keys can be spelled the same: the next turn finds the other one
-            left.append(LeftOut(key=finding.where.removeprefix("dataset."), value=value, why=finding.what))
+            if key in table:  # two keys can be spelled the same: the next turn finds the other one
+                where = finding.where.removeprefix("dataset.")
+                left.append(LeftOut(key=where, value=table.pop(key), why=finding.what))
 
 
 def _places(dataset: dict[str, Any]) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:

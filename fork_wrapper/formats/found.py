@@ -140,11 +140,6 @@ def refuse(path: Path | str, what: str, todo: str) -> InputError:
     return InputError(f"cannot import {name}", [Finding(what=what, where=str(path), todo=todo)])
 
 
-def kinds_of_training(script: str) -> str:
-    """What a training script of sd-scripts makes, in words; empty for one that is not known."""
-    return SCRIPTS.get(script.rsplit("/", 1)[-1].rsplit("\\", 1)[-1], "")
-
-
 SCRIPTS: Mapping[str, str] = {
     "train_network.py": "a LoRA for SD 1.x or 2.x",
     "sdxl_train_network.py": "a LoRA for SDXL",
