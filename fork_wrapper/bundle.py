@@ -1,5 +1,6 @@
 """A folder with everything of a source but the weights: to hand on, to keep, to import elsewhere."""
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,7 +86,7 @@ def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:
     return (
         f"# {name}\n\nEverything about {source.kind} `{source.label}` but the weights, written by kft.\n\n{rows}\n"
         "Paths in these files are those of the machine that wrote them. To train again with kft:\n\n"
-        f"```\nkft import-config config.json --name {name}\nkft check {name}\n```\n"
+        f"```\nkft import-config config.json --name {shlex.quote(name)}\nkft check {shlex.quote(name)}\n```\n"
     )
 
 

@@ -8,7 +8,18 @@ from typing import Any
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.formats.command_line import words_to_options
 from fork_wrapper.formats.config_files import flat, read_config_toml, read_dataset_config
-from fork_wrapper.formats.found import SCRIPTS, SDXL_TRAIN, Found, LeftOut, SourceFile, is_file, refuse, source_file
+from fork_wrapper.formats.found import (
+    SCRIPTS,
+    SDXL_TRAIN,
+    Found,
+    LeftOut,
+    SourceFile,
+    Then,
+    is_file,
+    refuse,
+    sounds_secret,
+    source_file,
+)
 from fork_wrapper.formats.scripts import Command, commands
 from fork_wrapper.schema import SECRETS
 
@@ -37,7 +48,7 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
     what = "a command line of sdxl_train.py" + ("" if literal else f", line {line}")
     files = [source_file(path, text, what)]
     notes = [*problems, *_unfilled(options)]
-    options, left, more, extra = _with_config(options, path.parent, files)
+    options, left, then, more = _with_config(options, path.parent, files)
     dataset, told = _dataset(options, path.parent, files)
     return Found(
         kind="command",
@@ -46,7 +57,8 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
         options=options,
         dataset=dataset,
         left_out=(*_launch(words[:at]), *left),
-        notes=(*notes, *more, *extra, *told),
+        then=tuple(then),
+        notes=(*notes, *more, *told),
     )
 
 
@@ -136,18 +148,24 @@ def _launch(words: Sequence[str]) -> list[LeftOut]:
 
 def _with_config(
     options: Mapping[str, Any], folder: Path, files: list[SourceFile]
-) -> tuple[dict[str, Any], list[LeftOut], list[str], list[str]]:
+) -> tuple[dict[str, Any], list[LeftOut], list[Then], list[str]]:
     """The options with those of the `--config_file` under them: the command line wins (train_util.py:4760-4761)."""
     named = options.get("config_file")
     if not named:
         return dict(options), [], [], []
     path = nearby(str(named) if str(named).endswith(".toml") else f"{named}.toml", folder)
     if path is None:
-        return dict(options), [], [f"its --config_file {named} is not here: name that file too"], []
+        return dict(options), [], [], [f"its --config_file {named} is not here: name that file too"]
     raw, text, notes = read_config_toml(path)
     files.append(source_file(path, text, "the --config_file that it names"))
     written, left, more = flat(raw)
-    return {**written, **options}, left, notes, more
+    why = "the command line wins over the --config_file"
+    then = [
+        Then(key=key, saved=written[key], then=options[key], why=why)
+        for key in sorted(written.keys() & options.keys())
+        if repr(written[key]) != repr(options[key]) and not sounds_secret(key)
+    ]
+    return {**written, **options}, left, then, [*notes, *more]
 
 
 def _dataset(

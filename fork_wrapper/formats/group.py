@@ -45,8 +45,12 @@ def _read(source: str, gui_version: Version | None, images: int | None) -> Found
 
 def _without_what_others_read(found: list[Found]) -> list[Found]:
     """Files that another one has brought along already count once."""
-    along = {file.path.resolve() for one in found for file in one.files[1:]}
-    return [one for one in found if one.path.resolve() not in along]
+
+    def along(one: Found) -> bool:
+        others = (file.path for other in found if other is not one for file in other.files[1:])
+        return one.path.resolve() in {path.resolve() for path in others}
+
+    return [one for one in found if not along(one)] or found
 
 
 def _joined_tomls(found: list[Found]) -> list[Found]:

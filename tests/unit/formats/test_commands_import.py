@@ -111,6 +111,9 @@ def test_the_files_it_names_are_read(make: Make) -> None:
         "the --dataset_config that it names",
     ]
     assert [one.key for one in found.left_out] == ["z"]
+    (then,) = found.then
+    assert (then.key, then.saved, then.then) == ("seed", 1, 3)
+    assert then.why == "the command line wins over the --config_file"
 
 
 def test_the_files_it_names_are_elsewhere() -> None:

@@ -63,6 +63,14 @@ def test_what_another_file_brings_along_counts_once(make: Make) -> None:
     assert [file.path for file in found.files] == [script, config, data]
 
 
+def test_files_that_name_themselves_or_each_other(make: Make) -> None:
+    """Nothing that was named is lost in a circle."""
+    one = make("a.toml", "seed = 1\ndataset_config = 'a.toml'\n")
+    assert [found.path for found in read(one)] == [one]
+    two, three = (make(f"{x}.toml", f"seed = 2\ndataset_config = '{y}.toml'\n") for x, y in ("bc", "cb"))
+    assert [found.path for found in read(two, three)] == [two, three]
+
+
 def test_a_dataset_config_finds_its_run(make: Make) -> None:
     """The one that names it, else the only one that names any, else the only one."""
     data = make("d/data.toml", "[general]\nflip_aug = true\n")

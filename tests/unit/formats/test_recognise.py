@@ -204,7 +204,7 @@ def test_records_are_records(make: Make) -> None:
 
 def test_a_notebook_of_odd_cells(make: Make, checkpoint: Callable[..., Path]) -> None:
     """Cells that are none are passed over."""
-    cells = [1, None, {"cell_type": "markdown", "source": RUN}, {"cell_type": "code"}]
+    cells: list[Any] = [1, None, {"cell_type": "markdown", "source": RUN}, {"cell_type": "code"}]
     cells.append({"cell_type": "code", "source": [f"!{RUN} \\\n", "  --clip_skip 2"]})
     assert read_any(make("a.ipynb", json.dumps({"cells": cells}))).options == {"seed": 1, "clip_skip": 2}
     header = checkpoint("a.safetensors", {"modelspec.architecture": "stable-diffusion-xl-v1-base"})
