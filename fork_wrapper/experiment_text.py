@@ -35,7 +35,7 @@ def experiment_text(fitted: Fitted, *, folders: Mapping[str, str], prompts: str 
     dataset = _placed(fitted.dataset, folders)
     parts = [_head(fitted, now), _story(fitted.found.story), _training(training)]
     if dataset:
-        parts.append(_dataset(dataset))
+        parts.append(dataset_text(dataset, "dataset"))
     parts.append(_origin(fitted))
     return "\n".join(part for part in parts if part)
 
@@ -111,17 +111,6 @@ def _is_default(key: str, value: Any) -> bool:
 
 def _line(key: str, value: Any) -> str:
     return tomli_w.dumps({key: value})
-
-
-def _dataset(dataset: Mapping[str, Any]) -> str:
-    text = dataset_text(dataset)
-    if "[general]" not in text and "[[datasets" not in text:  # the writer decided (a table among the values)
-        return tomli_w.dumps({"dataset": dict(dataset)})
-    for header in ("[general]", "[[datasets]]", "[[datasets.subsets]]"):
-        text = text.replace(
-            f"{header}\n", header.replace("[", "[dataset.", 1).replace("[dataset.[", "[[dataset.") + "\n"
-        )
-    return text
 
 
 def _origin(fitted: Fitted) -> str:

@@ -204,17 +204,19 @@ def _identity(resolved: Resolved, training: Mapping[str, Any], dataset: Mapping[
     return canonical_json({**identity, **({"allowed_unknown": list(resolved.allowed)} if resolved.allowed else {})})
 
 
-def dataset_text(dataset: Mapping[str, Any]) -> str:
+def dataset_text(dataset: Mapping[str, Any], inside: str = "") -> str:
     """dataset.toml in the form people know, `[[datasets.subsets]]` and all; the writer alone would inline short tables.
 
-    A table among the values (custom_attributes) cannot stand below such a header: then the writer decides.
+    `inside` is the table that it stands in, in an experiment. A table among the values (custom_attributes) cannot stand
+    below such a header: then the writer decides.
     """
-    blocks = [("[general]", dataset["general"])] if "general" in dataset else []
+    above = f"{inside}." if inside else ""
+    blocks = [(f"[{above}general]", dataset["general"])] if "general" in dataset else []
     for one in dataset.get("datasets", []):
-        blocks.append(("[[datasets]]", {key: value for key, value in one.items() if key != "subsets"}))
-        blocks += [("[[datasets.subsets]]", subset) for subset in one.get("subsets", [])]
+        blocks.append((f"[[{above}datasets]]", {key: value for key, value in one.items() if key != "subsets"}))
+        blocks += [(f"[[{above}datasets.subsets]]", subset) for subset in one.get("subsets", [])]
     if any(isinstance(value, Mapping) for _, values in blocks for value in values.values()):
-        return tomli_w.dumps(dict(dataset))
+        return tomli_w.dumps({inside: dict(dataset)} if inside else dict(dataset))
     return "\n".join(f"{header}\n{tomli_w.dumps(dict(values))}" for header, values in blocks)
 
 

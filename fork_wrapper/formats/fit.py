@@ -174,6 +174,14 @@ def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:
             if key in table:  # two keys can be spelled the same: the next turn finds the other one
                 where = finding.where.removeprefix("dataset.")
                 left.append(LeftOut(key=where, value=table.pop(key), why=finding.what))
+    for place, (table, key) in list(_places(dataset)):
+        if key in dataset_keys() and _holds_null(table[key]):
+            left.append(LeftOut(key=place.removeprefix("dataset."), value=table.pop(key), why="TOML has no null"))
+
+
+def _holds_null(value: Any) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return value is None or any(map(_holds_null, inner))
 
 
 def _places(dataset: dict[str, Any]) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:

@@ -88,8 +88,8 @@ def test_json_has_every_field(kft: Kft) -> None:
         ),
         (
             "prior_loss_weight",
-            "`prior_loss_weight` is an option of sdxl_train_network.py, sdxl_train_textual_inversion.py, "
-            "train_db.py and 7 more, not of sdxl_train.py\n"
+            "`prior_loss_weight` is an option of sdxl_train_network.py, train_network.py, "
+            "anima_train_network.py and 7 more, not of sdxl_train.py\n"
             "    → leave it out: kft starts sdxl_train.py alone\n",
         ),
         (

@@ -29,7 +29,7 @@ def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     """The table of `kft --help` and the commands' own short help cannot drift apart."""
     modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "flags"}
     assert {verb.replace("-", "_") for verb in VERBS} == modules
-    assert len(VERBS) == 12
+    assert len(VERBS) == 13
     for verb, line in VERBS.items():
         command = group.get_command(click.Context(group), verb)
         assert command is not None
@@ -167,7 +167,7 @@ def test_unknown_sources_are_explained(kft: Kft) -> None:
         "error: cannot find 'first/20260101-000000'\n"
         "  • no such experiment, run or file\n"
         "    first/20260101-000000\n"
-        "    → name an experiment (first, second), a run (EXPERIMENT/RUN), a sidecar or a checkpoint\n"
+        "    → name an experiment (first, second), a run (EXPERIMENT/RUN), a sidecar, a checkpoint or a config file\n"
     )
     assert kft("show", "gone.safetensors").err == (
         "error: cannot read gone.safetensors\n  • no such file\n    gone.safetensors\n    → check the path\n"

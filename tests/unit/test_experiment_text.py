@@ -168,8 +168,9 @@ def test_the_dataset_as_people_write_it() -> None:
         '[[dataset.datasets.subsets]]\nimage_dir = "x"\n'
     ) in made
     assert parse_toml(made, Path("x"))["dataset"] == tree
-    custom = {"datasets": [{"subsets": [{"image_dir": "x", "custom_attributes": {"a": 1}}]}]}
-    assert parse_toml(text({}, custom), Path("x"))["dataset"] == custom
+    custom = {"custom_attributes": {"a": 1}}
+    for odd in ({"general": custom}, {"general": {}, "datasets": [{"subsets": [{"image_dir": "x", **custom}]}]}):
+        assert parse_toml(text({}, odd), Path("x"))["dataset"] == odd
     assert "dataset" not in parse_toml(text(), Path("x"))
 
 

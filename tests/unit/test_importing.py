@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -192,7 +192,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load_settings({}, environ=home, cwd=folder)
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 @given(
     name=st.text(max_size=20),
     options=st.dictionaries(_KEYS | st.text(max_size=6), _VALUES, max_size=6),
@@ -200,6 +200,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     prompts=st.none() | st.text(max_size=10),
     note=st.text(max_size=30),
 )
+@example(name="x", options={}, table={"custom_attributes": {"a": [{"b": None}]}}, prompts=None, note="")
+@example(name="x", options={}, table={"custom_attributes": {"a": 1}, "flip_aug": True}, prompts=None, note="")
 def test_whatever_was_found_can_be_loaded(
     elsewhere: Settings, name: str, options: Mapping[str, Any], table: Mapping[str, Any], prompts: str | None, note: str
 ) -> None:

@@ -152,6 +152,14 @@ def test_wrong_places_are_taken_out_and_nothing_else() -> None:
     assert said["datasets[1].subsets"][0] == "x"
 
 
+def test_what_toml_cannot_hold_goes() -> None:
+    """Null is allowed in a table of JSON alone."""
+    tree = {"general": {"custom_attributes": {"a": {"b": [1, None]}}}, "datasets": [{"custom_attributes": {"a": 1}}]}
+    fitted = fit(found({}, dataset=tree))
+    assert fitted.dataset == {"general": {}, "datasets": [{"custom_attributes": {"a": 1}}]}
+    assert [(one.key, one.why) for one in fitted.found.left_out] == [("general.custom_attributes", "TOML has no null")]
+
+
 @pytest.mark.parametrize("tree", [{"general": 5}, {"datasets": 5}, {"datasets": [1]}, {"general": [], "datasets": {}}])
 def test_what_is_no_dataset_config(tree: dict[str, Any]) -> None:
     """Tables that are none go, and what the namespace says stays."""
