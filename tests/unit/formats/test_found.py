@@ -52,10 +52,11 @@ def test_secrets_by_name() -> None:
     assert not any(map(sounds_secret, ("keep_tokens", "tokenizer_cache_dir", "token_warmup_min", "max_token_length")))
 
 
+@pytest.mark.sd_scripts
 def test_every_other_script_has_words(sd_scripts: Path) -> None:
     """Each script of the checkout that trains is known, and has words for what it trains."""
     trains = {path.name for path in sd_scripts.glob("*.py") if re.search("train|fine_tune", path.name)}
-    assert SCRIPTS.keys() - trains == {"train_leco.py", "sdxl_train_leco.py"}  # a newer sd-scripts has them
+    assert SCRIPTS.keys() - trains <= {"train_leco.py", "sdxl_train_leco.py"}  # a newer sd-scripts has them
     assert trains - SCRIPTS.keys() == {"sdxl_train.py"}
     assert len(SCRIPTS) == 24
 
