@@ -1,5 +1,6 @@
 """A folder with everything of a source but the weights: to hand on, to keep, to import elsewhere."""
 
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.formats.gui_table import TABS
+from fork_wrapper.paths import plain_name
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
 
@@ -65,7 +67,9 @@ def _known(source: Source) -> dict[str, str]:
         files |= {f"experiment/{link.name}.toml": link.text for link in source.resolved.chain}
     if source.record is not None:
         record = source.record
-        files |= {f"experiment/{file['name']}.toml": str(file["text"]) for file in record.experiment["files"]}
+        files |= {
+            f"experiment/{plain_name(str(file['name']))}.toml": str(file["text"]) for file in record.experiment["files"]
+        }
         packages = (record.provenance.get("python") or {}).get("packages") or {}
         if packages:
             files["packages.txt"] = "".join(f"{name}=={version}\n" for name, version in sorted(packages.items()))
@@ -82,7 +86,7 @@ def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:
     return (
         f"# {name}\n\nEverything about {source.kind} `{source.label}` but the weights, written by kft.\n\n{rows}\n"
         "Paths in these files are those of the machine that wrote them. To train again with kft:\n\n"
-        f"```\nkft import-config config.json --name {name}\nkft check {name}\n```\n"
+        f"```\nkft import-config config.json --name {shlex.quote(name)}\nkft check {shlex.quote(name)}\n```\n"
     )
 
 

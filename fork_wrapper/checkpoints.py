@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import canonical_json
 from fork_wrapper.sdscripts.names import CheckpointName, parse_checkpoint
 
 CONFIG_KEY = "modelspec.kft_config"
@@ -72,6 +73,7 @@ def embedded_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path.name} was not trained through kft", [finding])
     try:
         config, run = (json.loads(metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
+        canonical_json(config).encode()  # half of a character, which no file can hold, is damage too
         return {
             **config,
             "training": {**config["training"]},
@@ -79,7 +81,7 @@ def embedded_config(path: Path) -> dict[str, Any]:
             "run": {**run},
             "header": metadata,
         }
-    except (json.JSONDecodeError, TypeError, KeyError):
+    except (ValueError, RecursionError, TypeError, KeyError):
         finding = Finding(
             what="the kft configuration in its header is damaged", where=str(path), todo="use its sidecar"
         )

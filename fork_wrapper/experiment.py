@@ -177,7 +177,7 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
             what, todo = f"{key} must be {TABLES[key]}", f"write {_SHAPES[TABLES[key]].format(key=key)}"
             findings.append(Finding(what=what, where=where(key), todo=todo))
     story = raw.get("story", {})
-    return findings + (_story(story, where) if isinstance(story, dict) else [])
+    return findings + (story_findings(story, where) if isinstance(story, dict) else [])
 
 
 def _has_shape(value: Any, shape: str) -> bool:
@@ -186,7 +186,8 @@ def _has_shape(value: Any, shape: str) -> bool:
     return isinstance(value, str if shape == "a string" else dict)
 
 
-def _story(story: Mapping[str, Any], where: Where) -> list[Finding]:
+def story_findings(story: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is wrong with a `[story]`: parts that it has not, shapes, an unknown decision."""
     findings = []
     for key, value in story.items():
         place = where(f"story.{key}")

@@ -10,7 +10,7 @@ import tomli_w
 
 from fork_wrapper import __version__
 from fork_wrapper.formats.fit import Fitted
-from fork_wrapper.formats.found import NOTHING, LeftOut, Then
+from fork_wrapper.formats.found import NOTHING, LeftOut, Then, sounds_secret
 from fork_wrapper.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
@@ -35,7 +35,7 @@ def experiment_text(fitted: Fitted, *, folders: Mapping[str, str], prompts: str 
     dataset = _placed(fitted.dataset, folders)
     parts = [_head(fitted, now), _story(fitted.found.story), _training(training)]
     if dataset:
-        parts.append(_dataset(dataset))
+        parts.append(dataset_text(dataset, "dataset"))
     parts.append(_origin(fitted))
     return "\n".join(part for part in parts if part)
 
@@ -63,7 +63,8 @@ def then_text(one: Then) -> str:
 
 def left_text(one: LeftOut) -> str:
     """`output_dir = "D:/out" (kft manages it)`."""
-    value = "" if one.value is NOTHING else f" = {spell(one.value).removeprefix('the string ')}"
+    hidden = one.value is NOTHING or sounds_secret(one.key)
+    value = "" if hidden else f" = {spell(one.value).removeprefix('the string ')}"
     return f"{one.key}{value} ({one.why})"
 
 
@@ -116,17 +117,6 @@ def _is_default(key: str, value: Any) -> bool:
 
 def _line(key: str, value: Any) -> str:
     return tomli_w.dumps({key: value})
-
-
-def _dataset(dataset: Mapping[str, Any]) -> str:
-    text = dataset_text(dataset)
-    if "[general]" not in text and "[[datasets" not in text:  # the writer decided (a table among the values)
-        return tomli_w.dumps({"dataset": dict(dataset)})
-    for header in ("[general]", "[[datasets]]", "[[datasets.subsets]]"):
-        text = text.replace(
-            f"{header}\n", header.replace("[", "[dataset.", 1).replace("[dataset.[", "[[dataset.") + "\n"
-        )
-    return text
 
 
 def _origin(fitted: Fitted) -> str:

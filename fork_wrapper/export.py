@@ -3,8 +3,6 @@
 Archived texts go out as they are, an experiment's as they would be launched. What a form cannot say is named.
 """
 
-import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +17,8 @@ from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.gui_export import OWN, RUN_KEYS, to_form
 from fork_wrapper.formats.gui_table import Tab
 from fork_wrapper.keypath import merge
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.render import command, dataset_text, real_trainer, render
+from fork_wrapper.paths import RunFolder, plain_name
+from fork_wrapper.render import command, dataset_text, real_trainer, render, shell_line
 from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, toml_texts
@@ -111,12 +109,12 @@ def configs_of(source: Source, settings: Settings, folder: Path | None) -> Confi
 
 
 def name_of(source: Source) -> str:
-    """What the source's checkpoints are called."""
+    """What the source's checkpoints are called; a file from elsewhere names no place outside the export."""
     if source.record is not None:
-        return source.record.name
+        return plain_name(source.record.name)
     if source.found is not None:
-        return source.found.name
-    return str(source.header["experiment"]) if source.header else source.label
+        return plain_name(source.found.name)
+    return plain_name(str(source.header.get("experiment"))) if source.header else source.label
 
 
 def _prompts(source: Source) -> str | None:
@@ -165,15 +163,8 @@ def _command(configs: Configs, settings: Settings, place: RunFolder, *, written:
     words, lost = options_to_words({**training, **_run(configs.name, place)})
     launch = command(settings, real_trainer(settings), place, str(training.get("mixed_precision", "no")))
     argv = [*launch[: launch.index("--config_file")], *words, f"--dataset_config={place.dataset_toml}"]
-    line = " ".join(map(_windows_word, argv)) if os.name == "nt" else shlex.join(argv)
-    files = {COMMAND: f"{line}\n", **({DATASET: configs.dataset_toml} if written else {})}
+    files = {COMMAND: f"{shell_line(argv)}\n", **({DATASET: configs.dataset_toml} if written else {})}
     return Exported(files=files, lost=lost if written else {**lost, "dataset": NO_FILE})
-
-
-def _windows_word(word: str) -> str:
-    """A word as cmd.exe and PowerShell pass it on whole."""
-    plain = word.replace('"', '\\"')
-    return plain if plain and not any(letter in " \t&|<>^()" for letter in plain) else f'"{plain}"'
 
 
 def _run(name: str, place: RunFolder) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reading and writing of kft's own files: TOML, JSON, and anything that must appear whole or not at all."""
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -80,11 +81,17 @@ def read_json(path: Path) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of `path` with its own line ends, a byte order mark dropped; InputError when it is no UTF-8 file."""
+    """Text of `path` with its own line ends, a byte order mark dropped; InputError when it is no UTF-8 file.
+
+    UTF-16 is taken where the mark says so: it is what `>` writes in Windows PowerShell.
+    """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        finding = Finding(what=f"byte {error.start} is not UTF-8", where=str(path), todo="save the file as UTF-8")
+        name = error.encoding.replace("utf-", "UTF-").replace("-16-le", "-16").replace("-16-be", "-16")
+        finding = Finding(what=f"byte {error.start} is not {name}", where=str(path), todo="save the file as UTF-8")
         raise InputError(f"cannot read {path.name}", [finding]) from None
     except OSError as error:
         finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its rights")

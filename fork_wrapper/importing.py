@@ -1,6 +1,8 @@
 """From foreign files to experiment files: what would be written, and writing it. Nothing existing is replaced."""
 
-import re
+import math
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +14,8 @@ from fork_wrapper.experiment import LONGEST_NAME, SUFFIX
 from fork_wrapper.experiment_text import experiment_text
 from fork_wrapper.files import write_whole
 from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.found import NOTHING, Found
-from fork_wrapper.paths import RECORD_NAME
+from fork_wrapper.formats.found import NOTHING, Found, sounds_secret
+from fork_wrapper.paths import plain_name
 from fork_wrapper.settings import Settings, placeholders
 
 PROMPTS = "prompts"
@@ -47,7 +49,7 @@ def plan_imports(
         what = f"--name is for one run, and these files are of {len(found)}"
         names = ", ".join(one.path.name for one in found)
         raise InputError("nothing was imported", [Finding(what=what, where=names, todo="import them one by one")])
-    planned = [_plan(one, settings, name or _usable(one.name), now) for one in found]
+    planned = [_plan(one, settings, name or plain_name(one.name), now) for one in found]
     findings = [_taken(path) for one in planned for path in _files(one) if path.exists() and not replace]
     twice = {one.name for one in planned if sum(other.name == one.name for other in planned) > 1}
     findings += [
@@ -89,24 +91,16 @@ def _taken(path: Path) -> Finding:
     return Finding(what="the file exists", where=str(path), todo="give another --name, or move the file")
 
 
-def _usable(name: str) -> str:
-    """A name that every file system takes: the GUI lets people write anything into output_name."""
-    plain = re.sub(r'[\x00-\x1f<>:"/\\|?*{}]+', "_", name).strip(" .") or "imported"
-    return f"{plain}_" if plain == RECORD_NAME else plain
-
-
 def _check_name(name: str) -> None:
-    if name != _usable(name) or len(name.encode()) > LONGEST_NAME:
-        finding = Finding(what=f"{name!r} cannot be the name of an experiment", todo=f"say --name {_usable(name)[:60]}")
+    if name != plain_name(name) or len(os.fsencode(name)) > LONGEST_NAME:
+        todo = f"say --name {shlex.quote(plain_name(name)[:60])}"
+        finding = Finding(what=f"{name!r} cannot be the name of an experiment", todo=todo)
         raise InputError("nothing was imported", [finding])
 
 
 def to_json(one: Import) -> Mapping[str, Any]:
     """The report of an import as plain values; what is not there is null."""
     found = one.fitted.found
-
-    def plain(value: Any) -> Any:
-        return None if value is NOTHING else value
 
     return {
         "name": one.name,
@@ -118,10 +112,25 @@ def to_json(one: Import) -> Mapping[str, Any]:
         "dataset": one.fitted.dataset,
         "prompts": found.prompts,
         "then": [
-            {"key": item.key, "saved": plain(item.saved), "then": plain(item.then), "why": item.why}
+            {"key": item.key, "saved": _plain(item.saved), "then": _plain(item.then), "why": item.why}
             for item in found.then
         ],
-        "left_out": [{"key": item.key, "value": plain(item.value), "why": item.why} for item in found.left_out],
+        "left_out": [
+            {"key": item.key, "value": _plain(item.value, item.key), "why": item.why} for item in found.left_out
+        ],
         "notes": list(found.notes),
         "assumed": sorted(found.assumed & one.fitted.training.keys()),
     }
+
+
+def _plain(value: Any, key: str = "") -> Any:
+    """A value as JSON has it: nothing and secrets as null, what JSON cannot say as text."""
+    if value is NOTHING or sounds_secret(key):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _plain(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, (str, int, float)) or value is None else str(value)

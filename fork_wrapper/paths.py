@@ -5,6 +5,7 @@ checkpoints and their sidecars. The checkpoints' own names are sd-scripts' (`sds
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,9 @@ from pathlib import Path
 
 REHEARSAL_SUFFIX = "-rehearsal"
 RECORD_NAME = "record"
+
+_UNUSABLE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"/\\|?*{}]+')
+_ENDINGS = re.compile(r"(?:\.(?:toml|json|safetensors)|[ .])+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +127,9 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def plain_name(name: str) -> str:
+    """A name that is one file's on every system and no path: other programs let people write anything."""
+    plain = _ENDINGS.sub("", _UNUSABLE.sub("_", name).lstrip(" .-")) or "imported"
+    return f"{plain}_" if plain == RECORD_NAME else plain

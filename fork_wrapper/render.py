@@ -4,7 +4,8 @@
 written here.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -142,6 +143,17 @@ def command(settings: Settings, trainer: Trainer, run: RunFolder, mixed_precisio
     )
 
 
+def shell_line(argv: Sequence[str]) -> str:
+    """Words as one line for this machine's shell."""
+    if sys.platform == "win32":
+        import subprocess  # noqa: PLC0415 - its quoting rules; nothing is started here
+
+        return subprocess.list2cmdline(argv)
+    import shlex  # noqa: PLC0415
+
+    return shlex.join(argv)
+
+
 def _scale(settings: Settings) -> list[str]:
     """The flags for processes and machines, and the user's own last: later flags win."""
     flags = ["--num_processes", str(settings.num_processes), "--num_machines", str(settings.num_machines)]
@@ -192,17 +204,19 @@ def _identity(resolved: Resolved, training: Mapping[str, Any], dataset: Mapping[
     return canonical_json({**identity, **({"allowed_unknown": list(resolved.allowed)} if resolved.allowed else {})})
 
 
-def dataset_text(dataset: Mapping[str, Any]) -> str:
+def dataset_text(dataset: Mapping[str, Any], inside: str = "") -> str:
     """dataset.toml in the form people know, `[[datasets.subsets]]` and all; the writer alone would inline short tables.
 
-    A table among the values (custom_attributes) cannot stand below such a header: then the writer decides.
+    `inside` is the table that it stands in, in an experiment. A table among the values (custom_attributes) cannot stand
+    below such a header: then the writer decides.
     """
-    blocks = [("[general]", dataset["general"])] if "general" in dataset else []
+    above = f"{inside}." if inside else ""
+    blocks = [(f"[{above}general]", dataset["general"])] if "general" in dataset else []
     for one in dataset.get("datasets", []):
-        blocks.append(("[[datasets]]", {key: value for key, value in one.items() if key != "subsets"}))
-        blocks += [("[[datasets.subsets]]", subset) for subset in one.get("subsets", [])]
+        blocks.append((f"[[{above}datasets]]", {key: value for key, value in one.items() if key != "subsets"}))
+        blocks += [(f"[[{above}datasets.subsets]]", subset) for subset in one.get("subsets", [])]
     if any(isinstance(value, Mapping) for _, values in blocks for value in values.values()):
-        return tomli_w.dumps(dict(dataset))
+        return tomli_w.dumps({inside: dict(dataset)} if inside else dict(dataset))
     return "\n".join(f"{header}\n{tomli_w.dumps(dict(values))}" for header, values in blocks)
 
 

@@ -22,7 +22,7 @@ from fork_wrapper.settings import Settings
 if TYPE_CHECKING:
     from fork_wrapper.formats.found import Found
 
-SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log"])
+SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log", ".ipynb"])
 """Files in which a command line may stand."""
 
 SourceKind = Literal["experiment", "run", "sidecar", "checkpoint", "file"]

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +14,7 @@ from fork_wrapper.output import finding_lines
 from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
-from fork_wrapper.render import Rendered
+from fork_wrapper.render import Rendered, shell_line
 from fork_wrapper.words import clock
 
 PLAIN_INTERVAL = 5.0
@@ -58,7 +58,7 @@ class RunWatch:
         """Say what starts, where it writes, what it runs and what will come of it."""
         self.console.print(Text.assemble(("run ", "bold"), rendered.run.run_id, f"  ({rendered.trainer.kind})"))
         self.console.print(Text(f"  folder  {rendered.run.folder}", style="dim"))
-        self.console.print(Text(f"  command {_quote(rendered.argv)}", style="dim"))
+        self.console.print(Text(f"  command {shell_line(rendered.argv)}", style="dim"))
         for label, text in rows(plan):
             self.console.print(Text(f"  {label:<12} {text}", style="dim"))
         for line in (line for finding in findings for line in finding_lines(finding)):
@@ -141,13 +141,3 @@ def describe(progress: Progress, archived: int) -> str:
         parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")
     return "  ".join(parts)
-
-
-def _quote(argv: Sequence[str]) -> str:
-    if sys.platform == "win32":
-        import subprocess  # noqa: PLC0415 - its quoting rules; nothing is started here
-
-        return subprocess.list2cmdline(argv)
-    import shlex  # noqa: PLC0415
-
-    return shlex.join(argv)

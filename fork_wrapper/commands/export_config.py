@@ -79,6 +79,7 @@ def _headed(name: str, text: str, *, alone: bool) -> str:
 
 def _report(lost: Mapping[str, str]) -> None:
     if lost:
-        output.say("  • ", ("warning: ", "warning"), f"{len(lost)} of the values cannot travel in this form:")
+        values = "1 value" if len(lost) == 1 else f"{len(lost)} values"
+        output.say("  • ", ("warning: ", "warning"), f"{values} cannot travel in this form:")
     for key, why in sorted(lost.items()):
         output.say(f"    {key}: {why}")

@@ -1,5 +1,6 @@
 """`kft import-config`."""
 
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +79,7 @@ def _report(one: Import) -> None:
     for file in found.files:
         output.say((f"  {file.path}", "dim"))
     subsets = sum(len(dataset.get("subsets", ())) for dataset in fitted.dataset.get("datasets", ()))
-    output.say(f"  {len(fitted.training)} options, {subsets} {'subset' if subsets == 1 else 'subsets'} of images")
+    output.say(f"  {_count(len(fitted.training), 'option')}, {_count(subsets, 'subset')} of images")
     for note in found.notes:
         output.say("  • ", ("note: ", "note"), note)
     if found.then:
@@ -89,4 +90,8 @@ def _report(one: Import) -> None:
         output.say("  left out:")
     for item in found.left_out:
         output.say("    ", left_text(item))
-    output.say(("  → ", "title"), f"kft check {one.name}")
+    output.say(("  → ", "title"), f"kft check {shlex.quote(one.name)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

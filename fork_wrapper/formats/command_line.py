@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fork_wrapper.formats.found import sounds_secret
 from fork_wrapper.sdscripts.options import Option, elsewhere, options
 from fork_wrapper.spelling import spell
 
@@ -24,9 +25,10 @@ def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, .
         if problem:
             problems.append(" ".join([*_shown(flag, values), problem]))
             continue
-        given = [flag.split("=", 1)[1], *values] if "=" in flag else list(values)
+        if "=" in flag and values:  # argparse takes what stands behind the sign, and nothing more
+            problems.append(" ".join([f"what follows --{name}=... belongs to no option:", *_shown(name, values)[1:]]))
         try:
-            found[name] = _value(options()[name], given)
+            found[name] = _value(options()[name], [flag.split("=", 1)[1]] if "=" in flag else values)
         except ValueError as error:
             problems.append(str(error))
     return found, tuple(problems)
@@ -37,7 +39,7 @@ def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     flag: str = ""
     values: list[str] = []
     for word in words:
-        if word.startswith("--") and len(word) > 2:
+        if _is_flag(word):
             if flag or values:
                 yield flag, values
             flag, values = word, []
@@ -47,20 +49,31 @@ def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         yield flag, values
 
 
+def _is_flag(word: str) -> bool:
+    """Whether argparse takes a word for an option: not a negative number, nor a text with spaces that names none."""
+    if not word.startswith("-") or len(word) == 1 or _NEGATIVE.match(word):
+        return False
+    return " " not in word or (word.startswith("--") and bool(_longer(word.split("=", 1)[0].lstrip("-"))))
+
+
+_NEGATIVE = re.compile(r"-\d+$|-\d*\.\d+$")
+
+
+def _longer(beginning: str) -> list[str]:
+    """The options of which this is the name or its beginning."""
+    return [beginning] if beginning in options() else [known for known in options() if known.startswith(beginning)]
+
+
 def _shown(flag: str, values: list[str]) -> list[str]:
     """A flag with its values, but for those of a name that sounds like a secret's."""
-    return [flag.split("=", 1)[0]] if _SECRET.search(flag) else [flag, *values]
-
-
-_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
+    name = flag.split("=", 1)[0]
+    return [name] if sounds_secret(name) else [flag, *values]
 
 
 def _name(flag: str) -> tuple[str, str]:
     """The option that a flag means, or why there is none; argparse takes a beginning that only one name has."""
     name = flag.lstrip("-")
-    if name in options():
-        return name, ""
-    longer = [known for known in options() if known.startswith(name)]
+    longer = _longer(name) if name and flag.startswith("--") else []
     if len(longer) == 1:
         return longer[0], ""
     if longer:
@@ -82,7 +95,8 @@ def _value(option: Option, given: list[str]) -> Any:
     if option.type == "list[str]":
         return given
     if len(given) != 1:
-        raise ValueError(f"--{option.name} takes one value, not {len(given)}" + (f" ({given})" if given else ""))
+        shown = f" ({given})" if given and not sounds_secret(option.name) else ""
+        raise ValueError(f"--{option.name} takes one value, not {len(given)}{shown}")
     read = READERS.get(option.type, str)
     try:
         value = read(given[0])

@@ -1,5 +1,6 @@
 """A command line or a script that starts sdxl_train.py, with the files it names, as what was found."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,15 +8,32 @@ from typing import Any
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.formats.command_line import words_to_options
 from fork_wrapper.formats.config_files import flat, read_config_toml, read_dataset_config
-from fork_wrapper.formats.found import SCRIPTS, SDXL_TRAIN, Found, LeftOut, SourceFile, refuse, source_file
+from fork_wrapper.formats.found import (
+    SCRIPTS,
+    SDXL_TRAIN,
+    Found,
+    LeftOut,
+    SourceFile,
+    Then,
+    is_file,
+    refuse,
+    sounds_secret,
+    source_file,
+)
 from fork_wrapper.formats.scripts import Command, commands
+from fork_wrapper.schema import SECRETS
 
-_FOUND_IN_PATHS = ("/", "\\")
+_UNFILLED = re.compile(r"\$\w|\$[{(]|%\w+%|<[^<>]+>|\{\w+\}")
+"""What a shell or a program would have put a value in place of."""
+
+_A_SCRIPT = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, (SDXL_TRAIN, *SCRIPTS)))})(?!\w)")
+
+_LAUNCHERS = ("accelerate", "python", "torchrun", "deepspeed")
 
 
 def mentions_training(text: str) -> bool:
     """Whether a text may hold a command that starts a training script of sd-scripts."""
-    return SDXL_TRAIN in text or any(script in text for script in SCRIPTS)
+    return bool(_A_SCRIPT.search(text))
 
 
 def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
@@ -24,10 +42,13 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
     line, words = _the_one(text, path, where)
     at = next(index for index, word in enumerate(words) if _script(word) == SDXL_TRAIN)
     options, problems = words_to_options(words[at + 1 :])
+    if not options:
+        what = f"line {line} sets no option of {SDXL_TRAIN}" + (f": {problems[0]}" if problems else "")
+        raise refuse(path, what, "name a file with a whole command")
     what = "a command line of sdxl_train.py" + ("" if literal else f", line {line}")
     files = [source_file(path, text, what)]
-    notes = [f"{problem}" for problem in problems]
-    options, left, more, extra = _with_config(options, path.parent, files)
+    notes = [*problems, *_unfilled(options)]
+    options, left, then, more = _with_config(options, path.parent, files)
     dataset, told = _dataset(options, path.parent, files)
     return Found(
         kind="command",
@@ -36,53 +57,75 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
         options=options,
         dataset=dataset,
         left_out=(*_launch(words[:at]), *left),
-        notes=(*notes, *more, *extra, *told),
+        then=tuple(then),
+        notes=(*notes, *more, *told),
     )
 
 
 def _the_one(text: str, path: Path, where: str) -> tuple[int, tuple[str, ...]]:
     """The only command of sdxl_train.py, with its line; equal ones count once."""
-    found: dict[tuple[str, ...], int] = {}
+    found: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
     others: dict[str, int] = {}
     for command in commands(text):
-        script = next((_script(word) for word in command.words if _script(word)), "")
-        if script == SDXL_TRAIN:
-            found.setdefault(_from_launch(command), command.line)
-        elif script:
-            others.setdefault(script, command.line)
+        at = next((index for index, word in enumerate(command.words) if _script(word)), -1)
+        if at < 0 or not _starts(command.words, at):
+            continue
+        if _script(command.words[at]) == SDXL_TRAIN:
+            found.setdefault(command.words[at + 1 :], (command.line, _from_launch(command)))
+        else:
+            others.setdefault(_script(command.words[at]), command.line)
     if len(found) == 1:
-        return next((line, words) for words, line in found.items())
-    if found:
-        lines = ", ".join(map(str, sorted(found.values())))
-        finding = Finding(
-            what=f"it starts sdxl_train.py {len(found)} times (lines {lines})", where=where, todo="import one"
-        )
-        raise InputError(
-            f"cannot import {path.name}",
-            [Finding(**{**vars(finding), "todo": "copy one command into a file of its own"})],
-        )
+        return next(iter(found.values()))
+    raise _not_one(path, where, sorted(line for line, _ in found.values()), others)
+
+
+def _starts(words: Sequence[str], at: int) -> bool:
+    """Whether words with a script among them start it; a text may only speak of it."""
+    return any(_program(word).startswith(_LAUNCHERS) for word in words[:at]) or any(
+        word.startswith("--") for word in words[at + 1 :]
+    )
+
+
+def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, int]) -> InputError:
+    """The error of a text without a command of sdxl_train.py, or with several."""
+    if lines:
+        what = f"it starts {SDXL_TRAIN} {len(lines)} times (lines {', '.join(map(str, lines))})"
+        finding = Finding(what=what, where=where, todo="copy one command into a file of its own")
+        return InputError(f"cannot import {path.name}", [finding])
     if others:
         script, line = next(iter(others.items()))
-        todo = "kft is for full fine-tunes of SDXL, which are sdxl_train.py's"
-        raise refuse(path, f"line {line} starts {script}, which trains {SCRIPTS[script]}", todo)
-    raise refuse(
-        path, f"it starts no {SDXL_TRAIN}", "name a file with an `accelerate launch ... sdxl_train.py ...` line"
-    )
+        todo = f"kft is for full fine-tunes of SDXL, which are {SDXL_TRAIN}'s"
+        return refuse(path, f"line {line} starts {script}, which trains {SCRIPTS[script]}", todo)
+    todo = f"name a file with an `accelerate launch ... {SDXL_TRAIN} ...` line"
+    return refuse(path, f"it starts no {SDXL_TRAIN}", todo)
+
+
+def _program(word: str) -> str:
+    """The name of a program or a script, without its folder."""
+    return word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
 
 
 def _script(word: str) -> str:
     """The training script that a word names, if it does."""
-    name = word.replace("\\", "/").rsplit("/", 1)[-1]
+    name = _program(word)
     return name if name == SDXL_TRAIN or name in SCRIPTS else ""
 
 
 def _from_launch(command: Command) -> tuple[str, ...]:
     """The words from `accelerate` or `python` on: what a log printed before them is no part of the command."""
     for index, word in enumerate(command.words):
-        name = word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
-        if name.startswith(("accelerate", "python", "torchrun")) or _script(word):
+        if _program(word).startswith(_LAUNCHERS) or _script(word):
             return command.words[index:]
     return command.words
+
+
+def _unfilled(options: Mapping[str, Any]) -> list[str]:
+    """A warning of every value that holds a variable: what it stood for is not in the text."""
+    return [
+        f"{key} holds what a shell or a program would have filled in: {value}"
+        for key, value in sorted(options.items())
+        if key not in SECRETS and _UNFILLED.search(value if isinstance(value, str) else "")
+    ]
 
 
 def _launch(words: Sequence[str]) -> list[LeftOut]:
@@ -105,18 +148,24 @@ def _launch(words: Sequence[str]) -> list[LeftOut]:
 
 def _with_config(
     options: Mapping[str, Any], folder: Path, files: list[SourceFile]
-) -> tuple[dict[str, Any], list[LeftOut], list[str], list[str]]:
+) -> tuple[dict[str, Any], list[LeftOut], list[Then], list[str]]:
     """The options with those of the `--config_file` under them: the command line wins (train_util.py:4760-4761)."""
     named = options.get("config_file")
     if not named:
         return dict(options), [], [], []
     path = nearby(str(named) if str(named).endswith(".toml") else f"{named}.toml", folder)
     if path is None:
-        return dict(options), [], [f"its --config_file {named} is not here: name that file too"], []
+        return dict(options), [], [], [f"its --config_file {named} is not here: name that file too"]
     raw, text, notes = read_config_toml(path)
     files.append(source_file(path, text, "the --config_file that it names"))
     written, left, more = flat(raw)
-    return {**written, **options}, left, notes, more
+    why = "the command line wins over the --config_file"
+    then = [
+        Then(key=key, saved=written[key], then=options[key], why=why)
+        for key in sorted(written.keys() & options.keys())
+        if repr(written[key]) != repr(options[key]) and not sounds_secret(key)
+    ]
+    return {**written, **options}, left, then, [*notes, *more]
 
 
 def _dataset(
@@ -136,6 +185,6 @@ def nearby(named: str, folder: Path) -> Path | None:
     """A file as it is named, or by its bare name beside the file that names it, since folders move."""
     tail = named.replace("\\", "/").rsplit("/", 1)[-1]
     for path in (Path(named) if Path(named).is_absolute() else folder / named, Path(named), folder / tail):
-        if path.is_file():
+        if is_file(path):
             return path
     return None

@@ -1,6 +1,8 @@
 """sd-scripts' own files, read as sd-scripts reads them: `--config_file` TOML and `--dataset_config` TOML or JSON."""
 
-from collections.abc import Mapping
+import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,24 @@ import toml
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.files import parse_toml, read_json, read_text
-from fork_wrapper.formats.found import LeftOut
+from fork_wrapper.formats.found import LeftOut, refuse, sounds_secret
+from fork_wrapper.sdscripts.options import dataset_keys
 
 BOM = "\ufeff"
 
+DEEPEST = 20
+"""Levels of a JSON file: a GUI file has one, a record of kft a handful."""
+
 
 def is_dataset(raw: Any) -> bool:
-    """Whether a parsed file is a dataset config: nothing but `general` and `datasets` at its top."""
-    return isinstance(raw, Mapping) and bool(raw) and raw.keys() <= {"general", "datasets"}
+    """Whether a parsed file is a dataset config: nothing but `general` and `datasets` at its top.
+
+    A config file may call a section of options `general`, too.
+    """
+    if not isinstance(raw, Mapping) or not raw or not raw.keys() <= {"general", "datasets"}:
+        return False
+    general = raw.get("general")
+    return "datasets" in raw or not isinstance(general, Mapping) or general.keys() <= dataset_keys().keys()
 
 
 def flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut], list[str]]:
@@ -25,31 +37,51 @@ def flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut], list[st
     reach no option.
     """
     options: dict[str, Any] = {}
-    left, notes = [], []
-    for key, value in raw.items():
-        for name, inner in value.items() if isinstance(value, Mapping) else [(key, value)]:
-            if name in options and repr(options[name]) != repr(inner):
-                notes.append(f"{name} stands there twice: the later value, {inner!r}, won")
-            if isinstance(inner, Mapping) or (isinstance(inner, list) and any(isinstance(i, Mapping) for i in inner)):
-                left.append(LeftOut(key=name, value=inner, why="sd-scripts flattens one level of tables and loses it"))
-                continue
-            options[name] = inner
+    left: list[LeftOut] = []
+    notes = []
+    for name, value in _flattened(raw):
+        if name in options and repr(options[name]) != repr(value):
+            won = "" if sounds_secret(name) else f", {value!r},"
+            notes.append(f"{name} stands there twice: the later value{won} won")
+        options.pop(name, None)
+        left = [one for one in left if one.key != name]
+        if why := _why_unseen(name, value):
+            left.append(LeftOut(key=name.removeprefix(BOM), value=value, why=why))
+        else:
+            options[name] = value
     return options, left, notes
 
 
+def _flattened(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in raw.items():
+        yield from value.items() if isinstance(value, Mapping) else [(key, value)]
+
+
+def _why_unseen(name: str, value: Any) -> str:
+    """Why sd-scripts reads a key of the namespace as no option; empty where it may be one."""
+    if name.startswith(BOM):
+        return "behind a byte order mark sd-scripts does not know it: it took no effect"
+    if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value)):
+        return "sd-scripts flattens one level of tables and loses it"
+    return ""
+
+
 def read_config_toml(path: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """A TOML file as sd-scripts' reader has it, its text, and what that reader does to it; InputError if broken."""
+    """A TOML file as sd-scripts' reader has it, its text, and what that reader does to it; InputError if unusable."""
     text = read_text(path)
     notes = []
+    start = path.read_bytes()[:3]
+    mark = BOM if start == BOM.encode() else ""
     try:
-        raw = toml.loads(text)
+        raw = toml.loads(mark + text)
     except (toml.TomlDecodeError, IndexError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raw = parse_toml(text, path)
         notes.append(f"sd-scripts' TOML reader cannot read this file ({error}); another one can")
     else:
         _same_or_note(raw, text, path, notes)
-    if path.read_bytes().startswith(BOM.encode()):
-        notes.append("it begins with a byte order mark, through which sd-scripts loses the first key")
+    refuse_odd(raw, path)
+    if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        notes.append("it is UTF-16, which sd-scripts cannot read")
     return raw, text, notes
 
 
@@ -60,16 +92,45 @@ def _same_or_note(raw: Mapping[str, Any], text: str, path: Path, notes: list[str
     except InputError:
         notes.append("it is not valid TOML, though sd-scripts' reader takes it")
         return
+    seen = {key.removeprefix(BOM): value for key, value in raw.items()}
     notes += [
-        f"sd-scripts' TOML reader has {raw.get(key)!r} for {key}"
+        f"sd-scripts' TOML reader has another value for {key} than this file says"
         for key in standard
-        if repr(raw.get(key)) != repr(standard[key])
+        if not _same(seen.get(key), standard[key])
     ]
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether two readings are one: 1, 1.0 and true are three; the same time of another class is the same."""
+    return repr(one) == repr(two) or (type(one) is type(two) and bool(one == two))
+
+
+def read_plain_json(path: Path) -> Any:
+    """The JSON of a file; InputError also where it is odder than any config is."""
+    raw = read_json(path)
+    refuse_odd(raw, path)
+    return raw
+
+
+def refuse_odd(raw: Any, path: Path) -> None:
+    """InputError for what is nested as no config is, or holds half of a character, which no file can."""
+    rest, depth = [raw], 0
+    while rest and depth <= DEEPEST:
+        tables = [one.values() if isinstance(one, dict) else one for one in rest if isinstance(one, (dict, list))]
+        rest, depth = [item for table in tables for item in table], depth + 1
+    if rest:
+        raise refuse(path, f"it is nested deeper than {DEEPEST} levels, and no config is", "name another file")
+    try:
+        json.dumps(raw, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise refuse(path, "it holds half of a character (a lone surrogate)", "mend the file") from None
 
 
 def read_dataset_config(path: Path) -> tuple[dict[str, Any], str, list[str]]:
     """A dataset config, its text and notes; InputError when it cannot be read."""
     if path.suffix.lower() == ".json":
-        raw: dict[str, Any] = read_json(path)
+        raw: dict[str, Any] = read_plain_json(path)
+        if not isinstance(raw, dict):
+            raise refuse(path, "a dataset config is an object, and this is none", "name the right file")
         return raw, read_text(path), []
     return read_config_toml(path)

@@ -4,7 +4,7 @@ Values are as they took effect. What kft manages, secrets, names that sdxl_train
 not have meant stay out, each with its reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -15,6 +15,7 @@ from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
 from fork_wrapper.resolve import PATH_OPTIONS
 from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
+from fork_wrapper.spelling import shown
 
 _ELSEWHERE = frozenset((*FOLDER_OPTIONS, "dataset_config"))
 """Options that the dataset config takes the place of."""
@@ -140,7 +141,7 @@ def _dataset(found: Found, general: Mapping[str, Any]) -> tuple[dict[str, Any], 
     else:
         made, notes = dataset_of(found.options)
         tree = keypath.merge(made, {})
-    if general:
+    if general and isinstance(tree.get("general", {}), Mapping):
         tree["general"] = {**general, **tree.get("general", {})}
     return tree, notes
 
@@ -167,14 +168,36 @@ def _is_relative(path: str) -> bool:
 
 def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:
     """Take out of a dataset config, in place, what sd-scripts refuses there."""
-    holder: keypath.Tree = {"dataset": dataset}
-    for _ in range(200):  # each turn removes what it names; a tree has fewer wrong places than that, or is no config
-        wrong = check_dataset(holder["dataset"], str)
-        if not wrong:
-            return
-        finding = wrong[0]
-        value = keypath.values(holder).get(finding.where, NOTHING)
-        left.append(LeftOut(key=finding.where.removeprefix("dataset."), value=value, why=finding.what))
-        if not keypath.drop(holder, finding.where):
-            dataset.clear()
-            return
+    while wrong := check_dataset(dataset, str):
+        places = dict(_places(dataset))
+        for finding in wrong:
+            table, key = places[finding.where]
+            if key in table:  # two keys can be spelled the same: the next turn finds the other one
+                where = finding.where.removeprefix("dataset.")
+                left.append(LeftOut(key=where, value=table.pop(key), why=finding.what))
+    for place, (table, key) in list(_places(dataset)):
+        if key in dataset_keys() and _holds_null(table[key]):
+            left.append(LeftOut(key=place.removeprefix("dataset."), value=table.pop(key), why="TOML has no null"))
+
+
+def _holds_null(value: Any) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return value is None or any(map(_holds_null, inner))
+
+
+def _places(dataset: dict[str, Any]) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
+    """Every place of a dataset config as a finding names it, with the table that holds it and its key there."""
+    yield from ((f"dataset.{shown(key)}", (dataset, key)) for key in dataset)
+    tables = [("dataset.general", dataset.get("general"))]
+    for index, one in enumerate(_tables(dataset.get("datasets"))):
+        tables.append((f"dataset.datasets[{index}]", one))
+        subsets = enumerate(_tables(one.get("subsets")))
+        tables += [(f"dataset.datasets[{index}].subsets[{number}]", subset) for number, subset in subsets]
+    for path, table in tables:
+        if isinstance(table, dict):
+            yield from ((f"{path}.{shown(key)}", (table, key)) for key in table)
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    whole = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return value if whole else []

@@ -59,7 +59,7 @@ def concept_folders(folder: str) -> list[tuple[str, int, str]] | None:
     """Folders that sd-scripts would take, as (name, repeats, class tokens), by name; None when `folder` is not here."""
     try:
         names = sorted(entry.name for entry in Path(folder).iterdir() if entry.is_dir())
-    except OSError:
+    except (OSError, ValueError):  # not there, or a name that no folder can have
         return None
     parted = [(name, *name.split("_", 1)) for name in names]
     return [
@@ -73,5 +73,5 @@ def count_images(folder: str) -> int | None:
     """Images directly in a folder, as the GUI counts them; None when it is not here."""
     try:
         return sum(1 for entry in Path(folder).iterdir() if entry.suffix.lower() in IMAGES)
-    except OSError:
+    except (OSError, ValueError):
         return None

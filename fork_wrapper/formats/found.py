@@ -3,13 +3,14 @@
 Every reader of this package ends in a `Found`; `fit` makes an experiment's values of it.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.files import sha256_text
 
 FoundKind = Literal[
     "experiment", "gui-finetune", "gui-dreambooth", "config", "dataset", "command", "run", "sidecar", "checkpoint"
@@ -36,7 +37,7 @@ class SourceFile:
     path: Path
     """As it was named, absolute."""
     sha256: str
-    """Hex, of its bytes as text."""
+    """Hex, of its bytes."""
     what: str
     """What it is, in words."""
 
@@ -107,19 +108,36 @@ class Found:
 
 
 def source_file(path: Path, text: str, what: str) -> SourceFile:
-    """The entry of a file whose text was read."""
-    return SourceFile(path=path.absolute(), sha256=sha256_text(text), what=what)
+    """The entry of a file whose text was read: by its bytes, as `sha256sum` names it; a typed text is no file."""
+    data = path.read_bytes() if is_file(path) else text.encode(errors="surrogateescape")
+    return SourceFile(path=path.absolute(), sha256=hashlib.sha256(data).hexdigest(), what=what)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that the system cannot have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; likewise."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether the value of a name, known or not, goes into no message: `--hf_token`."""
+    return bool(re.search(r"(key|token|secret|password)$", name, re.IGNORECASE))
 
 
 def refuse(path: Path | str, what: str, todo: str) -> InputError:
     """The error of a file that is understood and is not for kft."""
     name = Path(path).name if isinstance(path, Path) else path
     return InputError(f"cannot import {name}", [Finding(what=what, where=str(path), todo=todo)])
-
-
-def kinds_of_training(script: str) -> str:
-    """What a training script of sd-scripts makes, in words; empty for one that is not known."""
-    return SCRIPTS.get(script.rsplit("/", 1)[-1].rsplit("\\", 1)[-1], "")
 
 
 SCRIPTS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.formats.commands_import import read_command
-from fork_wrapper.formats.found import Found
+from fork_wrapper.formats.found import Found, is_file, refuse
 from fork_wrapper.formats.gui_import import APART, stamp_of, with_toml
 from fork_wrapper.formats.gui_table import Version
 from fork_wrapper.formats.kft_import import with_own_record
@@ -35,15 +35,23 @@ def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int
 
 
 def _read(source: str, gui_version: Version | None, images: int | None) -> Found:
-    if is_literal_command(source) and not Path(source).is_file():
+    if is_literal_command(source) and not is_file(Path(source)):
+        try:
+            source.encode()
+        except UnicodeEncodeError:
+            raise refuse("the command line", "it holds bytes that are no UTF-8", "save it as a file in UTF-8") from None
         return read_command(source, Path.cwd() / LITERAL, literal=True)
     return read_any(Path(source).absolute(), gui_version=gui_version, images=images)
 
 
 def _without_what_others_read(found: list[Found]) -> list[Found]:
     """Files that another one has brought along already count once."""
-    along = {file.path for one in found for file in one.files[1:]}
-    return [one for one in found if one.path not in along]
+
+    def along(one: Found) -> bool:
+        others = (file.path for other in found if other is not one for file in other.files[1:])
+        return one.path.resolve() in {path.resolve() for path in others}
+
+    return [one for one in found if not along(one)] or found
 
 
 def _joined_tomls(found: list[Found]) -> list[Found]:

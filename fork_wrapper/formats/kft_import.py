@@ -10,6 +10,8 @@ from typing import Any
 
 from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.experiment import story_findings
+from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
 from fork_wrapper.record import Record, from_json
 
@@ -33,15 +35,20 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         files=(source_file(path, text, what),),
         options=dict(record.training),
         dataset=record.dataset,
-        prompts=record.experiment.get("sample_prompts"),
+        prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
         notes=_rehearsed(record),
     )
 
 
 def _story(record: Record) -> Mapping[str, Any]:
-    story: Mapping[str, Any] = record.experiment.get("story") or {}
-    return story
+    """The story as far as an experiment can tell it."""
+    story = record.experiment.get("story")
+    return story if isinstance(story, Mapping) and not story_findings(story, str) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _rehearsed(record: Record) -> tuple[str, ...]:
@@ -59,7 +66,7 @@ def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:
         files=(source_file(path, text, what),),
         options=dict(raw["training"]),
         dataset=raw["dataset"],
-        prompts=raw.get("sample_prompts"),
+        prompts=_text(raw.get("sample_prompts")),
     )
 
 
@@ -77,6 +84,7 @@ def read_checkpoint(path: Path) -> Found:
     if metadata is not None and CONFIG_KEY not in metadata:
         return _foreign(path, metadata)
     config = embedded_config(path)
+    refuse_odd({"training": config["training"], "dataset": config["dataset"]}, path)
     what = "the header of a checkpoint that kft trained"
     return Found(
         kind="checkpoint",

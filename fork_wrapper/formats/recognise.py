@@ -2,16 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import TABLES
-from fork_wrapper.files import read_json, read_text
+from fork_wrapper.files import read_text
 from fork_wrapper.formats.commands_import import mentions_training, nearby, read_command
-from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_dataset_config
-from fork_wrapper.formats.found import SCRIPTS, Found, refuse, source_file
+from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_dataset_config, read_plain_json
+from fork_wrapper.formats.found import SCRIPTS, Found, is_folder, refuse, source_file
 from fork_wrapper.formats.gui_file import is_gui
 from fork_wrapper.formats.gui_import import read_gui, tomls_beside, with_toml
 from fork_wrapper.formats.gui_table import Version
@@ -19,10 +19,45 @@ from fork_wrapper.formats.kft_import import is_export, read_checkpoint, read_exp
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
 
 _LORA = ("network_module", "network_dim", "network_alpha", "network_args", "unet_lr", "network_weights")
+_OTHER_MODELS: Mapping[str, str] = {
+    "gemma2": "a Lumina model",
+    "ae": "a FLUX.1 model",
+    "clip_g": "an SD3 model",
+    "qwen3": "an Anima model",
+    "byt5": "a HunyuanImage model",
+    "t5xxl": "a FLUX.1 or SD3 model",
+}
+"""Options that name a part which SDXL has not, and what has it; the surest first."""
+
+_OLD_BASE = re.compile(r"(?:^|[/\\])(?:stable-diffusion-v1-|v1-5-pruned|sd-?v?1[-.]?5)", re.IGNORECASE)
+"""Base models of SD 1.x, by the names that everyone has them under."""
+
 _FORMS = (
     "a kohya_ss GUI JSON, a TOML of sd-scripts or the GUI, a dataset config, a command line or script, a sidecar, "
     "a run's record or a .safetensors checkpoint"
 )
+
+
+LARGEST = 10_000_000
+"""Characters of a config; only logs are longer."""
+
+_PROGRAMS: Sequence[tuple[frozenset[str], str]] = (
+    (frozenset(["training_method", "model_type"]), "a config of OneTrainer"),
+    (frozenset(["base_model_name", "model_type"]), "a config of OneTrainer"),
+    (frozenset(["--model_type"]), "a config of SimpleTuner"),
+    (frozenset(["model_family", "model_type"]), "a config of SimpleTuner"),
+    (frozenset(["resume_ckpt"]), "a config of EveryDream2"),
+    (frozenset(["nodes", "links"]), "a workflow of ComfyUI"),
+    (frozenset(["_class_name"]), "a part of a Diffusers model"),
+    (frozenset(["architectures"]), "a part of a Transformers model"),
+)
+"""JSON files of other programs, by keys that they have."""
+
+_TEXTS: Mapping[str, str] = {
+    "a config of ai-toolkit": r"(?m)^job:\s*\S[\s\S]*^config:",
+    "a config of accelerate": r"(?m)^compute_environment:",
+}
+"""Other files of other programs, by what stands in them."""
 
 
 def is_literal_command(text: str) -> bool:
@@ -41,51 +76,69 @@ def read_any(path: Path, *, gui_version: Version | None = None, images: int | No
     With `pairs`, a GUI JSON is read together with the TOML of the same start, where that lies beside it.
     """
     suffix = path.suffix.lower()
-    if path.is_dir():
+    if is_folder(path):
         finding = Finding(what="it is a folder", where=str(path), todo="name the files in it")
         raise InputError(f"cannot import {path.name}", [finding])
     if suffix == ".safetensors":
         return read_checkpoint(path)
     if suffix in (".ckpt", ".pt", ".bin", ".pth"):
         raise refuse(path, "such files hold no configuration", "look for the JSON or TOML beside it")
-    if suffix == ".json":
-        return _json(path, gui_version, images, pairs=pairs)
-    if suffix == ".toml":
-        return _toml(path)
     text = read_text(path)
-    if mentions_training(text):
+    if not text.strip():
+        raise refuse(path, "it is empty", f"name {_FORMS}")
+    if suffix not in (".json", ".toml", ".ipynb") and mentions_training(text):
         return read_command(text, path)
-    return _by_content(text, path, gui_version, images, pairs=pairs)
-
-
-def _by_content(text: str, path: Path, version: Version | None, images: int | None, *, pairs: bool) -> Found:
-    """A file whose suffix says nothing: JSON, TOML, or unknown."""
+    if len(text) > LARGEST:
+        raise refuse(path, f"it holds {len(text):,} characters, and no config is that long", f"name {_FORMS}")
+    if suffix in (".json", ".ipynb") or (suffix != ".toml" and _is_json(text)):
+        return _json(path, text, gui_version, images, pairs=pairs)
     try:
-        json.loads(text)
-    except ValueError:
-        pass
-    else:
-        return _json(path, version, images, pairs=pairs)
-    try:
-        return _toml(path)
+        raw, text, notes = read_config_toml(path)
     except InputError:
-        raise refuse(path, "nothing that kft knows", f"name {_FORMS}") from None
+        if suffix == ".toml":
+            raise
+        raise _unknown(text, path) from None
+    return _toml(raw, text, notes, path)
 
 
-def _json(path: Path, version: Version | None, images: int | None, *, pairs: bool) -> Found:
-    raw, text = read_json(path), read_text(path)
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _unknown(text: str, path: Path) -> InputError:
+    """The error of a text that is no config of the family: what it starts or sets up, as far as that can be seen."""
+    if started := re.search(r"(?:accelerate launch|torchrun|python\d?)\b[^\n;|&]*?([\w-]*train[\w-]*\.py)\b", text):
+        what = f"it starts {started[1]}, which is no script of sd-scripts"
+    else:
+        what = next((f"it is {name}" for name, marks in _TEXTS.items() if re.search(marks, text)), "nothing kft knows")
+    return refuse(path, what, f"name {_FORMS}")
+
+
+def _json(path: Path, text: str, version: Version | None, images: int | None, *, pairs: bool) -> Found:
+    raw = read_plain_json(path)
     if isinstance(raw, Mapping) and raw.get("kind") in ("run", "sidecar"):
         return read_record_file(raw, text, path)
+    if isinstance(raw, Mapping) and isinstance(raw.get("cells"), list):
+        return read_command(_cells(raw["cells"]), path)
     if is_export(raw):
         return read_export(raw, text, path)
     if is_dataset(raw):
-        return _dataset(path)
+        return _dataset(raw, text, (), path)
     if is_gui(raw):
         found = read_gui(raw, text, path, version=version, images=images)
         beside = tomls_beside(path) if pairs else []
         found = with_toml(found, beside[0]) if beside else found
         return with_dataset_config(found)
     raise refuse(path, f"its content is {_shape(raw)}", f"name {_FORMS}")
+
+
+def _cells(cells: Sequence[Any]) -> str:
+    """The text of a notebook's cells of code."""
+    code = [cell.get("source", "") for cell in cells if isinstance(cell, Mapping) and cell.get("cell_type") == "code"]
+    return "\n".join("".join(map(str, source)) if isinstance(source, list) else str(source) for source in code)
 
 
 def _shape(raw: Any) -> str:
@@ -95,15 +148,17 @@ def _shape(raw: Any) -> str:
         if keys & {"caption", "tags", "train_resolution"}:
             return "image metadata of sd-scripts: a GUI file or a dataset config names it"
     if isinstance(raw, Mapping):
+        for marks, program in _PROGRAMS:
+            if raw.keys() >= marks:
+                return program
         names = ", ".join(map(str, list(raw)[:4]))
         return f"a JSON object that no program of the family writes ({names or 'empty'})"
     return f"JSON, but {'a list' if isinstance(raw, list) else 'a single value'}"
 
 
-def _toml(path: Path) -> Found:
-    raw, text, notes = read_config_toml(path)
+def _toml(raw: Mapping[str, Any], text: str, notes: Sequence[str], path: Path) -> Found:
     if is_dataset(raw):
-        return _dataset(path)
+        return _dataset(raw, text, notes, path)
     if is_experiment(raw):
         raise refuse(path, "it is an experiment of kft already", f"kft check {path}")
     if isinstance(raw.get("settings"), Mapping) and "use_shell" in raw["settings"]:
@@ -126,10 +181,17 @@ def _toml(path: Path) -> Found:
 def _refuse_foreign(written: Mapping[str, Any], path: Path) -> None:
     """InputError for a TOML of another script, or of no script at all."""
     todo = "kft is for full fine-tunes of SDXL, which are sdxl_train.py's"
-    if lora := [key for key in _LORA if key in written]:
+    if lora := [key for key in _LORA if written.get(key)]:
         raise refuse(path, f"it trains a LoRA: it sets {', '.join(lora[:3])}", todo)
     if "num_vectors_per_token" in written or "token_string" in written:
         raise refuse(path, "it trains a textual inversion", todo)
+    if models := [key for key in _OTHER_MODELS if written.get(key)]:
+        raise refuse(path, f"it trains {_OTHER_MODELS[models[0]]}: it sets {', '.join(models)}", todo)
+    base = str(written.get("pretrained_model_name_or_path", ""))
+    if written.get("v2") or (_OLD_BASE.search(base) and "xl" not in base.lower()):
+        what = f"an SD {'2.x' if written.get('v2') else '1.x'} model"
+        reason = "its v2 is set" if written.get("v2") else f"its base model is {base}"
+        raise refuse(path, f"it trains {what}: {reason}", todo)
     foreign = sorted({script for key in written for script in elsewhere(key) if len(elsewhere(key)) == 1})
     known = [key for key in written if key in options() or key in dataset_keys()]
     if not known:
@@ -138,8 +200,7 @@ def _refuse_foreign(written: Mapping[str, Any], path: Path) -> None:
         raise refuse(path, f"it is for {foreign[0]}, which trains {SCRIPTS.get(foreign[0], 'another model')}", todo)
 
 
-def _dataset(path: Path) -> Found:
-    raw, text, notes = read_dataset_config(path)
+def _dataset(raw: Mapping[str, Any], text: str, notes: Sequence[str], path: Path) -> Found:
     what = "a dataset config of sd-scripts"
     return Found(
         kind="dataset", what=what, files=(source_file(path, text, what),), options={}, dataset=raw, notes=tuple(notes)

@@ -3,18 +3,28 @@
 No shell is run and nothing is looked up: a variable that the text does not set stays as it is.
 """
 
+import ast
+import contextlib
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_CONTINUED = re.compile(r"[ \t]*[\\^`][ \t]*\r?\n")
-_COMMENT = re.compile(r"^\s*(#|::|rem\b|@?echo\b)", re.IGNORECASE)
+_LIST = re.compile(r"'?\[\s*(?:[\"'][^\[\]]*)?\bsdxl_train\.py[\"'][^\[\]]*\]'?")
+_ARRAY = re.compile(r"^[ \t]*(?:\$?\w+[ \t]*\+?=[ \t]*@?)\([^()]*\)[ \t]*$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*(#|::|rem\b|@rem\b|@?echo\b)", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
-    r"^\s*(?P<how>export\s+|set\s+|local\s+|\$env:|\$)?\"?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*?)\s*$",
+    r"^\s*(?P<how>export\s+|set\s+|local\s+|declare\s+(?:-\w+\s+)*|\$env:|\$)?\"?(?P<name>[A-Za-z_]\w*)\s*"
+    r"(?P<more>\+?)=\s*(?P<value>.*?)\s*$",
     re.IGNORECASE,
 )
-_VARIABLE = re.compile(r"\$\{(\w+)(?::?-([^}]*))?\}|\$(?:env:)?(\w+)|%(\w+)%")
-_WINDOWS = re.compile(r"(?:^|[\s\"'=])[A-Za-z]:\\|(?:^|[\s\"'=])\.{1,2}\\|\\\\\w|\.exe\b", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{(\w+)(?:\[[@*]\])?(?::?-([^}]*))?\}|\$(?:env:)?(\w+)|%(\w+)%")
+_WINDOWS = re.compile(
+    r"(?:^|[\s\"'=])[A-Za-z]:\\|(?:^|[\s\"'=])\.{1,2}\\|\\\\\w|\.exe\b|(?:[%}]|\$\w+)\\\w", re.IGNORECASE
+)
+_SAID_BY = re.compile(r"\s\w+\.py:\d+$")
+"""What a log puts at the end of a line: the place in the program that says it."""
+_OPTION = re.compile(r"\s*(--[A-Za-z]|[\"']?[\w./\\:-]*\bsdxl_train\.py\b)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,43 +37,87 @@ class Command:
     """Its words, quotes removed, known variables filled in."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """A variable that the text sets."""
+
+    text: str
+    """As it stands in a longer word or within quotes."""
+    words: tuple[str, ...]
+    """What it becomes where it stands alone."""
+
+
 def commands(text: str) -> Iterator[Command]:
     """Every command of the text, in order."""
-    known: dict[str, str] = {}
-    for number, line in _logical_lines(text):
+    known: dict[str, Variable] = {}
+    for number, line in _logical_lines(_ARRAY.sub(_on_one_line, _LIST.sub(_as_shell, text))):
         if not line.strip() or _COMMENT.match(line):
             continue
-        if assigned := _assigned(line):
-            known[assigned[0]] = _filled(assigned[1], known)
-            continue
-        for words in _split(line):
-            if words:
-                yield Command(line=number, words=tuple(_filled(word, known) for word in words))
+        if not _assign(line, known):
+            for words in _split(line, known):
+                if words:
+                    yield Command(line=number, words=tuple(words))
 
 
-def _assigned(line: str) -> tuple[str, str] | None:
-    """The variable that a line sets, and its value; None for a line that does something else as well."""
+def _as_shell(found: re.Match[str]) -> str:
+    """A command that Python shows as a list, in a log or a program, as shell words: `['python', 'sdxl_train.py']`."""
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        words = ast.literal_eval(found[0].strip("'"))
+        if all(isinstance(word, str) for word in words):
+            return f"; {shlex.join(words)};" + "\n" * found[0].count("\n")
+    return found[0]
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    """An array over several lines on its first one, without its comments."""
+    lines = [re.sub(r"(^|\s)#.*", "", line) for line in found[0].splitlines()]
+    return " ".join(lines) + "\n" * (len(lines) - 1)
+
+
+def _assign(line: str, known: dict[str, Variable]) -> bool:
+    """Take a line that sets a variable into `known`; False for a line that does something else as well."""
     found = _ASSIGNMENT.match(line)
-    if found is None or found["value"].startswith("("):
-        return None
-    if found["how"] and found["how"].strip().lower() == "set":  # cmd.exe takes all of the line
-        return found["name"], found["value"].strip('"')
-    parts = list(_split(found["value"]))
-    if len(parts) > 1 or len(parts[0]) > 1:
-        return None
-    return found["name"], parts[0][0] if parts[0] else ""
+    if found is None:
+        return False
+    how, value = (found["how"] or "").strip().lower(), found["value"]
+    array = re.fullmatch(r"@?\((.*)\)", value)
+    whole = how == "set"  # cmd.exe takes all of the line
+    parts = [[_filled(value.strip('"'), known)]] if whole else list(_split(array[1] if array else value, known))
+    if len(parts) > 1 or (len(parts[0]) > 1 and not array):
+        return False
+    words = [word for word in (part.rstrip(",") for part in parts[0]) if word] if array else parts[0]
+    before = known[found["name"]].words if found["more"] and found["name"] in known else ()
+    alone = (*before, *(words if array or how == "$" else " ".join(words).split()))
+    known[found["name"]] = Variable(text=" ".join((*before, *words)), words=alone)
+    return True
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their continuations joined, each with the number of its first one."""
-    joined = _CONTINUED.sub("\x00 ", text)
-    number = 1
-    for line in joined.splitlines():
-        yield number, line.replace("\x00", " ")
-        number += 1 + line.count("\x00")
+    """Lines with their continuations joined, each with the number of its first one.
+
+    A line that begins with an option goes on with the one above: people keep commands so, to paste them as one line.
+    """
+    parts: list[str] = []
+    start, goes_on = 1, False
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = _SAID_BY.sub("", raw.rstrip())
+        if parts and not goes_on and not (parts[-1] and _OPTION.match(line)):
+            yield start, " ".join(parts)
+            parts = []
+        start = start if parts else number
+        goes_on = _goes_on(line)
+        parts.append(line[:-1] if goes_on else line)
+    yield start, " ".join(parts)
 
 
-def _split(line: str) -> Iterator[list[str]]:
+def _goes_on(line: str) -> bool:
+    """Whether a line ends in a sign of continuation; a path of Windows may end in a backslash that is none."""
+    if line.endswith("\\"):
+        return line[-2:-1].isspace() or "\\" not in line[:-1]
+    return line.endswith(("^", " `", "\t`"))
+
+
+def _split(line: str, known: Mapping[str, Variable]) -> Iterator[list[str]]:
     """The commands of one line as lists of words."""
     windows = bool(_WINDOWS.search(line))
     words: list[str] = []
@@ -77,35 +131,45 @@ def _split(line: str) -> Iterator[list[str]]:
                 words = []
         elif token["comment"] and word is None:
             break
+        elif token["alone"] and word is None:
+            words += _spread(token["alone"], known)
         else:
-            word = (word or "") + _unquoted(token, windows=windows)
+            word = (word or "") + _unquoted(token, known, windows=windows)
     yield words + ([] if word is None else [word])
 
 
 _TOKEN = re.compile(
-    r"""(?P<space>\s+) | (?P<end>&&|\|\||[;|&<>]) | (?P<comment>\#) | '(?P<single>[^']*)'
+    r"""(?P<space>\s+) | (?P<alone>(?<!\S)(?:"\$\{\w+\[@\]\}"|\$\w+|\$\{\w+(?:\[[@*]\])?\}|%\w+%|@\w+)(?=[\s;|&]|$))
+    | (?P<end>&&|\|\||(?<!\S)\d>|[;|&]|<(?![^<>\s]+>(?:\s|$))|(?<!\S)>) | (?P<comment>\#) | '(?P<single>[^']*)'
     | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<escape>\\.) | (?P<plain>[^\s;|&<>'"\\#]+|.)""",
     re.VERBOSE,
 )
-"""The smallest pieces of a line; the last branch also takes a lone quote."""
+"""The smallest pieces of a line; the last branch also takes a lone quote, and `<name>` that stands for a value."""
 
 
-def _unquoted(token: re.Match[str], *, windows: bool) -> str:
+def _unquoted(token: re.Match[str], known: Mapping[str, Variable], *, windows: bool) -> str:
     """What a piece of a word stands for; on Windows a backslash is a letter like any other."""
     if token["single"] is not None:
         return token["single"]
     if token["double"] is not None:
-        return token["double"] if windows else re.sub(r'\\(["\\$`])', r"\1", token["double"])
+        text = token["double"] if windows else re.sub(r'\\(["\\$`])', r"\1", token["double"])
+        return _filled(text, known)
     if token["escape"] is not None and not windows:
         return token["escape"][1]
-    return token[0]
+    return _filled(token[0], known)
 
 
-def _filled(word: str, known: dict[str, str]) -> str:
+def _spread(word: str, known: Mapping[str, Variable]) -> list[str]:
+    """A variable that stands alone: the shell makes words of it."""
+    name = re.sub(r"\W", "", word)
+    return list(known[name].words) if name in known else [word.strip('"')]
+
+
+def _filled(word: str, known: Mapping[str, Variable]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1] or match[3] or match[4]
         if name in known:
-            return known[name]
+            return known[name].text
         return match[2] if match[2] is not None else match[0]
 
     return _VARIABLE.sub(value, word)

@@ -51,13 +51,13 @@ def test_only_the_command_line_imports_click_and_rich() -> None:
 
 
 def test_only_launch_and_provenance_start_processes() -> None:
-    """watch.py borrows subprocess's quoting for Windows and starts nothing."""
+    """render.py borrows subprocess's quoting for Windows and starts nothing."""
     assert users("fork_wrapper", STARTS_PROCESSES) == {
         "fork_wrapper.launch",
         "fork_wrapper.provenance",
-        "fork_wrapper.watch",
+        "fork_wrapper.render",
     }
-    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.watch"]
+    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.render"]
     assert text.count("subprocess") == text.count("import subprocess") + text.count("subprocess.list2cmdline")
     assert users("dataset_tools", STARTS_PROCESSES) == set()
 

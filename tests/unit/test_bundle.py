@@ -1,0 +1,148 @@
+"""A folder with everything of a source but the weights."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fork_wrapper.bundle import bundle, run_files, write_bundle
+from fork_wrapper.errors import InputError
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.settings import Settings
+from fork_wrapper.source import open_source
+from tests.unit.records import recorded
+
+Write = Callable[..., Path]
+CONFIGS = [
+    *("README.md", "command.txt", "config.json", "dataset.toml"),
+    *("gui-dreambooth-dataset.toml", "gui-dreambooth.json", "gui-finetune-dataset.toml", "gui-finetune.json"),
+    "train.toml",
+]
+
+
+@pytest.fixture
+def run(write: Write, settings: Settings) -> RunFolder:
+    """A run of an experiment with a parent, with weights, states, samples and logs in its folder."""
+    write("base", "[training]\nseed = 1\nmax_train_epochs = 2\nsample_prompts = 'a.txt'\n")
+    write("one", "extends = 'base'\n[[dataset.datasets]]\nresolution = 512\n")
+    (settings.experiments / "a.txt").write_text("a cat\n", encoding="utf-8")
+    folder = recorded("one", settings)
+    for name in (
+        "one.safetensors",
+        "one.ckpt",
+        "one.json",
+        "one-state/optimizer.bin",
+        "one-state/x.txt",
+        "logs/e",
+        "a.tmp",
+    ):
+        (folder.folder / name).parent.mkdir(exist_ok=True)
+        (folder.folder / name).write_text(name)
+    return folder
+
+
+def test_a_bundle_of_an_experiment(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """Every form, the experiment and its parents, its prompts; the forms name the bundle's own dataset configs."""
+    assert run.record.is_file()
+    folder = tmp_path / "out"
+    source = open_source("one", settings)
+    made = bundle(source, settings, folder)
+    assert list(made.files) == sorted([*CONFIGS, "experiment/base.toml", "experiment/one.toml", "sample_prompts.txt"])
+    assert made.files["experiment/one.toml"] == (settings.experiments / "one.toml").read_text()
+    for tab in ("finetune", "dreambooth"):
+        form = json.loads(made.files[f"gui-{tab}.json"])
+        assert form["dataset_config"] == str(folder / f"gui-{tab}-dataset.toml")
+    assert made.files["README.md"].startswith(
+        "# one\n\nEverything about experiment `one` but the weights, written by kft."
+    )
+    written = write_bundle(made, source, folder)
+    assert sorted(path.relative_to(folder).as_posix() for path in written) == list(made.files)
+
+
+def test_a_bundle_of_a_run(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """What trained, the packages, the data set's manifest, and the run's folder without its weights."""
+    folder = tmp_path / "out"
+    source = open_source(str(run.folder), settings)
+    made = bundle(source, settings, folder)
+    written = {path.relative_to(folder).as_posix(): path for path in write_bundle(made, source, folder)}
+    known = [
+        "experiment/base.toml",
+        "experiment/one.toml",
+        "sample_prompts.txt",
+        "packages.txt",
+        "dataset-manifest.json",
+    ]
+    own = [f"run/{name}" for name in ("record.json", "train.log", "one.json", "logs/e")]
+    assert sorted(written) == sorted([*CONFIGS, *known, *own])
+    assert written["packages.txt"].read_text() == "accelerate==1.6.0\ntorch==2.6.0\n"
+    assert json.loads(written["dataset-manifest.json"].read_text()) == {"images": 1}
+    assert written["run/record.json"].read_bytes() == run.record.read_bytes()
+    assert "- `run`: the run folder without its weights" in made.files["README.md"]
+    assert source.record is not None
+    assert written["train.toml"].read_text() == source.record.toml["train"]
+
+
+def test_a_bundle_of_a_sidecar(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """The sidecar goes along, the run's folder does not."""
+    path = tmp_path / "x.json"
+    raw = json.loads(run.record.read_text())
+    path.write_text(json.dumps({**raw, "kind": "sidecar", "checkpoint": {}}))
+    source = open_source(str(path), settings)
+    made = bundle(source, settings, tmp_path / "out")
+    assert made.files["run/x.json"] == path.read_text()
+    assert [name for name in made.files if name.startswith("run/")] == ["run/x.json"]
+    assert list(run_files(source)) == []
+
+
+def test_what_each_form_lost_is_named(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """By form, so that nobody wonders which one."""
+    assert run.folder.is_dir()
+    (settings.experiments / "one.toml").write_text("extends = 'base'\n[training]\nlr_warmup_steps = 2.0\n")
+    lost = bundle(open_source("one", settings), settings, tmp_path / "out").lost
+    assert "command: lr_warmup_steps" in lost
+    assert {key.split(":")[0] for key in lost} <= {"command", "gui-finetune", "gui-dreambooth"}
+    assert not any("dataset.toml is not written" in why for why in lost.values())
+
+
+def test_names_in_a_record_are_no_paths(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """A record from elsewhere cannot write outside the bundle."""
+    raw = json.loads(run.record.read_text())
+    raw["experiment"]["files"][0]["name"] = "../../evil"
+    raw["experiment"]["name"] = "../evil"
+    run.record.write_text(json.dumps(raw))
+    source = open_source(str(run.record), settings)
+    folder = tmp_path / "out"
+    written = write_bundle(bundle(source, settings, folder), source, folder)
+    assert all(path.resolve().is_relative_to(folder.resolve()) for path in written)
+    assert (folder / "experiment" / "_.._evil.toml").is_file()
+
+
+def test_only_into_a_new_folder(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """An empty one is new enough; a file or a folder with something in it is neither."""
+    assert run.folder.is_dir()
+    source = open_source("one", settings)
+    made = bundle(source, settings, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    write_bundle(made, source, tmp_path / "out")
+    (tmp_path / "file").touch()
+    for name in ("out", "file"):
+        with pytest.raises(InputError) as caught:
+            write_bundle(made, source, tmp_path / name)
+        assert [(one.what, one.where) for one in caught.value.findings] == [
+            ("the folder is not empty", str(tmp_path / name))
+        ]
+
+
+def test_a_bundle_comes_back(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """Its config.json is what `kft import-config` reads: the same values."""
+    assert run.folder.is_dir()
+    folder = tmp_path / "out"
+    source = open_source("one", settings)
+    write_bundle(bundle(source, settings, folder), source, folder)
+    back = open_source(str(folder / "config.json"), settings)
+    managed = ("output_dir", "output_name", "logging_dir")
+    rendered = json.loads((folder / "config.json").read_text())
+    plain = {k: v for k, v in rendered["training"].items() if k not in managed and not k.startswith("metadata_kft")}
+    assert {**back.training} == plain
+    assert back.dataset == rendered["dataset"]
