@@ -29,8 +29,8 @@ def drawable() -> dict[str, Option]:
 
 def value_of(option: Option) -> st.SearchStrategy[Any]:
     """Values that an option takes in a config file."""
-    if option.name == "save_model_as":
-        return st.just(ARCHIVABLE)
+    if option.name in _ONLY:
+        return st.just(_ONLY[option.name])
     if option.choices:
         return st.sampled_from(
             [*[one for one in option.choices if one is not None], *MORE_CHOICES.get(option.name, ())]
@@ -50,6 +50,9 @@ def value_of(option: Option) -> st.SearchStrategy[Any]:
         "str": PATHS if option.name in _PATHS else TEXTS.map(lambda text: text.strip() or "x"),
     }[option.type]
 
+
+_ONLY = {"save_model_as": ARCHIVABLE, "v2": False}
+"""Options of which kft takes one value alone: v2 would be another model family."""
 
 _SPELT = {
     "resolution": ["1024", "1024,1024", "512, 768"],
