@@ -44,7 +44,8 @@ def _head(fitted: Fitted, now: datetime) -> str:
     found = fitted.found
     lines = [f"{found.name}: recovered from {found.what}", f"by kft {__version__} on {now:%Y-%m-%d}, from"]
     for file in found.files:
-        lines += [f"  {file.path.name}", f"    sha256 {file.sha256}  {file.what}"]
+        also = f"  {file.what}" if file.what != found.files[0].what else ""
+        lines += [f"  {file.path.name}", f"    sha256 {file.sha256}{also}"]
     if found.notes:
         lines += ["", "Worth knowing:", *(f"- {note}" for note in found.notes)]
     if found.then:
