@@ -40,7 +40,7 @@ def test_the_head_names_every_source() -> None:
     assert head == (
         "# n: recovered from a config\n"
         "# by kft 0.1.0 on 2026-01-02, from\n"
-        f"#   x\n#     sha256 {'1' * 64}  the x\n"
+        f"#   x\n#     sha256 {'1' * 64}\n"
         f"#   y\n#     sha256 {'2' * 64}  the y"
     )
 
