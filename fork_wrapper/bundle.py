@@ -29,6 +29,7 @@ _WORDS: Mapping[str, str] = {
     "packages.txt": "the Python packages that trained, for pip",
     "dataset-manifest.json": "every image and caption with its sha256",
     "experiment": "the experiment file and its parents, as written",
+    "source": "the files that all of this was recovered from",
     "run": "the run folder without its weights: record, sidecars, log, curves, samples",
 }
 """What a reader of the folder wants to know of each part."""
@@ -65,6 +66,8 @@ def _known(source: Source) -> dict[str, str]:
     files: dict[str, str] = {}
     if source.resolved is not None:
         files |= {f"experiment/{link.name}.toml": link.text for link in source.resolved.chain}
+    if source.found is not None:
+        files |= {f"source/{plain_name(file.path.name)}": _text(file.path) for file in source.found.files}
     if source.record is not None:
         record = source.record
         files |= {
@@ -78,6 +81,11 @@ def _known(source: Source) -> dict[str, str]:
         if source.kind == "sidecar":
             files[f"run/{source.path.name}"] = source.path.read_text(encoding="utf-8")
     return files
+
+
+def _text(path: Path) -> str:
+    """A source file as it is, but for a checkpoint, whose weights stay where they are."""
+    return "" if path.suffix in WEIGHTS else path.read_text(encoding="utf-8", errors="replace")
 
 
 def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import tomli_w
 
 from fork_wrapper import __version__
 from fork_wrapper.formats.fit import Fitted
-from fork_wrapper.formats.found import NOTHING, LeftOut, Then, sounds_secret
+from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
@@ -23,26 +23,28 @@ PLACES = ("models", "datasets")
 """Folders of the settings that a path can begin with."""
 
 
-def experiment_text(fitted: Fitted, *, folders: Mapping[str, str], prompts: str | None, now: datetime) -> str:
+def experiment_text(
+    fitted: Fitted, *, name: str, folders: Mapping[str, str], prompts: str | None, now: datetime
+) -> str:
     """The file's text.
 
-    `folders` are the settings' placeholders, which take the place of this machine's paths; `prompts` is how the file
-    names its sample prompts, None where it has none.
+    `name` is the experiment's; `folders` are the settings' placeholders, which take the place of this machine's paths;
+    `prompts` is how the file names its sample prompts, None where it has none.
     """
     training = {key: _placed(value, folders) for key, value in fitted.training.items() if key != "sample_prompts"}
     if prompts is not None:
         training["sample_prompts"] = prompts
     dataset = _placed(fitted.dataset, folders)
-    parts = [_head(fitted, now), _story(fitted.found.story), _training(training)]
+    parts = [_head(fitted, name, now), _story(fitted.found.story), _training(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
     parts.append(_origin(fitted))
     return "\n".join(part for part in parts if part)
 
 
-def _head(fitted: Fitted, now: datetime) -> str:
+def _head(fitted: Fitted, name: str, now: datetime) -> str:
     found = fitted.found
-    lines = [f"{found.name}: recovered from {found.what}", f"by kft {__version__} on {now:%Y-%m-%d}, from"]
+    lines = [f"{name}: recovered from {found.what}", f"by kft {__version__} on {now:%Y-%m-%d}, from"]
     for file in found.files:
         also = f"  {file.what}" if file.what != found.files[0].what else ""
         lines += [f"  {file.path.name}", f"    sha256 {file.sha256}{also}"]
@@ -64,8 +66,8 @@ def then_text(one: Then) -> str:
 
 def left_text(one: LeftOut) -> str:
     """`output_dir = "D:/out" (kft manages it)`."""
-    hidden = one.value is NOTHING or sounds_secret(one.key)
-    value = "" if hidden else f" = {spell(one.value).removeprefix('the string ')}"
+    hidden = one.value is NOTHING or sounds_secret(one.key) or holds_secret(one.value)
+    value = "" if hidden else f" = {_plain(one.value)}"
     return f"{one.key}{value} ({one.why})"
 
 
@@ -78,7 +80,11 @@ def _said(value: Any, key: str = "") -> str:
         return f"nothing, so {_FALLBACKS[key]}"
     if value is NOTHING:
         default = options()[key].default if key in options() else None
-        return "nothing" if default is None else f"nothing, so the default {spell(default)}"
+        return "nothing" if default is None else f"nothing, so the default {_plain(default)}"
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
     return spell(value).removeprefix("the string ")
 
 

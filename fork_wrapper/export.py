@@ -31,7 +31,10 @@ GUI_FORMS: Mapping[Tab, Form] = {"finetune": "gui-finetune", "dreambooth": "gui-
 TRAIN, DATASET, CONFIG, COMMAND = "train.toml", "dataset.toml", "config.json", "command.txt"
 """Names of the files."""
 
-NO_FILE = "dataset.toml is not written without -o FOLDER"
+PROMPTS = "sample_prompts.txt"
+"""The file of the sample prompts, where a source holds their text alone."""
+
+NO_FILE = "it names a dataset.toml that is not there: write both with -o FOLDER"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,8 @@ def export(source: Source, settings: Settings, form: Form, folder: Path | None) 
     """`source` in one form; an experiment's checkpoints would go to `folder`, else to its folder of runs."""
     configs = configs_of(source, settings, folder)
     if form == "toml":
-        return Exported(files={TRAIN: configs.train_toml, DATASET: configs.dataset_toml})
+        prompts = {PROMPTS: configs.prompts} if source.found is not None and configs.prompts and folder else {}
+        return Exported(files={TRAIN: configs.train_toml, DATASET: configs.dataset_toml, **prompts})
     if form == "json":
         values = {name: getattr(configs, name) for name in ("training", "dataset", "effective")}
         prompts = {"sample_prompts": configs.prompts} if configs.prompts is not None else {}
@@ -96,16 +100,28 @@ def configs_of(source: Source, settings: Settings, folder: Path | None) -> Confi
             dataset_toml=rendered.dataset_toml,
             prompts=_prompts(source),
         )
-    texts = toml_texts(source) or (tomli_w.dumps(dict(source.training)), dataset_text(source.dataset))
+    training = _placed(source, name, settings, folder)
+    texts = toml_texts(source) or (tomli_w.dumps(training), dataset_text(source.dataset))
     return Configs(
         name=name,
-        training=source.training,
+        training=training,
         dataset=source.dataset,
         effective=_effective(source, settings),
         train_toml=texts[0],
         dataset_toml=texts[1],
         prompts=_prompts(source),
     )
+
+
+def _placed(source: Source, name: str, settings: Settings, folder: Path | None) -> dict[str, Any]:
+    """The options of an archived source as they are; of a file from elsewhere with a place to write to."""
+    if source.found is None:
+        return dict(source.training)
+    place = RunFolder(folder=(folder or settings.outputs / name / "exported").absolute())
+    training = {**source.training, **_run(name, place)}
+    if source.found.prompts and training.get("sample_prompts") == str(source.path.absolute()):
+        training["sample_prompts"] = (place.folder / PROMPTS).as_posix()
+    return dict(sorted(training.items()))
 
 
 def name_of(source: Source) -> str:
@@ -148,7 +164,7 @@ def _gui(configs: Configs, settings: Settings, tab: Tab, place: RunFolder, *, wr
         "multi_gpu": settings.num_processes > 1,
     }
     dataset = merge({"general": made.general}, configs.dataset) if made.general else configs.dataset
-    lost = dict(made.lost) if written else {**made.lost, "dataset": NO_FILE}
+    lost = dict(made.lost) if written else {**made.lost, "dataset_config": NO_FILE}
     files = {f"{configs.name}.json": pretty_json(form)}
     return Exported(files={**files, **({DATASET: dataset_text(dataset)} if written else {})}, lost=lost)
 
@@ -164,7 +180,7 @@ def _command(configs: Configs, settings: Settings, place: RunFolder, *, written:
     launch = command(settings, real_trainer(settings), place, str(training.get("mixed_precision", "no")))
     argv = [*launch[: launch.index("--config_file")], *words, f"--dataset_config={place.dataset_toml}"]
     files = {COMMAND: f"{shell_line(argv)}\n", **({DATASET: configs.dataset_toml} if written else {})}
-    return Exported(files=files, lost=lost if written else {**lost, "dataset": NO_FILE})
+    return Exported(files=files, lost=lost if written else {**lost, "dataset_config": NO_FILE})
 
 
 def _run(name: str, place: RunFolder) -> dict[str, str]:

@@ -76,7 +76,7 @@ def _plan(found: Found, settings: Settings, name: str, now: datetime) -> Import:
     if found.prompts is not None and found.prompts.strip():
         prompts = (settings.experiments / PROMPTS / f"{name}.txt", found.prompts)
     named = f"{PROMPTS}/{name}.txt" if prompts else fitted.training.get("sample_prompts")
-    text = experiment_text(fitted, folders=placeholders(settings), prompts=named, now=now)
+    text = experiment_text(fitted, name=name, folders=placeholders(settings), prompts=named, now=now)
     return Import(name=name, path=path, text=text, prompts=prompts, fitted=fitted)
 
 

@@ -129,7 +129,11 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
+_DEVICE = re.compile(r"(?i)con|prn|aux|nul|com\d|lpt\d")
+"""Names that are devices on Windows, whatever follows the first dot."""
+
+
 def plain_name(name: str) -> str:
     """A name that is one file's on every system and no path: other programs let people write anything."""
     plain = _ENDINGS.sub("", _UNUSABLE.sub("_", name).lstrip(" .-")) or "imported"
-    return f"{plain}_" if plain == RECORD_NAME else plain
+    return f"{plain}_" if plain == RECORD_NAME or _DEVICE.fullmatch(plain.split(".")[0]) else plain

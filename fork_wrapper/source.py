@@ -4,6 +4,7 @@ Every reader takes all of them by name, id or path. A run is never guessed ("the
 means the experiment file.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -62,11 +63,12 @@ def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Sou
     `allow` is for an experiment: names that pass although kft does not know them.
     """
     path = Path(text)
-    if path.suffix == ".safetensors":
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
         return _checkpoint(path)
-    if path.suffix == ".json":
+    if suffix == ".json":
         return _json(path)
-    if path.suffix in SCRIPT_SUFFIXES or (path.suffix == SUFFIX and path.is_file() and not _is_experiment(path)):
+    if suffix in SCRIPT_SUFFIXES or (_is_file(path) and (path.suffix != SUFFIX or not _is_experiment(path))):
         return _foreign(path)
     for run in (RunFolder(folder=path.absolute()), RunFolder(folder=settings.outputs / text)):
         if run.record.is_file():
@@ -139,6 +141,12 @@ def _checkpoint(path: Path) -> Source:
     )
 
 
+def _is_file(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system allows; a null character
+        return path.is_file()
+    return False
+
+
 def _is_experiment(path: Path) -> bool:
     """Whether a TOML file holds tables of an experiment alone; a broken one is taken for one, and its error told."""
     try:
@@ -156,15 +164,21 @@ def _foreign(path: Path) -> Source:
     from fork_wrapper.formats.recognise import read_any  # noqa: PLC0415
 
     fitted = fit(with_own_record(read_any(path.absolute())))
-    by = Origin(kind="recovered", by=path.name)
-    values = flatten({"training": fitted.training, "dataset": fitted.dataset})
+    training = dict(fitted.training)
+    if fitted.found.prompts and fitted.found.prompts.strip() and "sample_prompts" not in training:
+        training["sample_prompts"] = str(path.absolute())  # the text is in the file itself
+    ours = {f"training.{key}" for key in fitted.found.assumed}
+    origins = {
+        key: Origin(kind="assumed" if key in ours else "recovered", by=path.name)
+        for key in flatten({"training": training, "dataset": fitted.dataset})
+    }
     return Source(
         kind="file",
         label=path.name,
         path=path,
-        training=fitted.training,
+        training=training,
         dataset=fitted.dataset,
-        origins=dict.fromkeys(values, by),
+        origins=origins,
         found=fitted.found,
     )
 

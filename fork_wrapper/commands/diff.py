@@ -37,6 +37,8 @@ def command(
     A and B are experiments, runs, sidecars or checkpoints. Defaults are filled in and equal spellings are equal, so
     what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something does.
     """
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --md are two ways to print: name one")
     settings = settings_from(flags)
     one = open_source(first, settings, allow)
     if second is None:

@@ -56,6 +56,12 @@ def command(source: str, form: Form, folder: Path | None, strict: bool, allow: t
     else:
         exported = export(opened, settings, form, folder)
         _write(exported, folder)
+    if form.startswith("gui-"):
+        output.say(
+            "  • ",
+            ("note: ", "note"),
+            "the form is for kohya_ss v26.0.0 and newer; older ones pass some values on otherwise",
+        )
     _report(exported.lost)
     if strict and exported.lost:
         click.get_current_context().exit(1)

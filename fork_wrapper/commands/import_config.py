@@ -10,7 +10,7 @@ from fork_wrapper import output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
 from fork_wrapper.experiment_text import left_text, then_text
 from fork_wrapper.formats.group import read_all
-from fork_wrapper.formats.gui_table import Version, version
+from fork_wrapper.formats.gui_table import Version, spell_version, version, versions
 from fork_wrapper.importing import Import, plan_imports, to_json, write_import
 
 EPILOG = """\b
@@ -31,6 +31,8 @@ class GuiVersion(click.ParamType[Version]):
         numbers = version(str(value))
         if not numbers or not str(value).lstrip("v").replace(".", "").isdecimal():
             self.fail(f"{value!r} is not a version of the GUI, as v24.1.7 is", param, ctx)
+        if numbers > (newest := versions()[-2]):
+            self.fail(f"the newest version that kft knows is {spell_version(newest)}: leave it out", param, ctx)
         return numbers
 
 

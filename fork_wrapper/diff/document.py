@@ -146,6 +146,8 @@ def _notes(first: Source, second: Source) -> Iterator[str]:
             yield f"{source.label} is a rehearsal: scale, precision and data are those of the miniature"
     if all(rehearsals):
         yield "both are rehearsals on the miniature"
+    for source in (first, second):
+        yield from _about(source)
     lacking = [source for source in (first, second) if source.record is None]
     if len(lacking) == 1:
         one = lacking[0]
@@ -155,9 +157,27 @@ def _notes(first: Source, second: Source) -> Iterator[str]:
         yield "images and captions are not compared: not both records have them"
 
 
+def _about(source: Source) -> Iterator[str]:
+    """What there is to know of a file of another program, before its values are believed."""
+    if source.found is None:
+        return
+    yield from (f"{source.label}: {note}" for note in source.found.notes)
+    if source.found.then:
+        count = counted(len(source.found.then), "value")
+        yield f"{source.label}: {count} took effect otherwise than the file shows (kft import-config says which)"
+
+
 def _why(first: Source, second: Source) -> str:
     before, after = _story(first), _story(second)
-    return "" if after == before else " ".join(after.split())
+    return " ".join(after.split()) if after != before and _line_of(first)[-1:] == _line_of(second)[-2:-1] else ""
+
+
+def _line_of(source: Source) -> list[str]:
+    """The names of an experiment's chain, root first; the story of a change is about the step from the last but one."""
+    if source.resolved is not None:
+        return [link.name for link in source.resolved.chain]
+    files = source.record.experiment.get("files") if source.record is not None else None
+    return [str(file["name"]) for file in files or []]
 
 
 def _story(source: Source) -> str:

@@ -140,7 +140,8 @@ def options_to_words(training: Mapping[str, Any]) -> tuple[list[str], dict[str, 
             said = _said(option, value)
             back, problems = words_to_options(said)
             if problems or repr(back.get(name)) != repr(_as_read(option, value)):
-                lost[name] = _why_lost(option, value)
+                if repr(value) != repr(option.default):  # the default needs no words
+                    lost[name] = _why_lost(option, value)
             else:
                 words += said
     return words, lost

@@ -11,7 +11,7 @@ from typing import Any
 
 from fork_wrapper import keypath
 from fork_wrapper.formats.folders import FOLDER_OPTIONS, dataset_of
-from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
+from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.resolve import PATH_OPTIONS
 from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
@@ -52,8 +52,21 @@ def fit(found: Found) -> Fitted:
     dataset, notes = _dataset(found, general)
     _prune(dataset, left)
     notes = (*notes, *_relative(training, dataset))
-    changed = replace(found, left_out=tuple(left), then=tuple(then), notes=(*found.notes, *notes))
+    changed = replace(found, left_out=_safe(left), then=_told(then, left), notes=(*found.notes, *notes))
     return Fitted(training=training, dataset=dataset, found=changed)
+
+
+def _safe(left: list[LeftOut]) -> tuple[LeftOut, ...]:
+    """What is left out, without the values of secrets."""
+    return tuple(
+        replace(one, value=NOTHING) if sounds_secret(one.key) or holds_secret(one.value) else one for one in left
+    )
+
+
+def _told(then: list[Then], left: list[LeftOut]) -> tuple[Then, ...]:
+    """What is worth telling of saved and effective values: not of secrets, nor of what stays out anyway."""
+    out = {one.key for one in left}
+    return tuple(one for one in then if one.key not in out and not sounds_secret(one.key))
 
 
 def _stays_out(key: str) -> str:
@@ -80,10 +93,13 @@ def _take(key: str, value: Any, training: dict[str, Any], left: list[LeftOut], t
         return
     clean, findings = check_training({key: meant}, str)
     if findings:
-        left.append(LeftOut(key=key, value=value, why=findings[0].what))
+        why = _DIFFUSERS if key == "save_model_as" else findings[0].what
+        left.append(LeftOut(key=key, value=value, why=why))
     else:
         training |= clean
 
+
+_DIFFUSERS = "such checkpoints cannot hold their configuration: kft's are safetensors"
 
 _WHY: Mapping[str, str] = {
     "bool": "a switch counts as on with any text or number but 0 and the empty text",

@@ -129,6 +129,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+_HOLDS_SECRET = re.compile(r"(?i)(token|secret|passw\w*|api_?key)\S*[\s=:]+\S|://[^/\s:@]+:[^/\s@]+@")
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a text holds something like `--token VALUE` or a password in an address: such text goes nowhere."""
+    return isinstance(value, str) and bool(_HOLDS_SECRET.search(value))
+
+
 def sounds_secret(name: str) -> bool:
     """Whether the value of a name, known or not, goes into no message: `--hf_token`."""
     return bool(re.search(r"(key|token|secret|password)$", name, re.IGNORECASE))

@@ -63,6 +63,7 @@ def _joined_tomls(found: list[Found]) -> list[Found]:
             one
             for one in joined
             if one.kind == "config"
+            and one.path.name.startswith(f"config_{form.kind.removeprefix('gui-')}-")
             and own is not None
             and (stamp := stamp_of(one.path)) is not None
             and abs((stamp - own).total_seconds()) <= APART

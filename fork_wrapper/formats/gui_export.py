@@ -238,6 +238,8 @@ def _add(form: dict[str, Any], wanted: Mapping[str, Any], settled: Container[str
                 lost[name] = _why_lost(value, passed.get(name, NOTHING), why.get(name, ""))
             else:
                 words += said
+    if wanted.get("train_text_encoder"):
+        words += [f"--{key}=0" for key in _RATES if wanted.get(key) == 0]  # older versions drop a 0 from the form
     form["additional_parameters"] = " ".join(words)
     return lost
 

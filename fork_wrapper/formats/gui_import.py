@@ -7,18 +7,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fork_wrapper.errors import InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
 from fork_wrapper.formats.gui_file import Form, read_form
-from fork_wrapper.formats.gui_table import Version, fresh_form, gui_keys, spell_version
+from fork_wrapper.formats.gui_table import Tab, Version, fresh_form, gui_keys, spell_version
 from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed, handed_by_one_of
+from fork_wrapper.schema import MANAGED
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.words import counted
 
 STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
 """The time stamp at the end of the names of the GUI's files."""
+
+SINCE = (24, 0, 0)
+"""The first version that wrote a TOML."""
 
 APART = 2
 """Seconds that the stamps of one start's two files may differ."""
@@ -33,8 +38,8 @@ def read_gui(
 ) -> Found:
     """What a GUI file trained, by the version that saved it, or by `version`; `images` where they are not at hand."""
     form = read_form(raw, path)
-    counted = _images(form, images)
-    result, doubt = (handed(form, version, counted), "") if version else handed_by_one_of(form, counted)
+    seen = _images(form, images)
+    result, doubt = (handed(form, version, seen), "") if version else handed_by_one_of(form, seen)
     what = f"a kohya_ss GUI file of the {form.tab} tab, {(version and spell_version(version)) or form.span}"
     prompts = form.values.get("sample_prompts")
     return Found(
@@ -50,13 +55,40 @@ def read_gui(
     )
 
 
+def read_gui_and_toml(
+    raw: Mapping[str, Any], text: str, path: Path, *, version: Version | None = None, images: int | None = None
+) -> Found:
+    """`read_gui`, together with the TOML of the same start where that lies beside the file and can be read.
+
+    Versions wrote such TOMLs since v24.0.0, so a file with one is of no older version, whatever its keys are.
+    """
+    form = read_form(raw, path)
+    beside = tomls_beside(path, form.tab)
+    found = read_gui(raw, text, path, version=version, images=images)
+    if not beside:
+        return found
+    if version is None and form.span.last < SINCE:
+        found = read_gui(raw, text, path, version=SINCE, images=images)
+    try:
+        joined = with_toml(found, beside[0])
+    except InputError as error:
+        note = f"{beside[0].name} lies beside it and cannot be read, so the form alone counts: {error.findings[0].what}"
+        return replace(found, notes=(*found.notes, note))
+    others = ", ".join(other.name for other in beside[1:])
+    also = (f"the time of {others} fits too; {beside[0].name} is the nearer one",) if others else ()
+    return replace(joined, notes=(*joined.notes, *also))
+
+
 def _missing(form: Form) -> tuple[str, ...]:
     count = len(form.span.missing)
     if not count:
         return ()
     names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
     lacks = f"the file lacks {counted(count, 'key')} of that version ({names})"
-    return (f"{lacks}: the GUI would have used what its form showed",)
+    guess = (
+        " (the version is a guess then: say --gui-version where you know it)" if 4 * count > len(form.values) else ""
+    )
+    return (f"{lacks}: the GUI would have used what its form showed{guess}",)
 
 
 def _unused(form: Form) -> tuple[LeftOut, ...]:
@@ -101,13 +133,13 @@ def stamp_of(path: Path) -> datetime | None:
         return None
 
 
-def tomls_beside(path: Path) -> list[Path]:
-    """The GUI's TOMLs beside a GUI JSON whose stamps are the same within two seconds, nearest first."""
+def tomls_beside(path: Path, tab: Tab) -> list[Path]:
+    """The TOMLs of a tab beside a GUI JSON whose stamps are the same within two seconds, nearest first."""
     own = stamp_of(path)
     if own is None:
         return []
     pairs = []
-    for other in path.parent.glob("config_*.toml"):
+    for other in path.parent.glob(f"config_{tab}-*.toml"):
         stamp = stamp_of(other)
         if stamp is not None and abs((stamp - own).total_seconds()) <= APART:
             pairs.append((abs((stamp - own).total_seconds()), other.name, other))
@@ -127,7 +159,7 @@ def with_toml(found: Found, path: Path) -> Found:
     expected = {key: value for key, value in found.options.items() if key not in _NOISE}
     differs = [
         key
-        for key in sorted(real.keys() | expected.keys())
+        for key in sorted((real.keys() | expected.keys()) - MANAGED.keys())
         if not _alike(key, real.get(key, NOTHING), expected.get(key, NOTHING))
     ]
     then = [one for one in found.then if one.key not in differs]
@@ -136,7 +168,7 @@ def with_toml(found: Found, path: Path) -> Found:
             key=key,
             saved=expected.get(key, NOTHING),
             then=real.get(key, NOTHING),
-            why=f"{path.name} says so, and it is what sd-scripts read",
+            why=f"{path.name} says so",
         )
         for key in differs
     ]

@@ -27,6 +27,9 @@ NEWEST: Version = (9999,)
 BY_HAND = frozenset(["create_buckets", "create_caption", "save_as_bool"])
 """Keys that only files saved by hand have; `generate_*` are their names in files saved by a start."""
 
+STRANGE = 1000
+"""How many missing keys one impossible key outweighs."""
+
 _SOMETIMES = BY_HAND | {
     *("generate_caption_database", "generate_image_buckets", "stop_text_encoder_training", "file_path", "headless"),
     *("stop_text_encoder_training_pct", "print_only", "save_as", "train", "model_list"),
@@ -113,7 +116,11 @@ def span_of(tab: Tab, keys: Collection[str]) -> Span:
     known = versions()
     misfits = [_misfit(tab, own, number) for number in known]
     least = min(misfits)
-    best = [index for index, misfit in enumerate(misfits) if misfit == least]
+    # What a person has trimmed fits an old version best, merely as that one had fewer keys: then all count that had
+    # every key which is left.
+    if 4 * (least % STRANGE) > len(own):
+        least += STRANGE - 1 - least % STRANGE
+    best = [index for index, misfit in enumerate(misfits) if misfit <= least]
     first, last = known[best[0]], known[best[-1]]
     missing = saved_by(tab, first) & saved_by(tab, last) - own - _SOMETIMES
     strange = own - saved_by(tab, first) - saved_by(tab, last) - _SOMETIMES
@@ -123,8 +130,9 @@ def span_of(tab: Tab, keys: Collection[str]) -> Span:
 def _misfit(tab: Tab, own: set[str], number: Version) -> int:
     expected = saved_by(tab, number)
     strange = sum(1 for key in own - expected if key in gui_keys() and key not in _SOMETIMES)
-    # A preset or an edited file lacks keys that its version had; a key that did not exist yet it cannot have.
-    return 3 * strange + len(expected - own - _SOMETIMES)
+    # A preset or an edited file lacks keys that its version had; a key that did not exist yet it cannot have, so that
+    # one such key outweighs all that may be missing.
+    return STRANGE * strange + len(expected - own - _SOMETIMES)
 
 
 def fresh_form(tab: Tab) -> dict[str, Any]:

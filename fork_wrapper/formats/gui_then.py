@@ -19,6 +19,7 @@ from fork_wrapper.formats.gui_table import NEWEST, Version, spell_version, versi
 from fork_wrapper.formats.gui_ways import Ways, ways_of
 from fork_wrapper.formats.scripts import commands
 from fork_wrapper.sdscripts.options import options
+from fork_wrapper.words import counted
 
 OVERRIDDEN = "additional_parameters say so"
 """How every reason begins that is about them."""
@@ -136,7 +137,8 @@ def _steps(passing: Passing, images: Images) -> None:
             reason = "the finetune tab halves it when flip_aug is ticked, also a number that was typed in"
             passing.put("max_train_steps", math.ceil(said / 2), reason)
         return
-    passing.options.pop("max_train_steps", None)
+    if said:
+        passing.drop("max_train_steps", "before v24 the finetune tab computed its own steps, whatever was filled in")
     if images.repeated:
         rule = "images x repeats / batch / accumulation x epochs" + (" / 2, as flip_aug is ticked" if halved else "")
         passing.put("max_train_steps", _computed(form, images.repeated, halved=halved), f"the GUI computed {rule}")
@@ -150,7 +152,7 @@ def _assume_epochs(passing: Passing, *, halved: bool) -> None:
     passing.put(
         "max_train_epochs",
         max(1, math.ceil(epochs / 2)) if halved else epochs,
-        f"the GUI computed the steps of {epochs} epochs from the number of images"
+        f"the GUI computed the steps of {counted(epochs, 'epoch')} from the number of images"
         + (", and halved them for flip_aug" if halved else "")
         + "; they are not at hand, so epochs stand for them; say --images N to compute the steps",
     )
@@ -230,6 +232,8 @@ def _additional(passing: Passing) -> tuple[str, ...]:
     options, problems = words_to_options(words)
     notes = [f"{word!r} reached the trainer with quotes around it, as it holds unusual characters" for word in spoilt]
     for key, value in options.items():
+        if key in passing.options and repr(passing.options[key]) == repr(value):
+            continue
         if not (passing.ways.loses and key in passing.options):
             passing.put(key, value, OVERRIDDEN + (", and they win" if key in passing.options else ""))
         elif repr(passing.options[key]) != repr(value):

@@ -13,7 +13,7 @@ from fork_wrapper.formats.commands_import import mentions_training, nearby, read
 from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_dataset_config, read_plain_json
 from fork_wrapper.formats.found import SCRIPTS, Found, is_folder, refuse, source_file
 from fork_wrapper.formats.gui_file import is_gui
-from fork_wrapper.formats.gui_import import read_gui, tomls_beside, with_toml
+from fork_wrapper.formats.gui_import import read_gui, read_gui_and_toml
 from fork_wrapper.formats.gui_table import Version
 from fork_wrapper.formats.kft_import import is_export, read_checkpoint, read_export, read_record_file
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
@@ -128,10 +128,8 @@ def _json(path: Path, text: str, version: Version | None, images: int | None, *,
     if is_dataset(raw):
         return _dataset(raw, text, (), path)
     if is_gui(raw):
-        found = read_gui(raw, text, path, version=version, images=images)
-        beside = tomls_beside(path) if pairs else []
-        found = with_toml(found, beside[0]) if beside else found
-        return with_dataset_config(found)
+        read = read_gui_and_toml if pairs else read_gui
+        return with_dataset_config(read(raw, text, path, version=version, images=images))
     raise refuse(path, f"its content is {_shape(raw)}", f"name {_FORMS}")
 
 

@@ -43,7 +43,8 @@ def test_a_command_to_paste(kft: Kft) -> None:
     assert answer.code == 0
     assert_golden(plain(answer.out), GOLDEN / "export_command.txt")
     assert answer.err == (
-        "  • warning: 1 value cannot travel in this form:\n    dataset: dataset.toml is not written without -o FOLDER\n"
+        "  • warning: 1 value cannot travel in this form:\n"
+        "    dataset_config: it names a dataset.toml that is not there: write both with -o FOLDER\n"
     )
 
 

@@ -92,7 +92,7 @@ def test_print_writes_nothing(kft: Kft, project: Path, old: Path) -> None:
     answer = kft("import-config", "old/train.toml", "--print", "--name", "first")
     assert old.is_dir()
     assert (answer.code, sorted(project.rglob("*"))) == (0, before)
-    assert answer.out.startswith("# humanoid 04: recovered from a config TOML of sd-scripts\n# by kft ")
+    assert answer.out.startswith("# first: recovered from a config TOML of sd-scripts\n# by kft ")
     assert answer.err.startswith("first: from a config TOML of sd-scripts\n  PROJECT/old/train.toml\n")
 
 
@@ -257,3 +257,24 @@ def test_what_is_no_file(kft: Kft, project: Path) -> None:
         "  • it is a folder\n    PROJECT\n    → name the files in it\n"
         "  • File name too long\n    PROJECT/LONG\n    → check the path and its rights\n"
     )
+
+
+def test_no_secret_is_told(kft: Kft, project: Path) -> None:
+    """Not as saved, not as effective, not as left out: not in the file, the report or the JSON."""
+    form = {
+        **dict.fromkeys(("epoch", "seed", "clip_skip", "keep_tokens", "min_snr_gamma", "noise_offset", "lr_warmup"), 0),
+        "sdxl_checkbox": True,
+        "image_folder": "/nowhere",
+        "train_dir": "/nowhere",
+        "output_name": "first2",
+        "wandb_api_key": "HUSH1",
+        "huggingface_token": "HUSH2",
+        "extra_accelerate_launch_args": "--token HUSH3",
+        "additional_parameters": "--wandb_api_key HUSH4 --huggingface_token HUSH5",
+    }
+    (project / "form.json").write_text(json.dumps(form), encoding="utf-8")
+    told = kft("import-config", "form.json", "--json")
+    assert told.code == 0
+    everything = told.out + told.err + (project / "experiments" / "first2.toml").read_text(encoding="utf-8")
+    assert "HUSH" not in everything
+    assert everything.count("a secret: set the environment variable WANDB_API_KEY") == 3

@@ -27,7 +27,7 @@ def text(
     file = SourceFile(path=Path("/a/x.toml"), sha256="0" * 64, what="a config")
     found = Found(**{"kind": "config", "what": "a config", "files": (file,), "options": {}, **more})
     fitted = Fitted(training=training or {}, dataset=dataset or {}, found=found)
-    return experiment_text(fitted, folders=FOLDERS, prompts=prompts, now=NOW)
+    return experiment_text(fitted, name=found.name, folders=FOLDERS, prompts=prompts, now=NOW)
 
 
 def test_the_head_names_every_source() -> None:

@@ -129,7 +129,6 @@ def test_options_are_words(training: dict[str, Any], words: list[str]) -> None:
             2.0,
             "the command line cannot say the ratio 2.0: from 1 on it takes steps, and 0 is a ratio there",
         ),
-        ("lr_warmup_steps", 0, "the command line reads 0 as a ratio"),
         ("max_token_length", 75, "the command line refuses 75, a config file takes it"),
         ("optimizer_args", ["--x"], "one of its words would begin an option of its own"),
         ("class_tokens", "x", "it is no option of sdxl_train.py"),

@@ -63,8 +63,7 @@ def test_values_as_they_took_effect(key: str, value: Any, taken: Any, why: str |
         (
             "save_model_as",
             "ckpt",
-            "save_model_as = 'ckpt' makes checkpoints that cannot hold their configuration, so kft does not archive "
-            "them",
+            "such checkpoints cannot hold their configuration: kft's are safetensors",
         ),
         ("seed", 1.5, "seed must be a whole number, not 1.5"),
         ("seed", "x", 'seed must be a whole number, not the string "x"'),

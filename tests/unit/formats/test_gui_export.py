@@ -95,7 +95,8 @@ def test_shipped_experiments_travel_whole(tmp_path: Path, name: str, tab: Tab) -
     resolved = with_defaults(resolve(name, settings))
     made = to_form(tab, resolved.training, resolved.dataset, run=RUN, prompts="a cat")
     assert (made.lost, made.general) == ({}, {})
-    assert made.form["additional_parameters"] == "--console_log_simple"
+    frozen = [f" --{key}=0" for key in ("learning_rate_te1", "learning_rate_te2") if resolved.training.get(key) == 0]
+    assert made.form["additional_parameters"] == "--console_log_simple" + "".join(frozen)
     assert _unlike(resolved.training, resolved.dataset, made, _passed(made)) == []
 
 

@@ -157,9 +157,9 @@ def test_the_toml_of_the_same_start(tmp_path: Path, times: list[str], expected: 
         (tmp_path / f"config_finetune-20240203-{time}.toml").touch()
     (tmp_path / "other_20240203-040506.toml").touch()
     (tmp_path / "config_finetune.toml").touch()
-    found = tomls_beside(tmp_path / NAME)
+    found = tomls_beside(tmp_path / NAME, "finetune")
     assert [path.name for path in found] == [f"config_finetune-20240203-{time}.toml" for time in expected]
-    assert tomls_beside(tmp_path / "made.json") == []
+    assert tomls_beside(tmp_path / "made.json", "finetune") == []
 
 
 def test_the_toml_wins(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_the_toml_wins(tmp_path: Path) -> None:
     written = {**_written(cases("finetune", "HEAD")[0]), "learning_rate": 4e-6, "seed": 8, "max_train_steps": 500}
     del written["huber_c"]
     found = _with_toml(tmp_path, form, written)
-    said = f"{TOML} says so, and it is what sd-scripts read"
+    said = f"{TOML} says so"
     assert found.then == (
         Then(key="learning_rate", saved=1e-5, then=4e-6, why=said),
         Then(key="seed", saved=7, then=8, why=said),
