@@ -39,7 +39,7 @@ def place() -> Iterator[Path]:
 def in_force(place: Path) -> Settings:
     """Settings whose folders hold nothing."""
     names = ("models", "datasets", "outputs", "experiments", "cache")
-    return replace(load_settings({}), **{name: place / name for name in names})
+    return load_settings({name: str(place / name) for name in names})
 
 
 def experiment(place: Path, in_force: Settings, training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Source:
