@@ -12,6 +12,8 @@ from pathlib import Path
 
 REHEARSAL_SUFFIX = "-rehearsal"
 RECORD_NAME = "record"
+DATASET_MANIFEST = "dataset-manifest.json"
+"""Every image and caption that was trained on, with bytes and sha256."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,11 @@ class RunFolder:
     def record(self) -> Path:
         """The run's record, `running` from before the launch."""
         return self.folder / f"{RECORD_NAME}.json"
+
+    @property
+    def dataset_manifest(self) -> Path:
+        """Every image and caption that was trained on, with bytes and sha256; the record holds the same."""
+        return self.folder / DATASET_MANIFEST
 
     @property
     def log(self) -> Path:
