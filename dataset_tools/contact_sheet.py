@@ -182,11 +182,14 @@ class _Drawing:
         lines: list[str] = []
         words = text.split()
         while words and len(lines) < most:
-            count = _most(min(len(words), _WORDS), lambda n: self._fits(pen, " ".join(words[:n]), room))
-            last = len(lines) == most - 1
-            lines.append(self._cut(pen, " ".join(words if last else words[: max(1, count)]), room))
-            words = words[max(1, count) :]
+            count = len(words) if len(lines) == most - 1 else max(1, self._fitting(pen, words[:_WORDS], room))
+            lines.append(self._cut(pen, " ".join(words[:count]), room))
+            words = words[count:]
         return lines
+
+    def _fitting(self, pen: Any, words: Sequence[str], room: int) -> int:
+        """How many words fit on a line."""
+        return _most(len(words), lambda count: self._fits(pen, " ".join(words[:count]), room))
 
     def _cut(self, pen: Any, text: str, room: int) -> str:
         """The text, or its beginning and an ellipsis where it is too wide."""

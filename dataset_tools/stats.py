@@ -87,7 +87,7 @@ def caption_stats(pictures: Sequence[Captioned], vocabulary: Vocabulary, *, top:
     Args:
         pictures: with their captions read.
         vocabulary: words by part.
-        top: pairs and repeated captions to keep.
+        top: pairs to keep.
     """
     spoken = [one for one in pictures if one.text]
     tags = Counter(tag for one in spoken for tag in set(one.tags))
@@ -100,7 +100,7 @@ def caption_stats(pictures: Sequence[Captioned], vocabulary: Vocabulary, *, top:
         tags=dict(_ranked(tags)),
         pairs=tuple(_ranked(_pairs(spoken, tags))[:top]),
         prefixes=tuple(_prefixes(spoken)),
-        repeated=tuple(_ranked(Counter({text: count for text, count in whole.items() if count > 1}))[:top]),
+        repeated=tuple(_ranked(Counter({text: count for text, count in whole.items() if count > 1}))),
         coverage=tuple(_coverage(spoken, vocabulary)),
     )
 

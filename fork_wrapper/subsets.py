@@ -87,15 +87,15 @@ def fingerprint_subsets(
     epoch): then it is not what trained.
     """
     try:
-        parts = list(_parts(training, dataset))
-        if until < float("inf") and any(file.stat().st_mtime > until for part in parts for file in _files(part)):
+        found = list(parts(training, dataset))
+        if until < float("inf") and any(file.stat().st_mtime > until for part in found for file in _files(part)):
             return None
-        return fingerprint(parts, cache, stop=stop)
+        return fingerprint(found, cache, stop=stop)
     except (DatasetError, Abandoned, OSError):
         return None
 
 
-def _parts(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Part]:
+def parts(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Part]:
     """Every subset as the fingerprint takes it, in the order of the config.
 
     Of images that a `metadata_file` names by absolute paths elsewhere, only that file is covered.
