@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,8 +44,7 @@ def read_caption(path: Path) -> str:
     Raises:
         DatasetError: the file cannot be read.
     """
-    lines = read_bytes(path).decode("utf-8", errors="replace").splitlines()
-    return lines[0].strip() if lines else ""
+    return re.split(r"[\r\n]", read_bytes(path).decode("utf-8", errors="replace"), maxsplit=1)[0].strip()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -56,6 +57,11 @@ def read_bytes(path: Path) -> bytes:
             where=path,
             next_step="Check that the file is still there, and its permissions.",
         ) from error
+
+
+def caption_path(image: Path, extension: str) -> Path:
+    """Where a new caption of an image belongs."""
+    return image.with_name(os.path.splitext(image.name)[0] + extension)  # noqa: PTH122 - as sd-scripts splits
 
 
 def tags_of(text: str, separator: str = SEPARATOR) -> tuple[str, ...]:
