@@ -26,6 +26,8 @@ def link_or_copy(source: Path, target: Path, *, symbolic: bool = False) -> How:
         raise FileExistsError(17, "there is such a file already", str(target))
     try:
         os.link(real, target)
+    except FileNotFoundError:  # a symbolic link could be made, and would lead nowhere
+        raise
     except OSError:
         pass
     else:

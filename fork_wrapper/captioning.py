@@ -35,7 +35,7 @@ FOLDER = "{images}"
 """Where `--command` wants the folder; at its end where it does not say."""
 
 TAIL = 12
-"""Last lines of a captioner that are repeated when it fails."""
+"""Last lines of a captioner in which the cause of its failure is looked for."""
 
 _ADVICE: tuple[tuple[str, str], ...] = (
     (r"No module named '(onnx\w*)'", "{python} -m pip install onnx onnxruntime"),
@@ -123,11 +123,9 @@ def log_of(folder: Path) -> Path:
 def explain(captioner: Captioner, folder: Path, outcome: Outcome) -> Finding:
     """Why it failed, as far as its last lines say."""
     lines = log_of(folder).read_bytes().decode("utf-8", errors="replace").replace("\r", "\n").splitlines()
-    said = [line for line in lines if line.strip()][-TAIL:]
+    said = [line.strip() for line in lines if line.strip()][-TAIL:]
     words = {"python": captioner.argv[0], "script": captioner.argv[1] if len(captioner.argv) > 1 else ""}
-    todo = "read what it said above; it takes its options after --"
-    for pattern, advice in _ADVICE:
-        if re.search(pattern, "\n".join(said)):
-            todo = advice.format(**words)
-            break
-    return Finding(what="\n".join([f"it ended with exit code {outcome.exit_code}", *said]), where="", todo=todo)
+    advice = (text for pattern, text in _ADVICE if re.search(pattern, "\n".join(said)))
+    todo = next(advice, "read what it said above; its options stand after --").format(**words)
+    last = f": {said[-1]}" if said else ""
+    return Finding(what=f"it ended with exit code {outcome.exit_code}{last}", todo=todo)
