@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from dataset_tools.errors import DatasetError
 from dataset_tools.scan import scan_folder
 from dataset_tools.whole_files import write_whole
 from tests.unit.dataset_tools.captions import drawn
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STYLE = CaptionRules(prefix=("style",))
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - a name
