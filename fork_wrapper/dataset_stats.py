@@ -14,6 +14,7 @@ from dataset_tools.survey import FolderSurvey
 from dataset_tools.vocabulary import Vocabulary
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.layout import DatasetLayout, layouts
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.rules.case import Case
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
@@ -89,7 +90,7 @@ class DatasetStats:
 def named(text: str, settings: Settings, *, extension: str | None, resolution: int) -> Named:
     """The folder or the configuration that `text` names; InputError where it is neither."""
     folder = Path(text)
-    if folder.is_dir() and not (folder / "record.json").is_file():
+    if folder.is_dir() and not RunFolder(folder=folder.absolute()).record.is_file():
         subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or ".txt"}
         dataset = {"datasets": [{"resolution": resolution, "batch_size": 1, **BUCKETS, "subsets": [subset]}]}
         return Named(label=text, training={}, dataset=dataset, is_folder=True)
