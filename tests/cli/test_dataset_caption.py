@@ -212,6 +212,7 @@ def test_a_garbled_caption_is_named(kft: Callable[..., Answer], pictures: Path, 
         (("pictures", "--with", "wd14"), "sd-scripts is missing"),
         (("pictures", "--with", "blip", "--", "--append_tags", "--recursive"), "--recursive is not for here"),
         (("pictures", "--with", "blip", "--", "--append_tags", "--caption_extension=.x"), "--append_tags is not for"),
+        (("pictures", "--with", "git", "--", "--caption_extension=.x"), "--caption_extension is not for here"),
     ],
 )
 @pytest.mark.usefixtures("pictures")

@@ -62,6 +62,19 @@ def test_an_experiment(kft: Callable[..., Answer]) -> None:
     assert kft("dataset", "stats", "first", "--caption-extension", ".txt").code == 2
 
 
+def test_masks_are_no_images(kft: Callable[..., Answer], pictures: Path, project: Path) -> None:
+    """The folder of an experiment's masks is not counted."""
+    masks = project / "datasets" / "masks"
+    masks.mkdir()
+    for image in pictures.glob("*.bmp"):
+        (masks / image.name).write_bytes(image.read_bytes())
+    (project / "experiments" / "masked.toml").write_text(
+        "extends = 'first'\n[training]\nmasked_loss = true\n[[dataset.datasets]]\n"
+        "[[dataset.datasets.subsets]]\nconditioning_data_dir = '{datasets}/masks'\n"
+    )
+    assert json.loads(kft("dataset", "stats", "masked", "--json").out)["images"] == 12
+
+
 def test_json_says_which_images(kft: Callable[..., Answer], pictures: Path) -> None:
     """Those without a caption, and those whose caption lacks a part; the fingerprint is that of a record."""
     (pictures / "c00.txt").write_bytes(b"")

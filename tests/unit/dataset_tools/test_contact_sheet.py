@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dataset_tools import contact_sheet
 from dataset_tools.captions import Captioned, captioned
@@ -51,6 +51,23 @@ def test_words_stand_below_within_their_column(tmp_path: Path) -> None:
         gap = lines.crop((GAP + SIDE + 1, 0, 2 * GAP + SIDE - 1, lines.height))
         assert min(lines.tobytes()) < 120
         assert min(gap.tobytes()) > 240
+
+
+@pytest.mark.parametrize("text", ["one two three four five six seven eight nine ten " * 3, "short", "", "W" * 300])
+def test_text_is_folded_between_words(text: str) -> None:
+    """No line is too wide, each takes as many words as fit, and the last says that there is more."""
+    drawing = contact_sheet._Drawing(SheetLook())
+    pen = ImageDraw.Draw(Image.new("RGB", (9, 9)))
+    lines = drawing._folded(pen, text, 100, 2)
+    words = text.split()
+    assert all(drawing._fits(pen, line, 100) for line in lines)
+    assert len(lines) == min(2, len(words))
+    if len(words) > 9:
+        first = len(lines[0].split())
+        assert lines[0] == " ".join(words[:first])
+        assert not drawing._fits(pen, " ".join(words[: first + 1]), 100)
+        assert lines[1].endswith("...")
+        assert " ".join(words[first:]).startswith(lines[1][:-3])
 
 
 def test_what_is_no_picture_says_so_in_its_place(tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ def test_lengths_of_captions() -> None:
     assert found.characters == Spread(least=3, median=6, most=7)
 
 
+def test_half_of_an_even_number() -> None:
+    """The median is one that is there: half of the captions have no more."""
+    found = caption_stats(all_spoken("a", "a, b", "a, b, c", "a, b, c, d"), WORDS)
+    assert found.tags_each == Spread(least=1, median=2, most=4)
+
+
 def test_no_captions_at_all() -> None:
     """Nothing is counted and nothing fails."""
     found = caption_stats(all_spoken("", ""), WORDS)

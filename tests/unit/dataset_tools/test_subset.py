@@ -77,6 +77,12 @@ def test_every_beginning_has_its_share(count: int, every: int, seed: int) -> Non
         assert abs(have - n * share) <= 1
 
 
+def test_what_is_rare_does_not_come_first() -> None:
+    """One of forty is as likely missing from the first half as from the second: it stands in the middle."""
+    order = ordered(_candidates(40, every=40), 3, ["cape"])
+    assert [place for place, item in enumerate(order) if "cape" in item.one.tags] in ([19], [20])
+
+
 @pytest.mark.parametrize(
     ("n", "fraction", "count"), [(5, None, 5), (None, 0.5, 5), (None, 0.25, 3), (None, 1.0, 10), (None, 0.001, 1)]
 )
