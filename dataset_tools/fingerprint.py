@@ -61,7 +61,7 @@ class FolderManifest:
     folder: Path
     """Where it was; for people, not part of the fingerprint."""
     files: Files
-    """Image name (relative, forward slashes, NFC) to SHA-256 of the image and of the caption, or None."""
+    """Image name (NFC) to SHA-256 of the image and of the caption, or None."""
     sizes: Sizes = field(default_factory=dict)
     """Image name to bytes of the image and of the caption, or None; empty in manifests older than this."""
     subset: str = ""
@@ -184,13 +184,18 @@ def _manifest(part: Part, found: Mapping[str, Hashes], metadata: FileHash | None
 
 
 def _named(scan: FolderScan) -> dict[str, Picture]:
-    raw = [(picture.image.relative_to(scan.folder).as_posix(), picture) for picture in scan.pictures]
-    uses = Counter(unicodedata.normalize("NFC", name) for name, _ in raw)
+    """Pictures by the name they have in the manifest; all lie directly in the folder."""
+    raw = [(picture.image.name, picture) for picture in scan.pictures]
+    uses = Counter(_composed(name) for name, _ in raw)
     named = {}
     for name, picture in raw:
-        composed = unicodedata.normalize("NFC", name)
+        composed = _composed(name)
         named[composed if uses[composed] == 1 else name] = picture
     return dict(sorted(named.items()))
+
+
+def _composed(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _hash_all(
