@@ -1,9 +1,10 @@
 """The content fingerprint of a training set: one SHA-256 that says "the same images and captions".
 
-It covers the bytes of every image and of the caption that would be read for it, their names, and the order of
-the folders (that of the subsets). It does not cover where the folders lie, times, how the file system lists
-them, files that are no pictures, or folders without any. It does not decode images: the same picture saved
-anew is another picture.
+It covers the bytes of every image and of the caption that would be read for it, their names, the order of the
+folders (that of the subsets), and of a subset with captions in a `metadata_file` the bytes of that. It does not
+cover where the folders lie, times, how the file system lists them, files that are no pictures, or folders without
+any. It does not decode images: the same picture saved anew is another picture. How often each is repeated stands
+in the manifest and not in the digest: it is a value of the configuration, and compared there.
 
 Names count because sd-scripts sorts by them, which together with the seed decides the order of training. They
 are kept in Unicode form NFC: macOS tools tend to leave `n + ~` on the disk where others leave `ñ`, so that
@@ -19,24 +20,38 @@ import os
 import unicodedata
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_tools.errors import Abandoned, DatasetError
-from dataset_tools.hashing import FileHash, HashCache, hash_file, sha256_file
+from dataset_tools.hashing import FileHash, HashCache, changed_meanwhile, hash_file, known_hash, stamp_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dataset_tools.scan import FolderScan, Picture
-
-__all__ = ["Drift", "Fingerprint", "FolderManifest", "HashCache", "compare", "fingerprint", "sha256_file"]
 
 _HEADING = "training set, form 1"
 _MOST_THREADS = 4  # hashing lets other threads run; beyond a few, the disk is what one waits for
 
 Files = dict[str, tuple[str, "str | None"]]
+Sizes = dict[str, tuple[int, "int | None"]]
+Hashes = tuple[FileHash, "FileHash | None"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One subset, to be fingerprinted."""
+
+    scan: FolderScan
+    """Its folder."""
+    subset: str = ""
+    """What it is called where it is configured."""
+    repeats: int | None = None
+    """How often an epoch sees each of its images."""
+    metadata: Path | None = None
+    """Its `metadata_file`, from which captions are read instead of from beside the images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +61,39 @@ class FolderManifest:
     folder: Path
     """Where it was; for people, not part of the fingerprint."""
     files: Files
-    """Image name (relative, forward slashes, NFC) to SHA-256 of the image and of the caption, or None."""
+    """Image name (NFC) to SHA-256 of the image and of the caption, or None."""
+    sizes: Sizes = field(default_factory=dict)
+    """Image name to bytes of the image and of the caption, or None; empty in manifests older than this."""
+    subset: str = ""
+    """What the subset was called; for people, not part of the fingerprint."""
+    repeats: int | None = None
+    """How often an epoch saw each image; None where nobody said. Not part of the fingerprint."""
+    metadata: str | None = None
+    """SHA-256 of the subset's `metadata_file`; None without one, and in manifests older than this."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "folder": self.folder.as_posix(),
+            "subset": self.subset,
+            "repeats": self.repeats,
+            "metadata": self.metadata,
+            "files": {name: list(hashes) for name, hashes in self.files.items()},
+            "sizes": {name: list(sizes) for name, sizes in self.sizes.items()},
+        }
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> FolderManifest:
+        """What `to_json` gave, or an older version's of it; KeyError and its kin where it is neither."""
+        repeats, metadata = value.get("repeats"), value.get("metadata")
+        return FolderManifest(
+            folder=Path(value["folder"]),
+            files={name: (image, caption) for name, (image, caption) in value["files"].items()},
+            sizes={name: (image, caption) for name, (image, caption) in value.get("sizes", {}).items()},
+            subset=str(value.get("subset", "")),
+            repeats=None if repeats is None else int(repeats),
+            metadata=None if metadata is None else str(metadata),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +118,7 @@ class Fingerprint:
             "images": self.images,
             "captions": self.captions,
             "bytes": self.bytes,
-            "folders": [
-                {"folder": one.folder.as_posix(), "files": {k: list(v) for k, v in one.files.items()}}
-                for one in self.folders
-            ],
+            "folders": [one.to_json() for one in self.folders],
         }
 
     @staticmethod
@@ -86,13 +130,7 @@ class Fingerprint:
                 SHA-256 beside it.
         """
         try:
-            folders = tuple(
-                FolderManifest(
-                    folder=Path(one["folder"]),
-                    files={name: (image, caption) for name, (image, caption) in one["files"].items()},
-                )
-                for one in value["folders"]
-            )
+            folders = tuple(FolderManifest.from_json(one) for one in value["folders"])
             sha256, size = str(value["sha256"]), int(value["bytes"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _not_a_fingerprint("it lacks a part or has another shape") from error
@@ -101,31 +139,8 @@ class Fingerprint:
         return _assemble(folders, size)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drift:
-    """How one training set differs from another; falsy when it does not.
-
-    Names are those of the manifests; with more than one folder on either side, `<index>/<name>`, counted from
-    0.
-    """
-
-    added: tuple[str, ...] = ()
-    """Images that only the second has."""
-    removed: tuple[str, ...] = ()
-    """Images that only the first has."""
-    changed_images: tuple[str, ...] = ()
-    """Images in both, with other bytes."""
-    changed_captions: tuple[str, ...] = ()
-    """Images in both whose caption has other bytes, appeared or went; `changed_images` may name them too."""
-    renamed: tuple[tuple[str, str], ...] = ()
-    """(old, new): one of `removed` and one of `added` with the same image bytes; both stay listed there."""
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed_images or self.changed_captions)
-
-
 def fingerprint(
-    scans: Sequence[FolderScan],
+    parts: Sequence[FolderScan | Part],
     cache: HashCache | None = None,
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -133,57 +148,54 @@ def fingerprint(
     """Hash every image and caption of the scanned folders.
 
     Args:
-        scans: one per subset, in the order of the subsets.
+        parts: one per subset, in the order of the subsets; a bare scan is a part of which nothing else is known.
         cache: spares reading files already known; saved at the end.
         progress: called in this thread with (images done, images in all) after each image.
         stop: asked before each mebibyte of each file; True gives up.
 
     Raises:
-        DatasetError: a file has gone since the scan, cannot be read, or changed while it was read.
+        DatasetError: a file has gone since the scan, cannot be read, or changed while the set was read.
         Abandoned: `stop` said so.
     """
-    named = [_named(scan) for scan in scans]
+    whole = [part if isinstance(part, Part) else Part(scan=part) for part in parts]
+    named = [_named(part.scan) for part in whole]
     hashes = _hash_all([picture for one in named for picture in one.values()], cache, progress, stop)
-    folders: list[FolderManifest] = []
-    size = 0
-    for scan, pictures in zip(scans, named, strict=True):
-        files: Files = {}
-        for name in pictures:
-            image, caption = next(hashes)
-            files[name] = (image.sha256, caption.sha256 if caption else None)
-            size += image.size + (caption.size if caption else 0)
-        folders.append(FolderManifest(folder=scan.folder, files=files))
+    size = sum(image.size + (caption.size if caption else 0) for image, caption in hashes)
+    rest = iter(hashes)
+    manifests = []
+    for part, pictures in zip(whole, named, strict=True):
+        found = {name: next(rest) for name in pictures}
+        metadata = _whole(part.metadata, cache, stop) if part.metadata else None
+        manifests.append(_manifest(part, found, metadata))
     if cache is not None:
         cache.save()
-    return _assemble(tuple(folders), size)
+    return _assemble(tuple(manifests), size)
 
 
-def compare(a: Fingerprint, b: Fingerprint) -> Drift:
-    """What happened between `a` and `b`: folders are matched by their position, images by their name."""
-    if a.sha256 == b.sha256:
-        return Drift()
-    indexed = max(len(a.folders), len(b.folders)) > 1
-    old, new = _flat(a, indexed), _flat(b, indexed)
-    both = [name for name in old if name in new]
-    added = tuple(name for name in new if name not in old)
-    removed = tuple(name for name in old if name not in new)
-    return Drift(
-        added=added,
-        removed=removed,
-        changed_images=tuple(name for name in both if old[name][0] != new[name][0]),
-        changed_captions=tuple(name for name in both if old[name][1] != new[name][1]),
-        renamed=tuple(_renamed({name: old[name] for name in removed}, {name: new[name] for name in added})),
+def _manifest(part: Part, found: Mapping[str, Hashes], metadata: FileHash | None) -> FolderManifest:
+    return FolderManifest(
+        folder=part.scan.folder,
+        subset=part.subset,
+        repeats=part.repeats,
+        metadata=metadata.sha256 if metadata else None,
+        files={name: (image.sha256, text.sha256 if text else None) for name, (image, text) in found.items()},
+        sizes={name: (image.size, text.size if text else None) for name, (image, text) in found.items()},
     )
 
 
 def _named(scan: FolderScan) -> dict[str, Picture]:
-    raw = [(picture.image.relative_to(scan.folder).as_posix(), picture) for picture in scan.pictures]
-    uses = Counter(unicodedata.normalize("NFC", name) for name, _ in raw)
+    """Pictures by the name they have in the manifest; all lie directly in the folder."""
+    raw = [(picture.image.name, picture) for picture in scan.pictures]
+    uses = Counter(_composed(name) for name, _ in raw)
     named = {}
     for name, picture in raw:
-        composed = unicodedata.normalize("NFC", name)
+        composed = _composed(name)
         named[composed if uses[composed] == 1 else name] = picture
     return dict(sorted(named.items()))
+
+
+def _composed(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _hash_all(
@@ -191,19 +203,46 @@ def _hash_all(
     cache: HashCache | None,
     progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool] | None,
-) -> Iterator[tuple[FileHash, FileHash | None]]:
-    def hash_picture(picture: Picture) -> tuple[FileHash, FileHash | None]:
-        image = _whole(picture.image, cache, stop)
-        return image, _whole(picture.caption, cache, stop) if picture.caption else None
+) -> list[Hashes]:
+    """The hashes of every picture: from memory where it knows them, then, several at a time, from the disk."""
+    tell = progress or (lambda _done, _total: None)
+    hashes = [_known(picture, cache) for picture in pictures]
+    unknown = [index for index, one in enumerate(hashes) if one is None]
+    for done in range(1, len(pictures) - len(unknown) + 1):
+        tell(done, len(pictures))
 
-    pool = ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1))
+    def read(index: int) -> Hashes:
+        image, caption = pictures[index].image, pictures[index].caption
+        return _whole(image, cache, stop), _whole(caption, cache, stop) if caption else None
+
+    pool = ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1)) if unknown else None
     try:
-        for done, hashes in enumerate(pool.map(hash_picture, pictures), start=1):
-            if progress is not None:
-                progress(done, len(pictures))
-            yield hashes
+        for done, (index, fresh) in enumerate(zip(unknown, pool.map(read, unknown) if pool else (), strict=True)):
+            hashes[index] = fresh
+            tell(len(pictures) - len(unknown) + done + 1, len(pictures))
     finally:
-        pool.shutdown(cancel_futures=True)  # on an error or Ctrl-C, do not read the remaining gigabytes first
+        if pool:
+            pool.shutdown(cancel_futures=True)  # on an error or Ctrl-C, do not read the remaining gigabytes first
+    found = [one for one in hashes if one is not None]
+    if unknown:  # reading took its time: the first files may have changed since
+        _unchanged(pictures, found)
+    return found
+
+
+def _known(picture: Picture, cache: HashCache | None) -> Hashes | None:
+    if cache is None or (image := known_hash(picture.image, cache)) is None:
+        return None
+    if picture.caption is None:
+        return image, None
+    caption = known_hash(picture.caption, cache)
+    return None if caption is None else (image, caption)
+
+
+def _unchanged(pictures: Sequence[Picture], hashes: Sequence[Hashes]) -> None:
+    for picture, (image, caption) in zip(pictures, hashes, strict=True):
+        for path, hashed in ((picture.image, image), (picture.caption, caption)):
+            if path and hashed and stamp_of(path) != hashed.stamp:
+                raise changed_meanwhile(path)
 
 
 def _whole(path: Path, cache: HashCache | None, stop: Callable[[], bool] | None) -> FileHash:
@@ -224,30 +263,15 @@ def _assemble(folders: tuple[FolderManifest, ...], size: int) -> Fingerprint:
 
 
 def _digest(folders: Sequence[FolderManifest]) -> str:
-    """SHA-256 of the canonical text: a heading, then one JSON line per folder that has images."""
+    """SHA-256 of the canonical text: a heading, then one JSON line per folder that has images or a metadata file."""
     lines = [_HEADING]
     for one in folders:
-        rows = [[name, *hashes] for name, hashes in sorted(one.files.items())]
+        rows: Any = [[name, *hashes] for name, hashes in sorted(one.files.items())]
+        if one.metadata:
+            rows = {"files": rows, "metadata": one.metadata}
         if rows:  # sd-scripts leaves out a folder without images (library/train_util.py:2131-2135)
             lines.append(json.dumps(rows, ensure_ascii=True, separators=(",", ":")))
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
-
-
-def _flat(one: Fingerprint, indexed: bool) -> Files:
-    return {
-        f"{index}/{name}" if indexed else name: hashes
-        for index, manifest in enumerate(one.folders)
-        for name, hashes in sorted(manifest.files.items())
-    }
-
-
-def _renamed(removed: Files, added: Files) -> Iterator[tuple[str, str]]:
-    waiting: dict[str, list[str]] = {}
-    for name, (image, _) in added.items():
-        waiting.setdefault(image, []).append(name)
-    for name, (image, _) in removed.items():
-        if waiting.get(image):
-            yield name, waiting[image].pop(0)
 
 
 def _not_a_fingerprint(reason: str) -> DatasetError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dataset_tools.errors import DatasetError
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+Stamp = tuple[int, int, int]
+"""Size, modification time in nanoseconds, and inode: what changes when a file does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +36,12 @@ class FileHash:
     """64 lower-case hexadecimal digits."""
     size: int
     """Bytes."""
+    stamp: Stamp = field(default=(0, 0, 0), compare=False)
+    """As the file was when that was its content."""
 
 
 class HashCache(FileMemory[str]):
-    """SHA-256 by absolute path, size and modification time, kept in one JSON file."""
+    """SHA-256 by absolute path, size, modification time and inode, kept in one JSON file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, form=1, most=100_000, is_value=_is_sha256)
@@ -63,11 +71,40 @@ def sha256_file(path: Path, cache: HashCache | None = None, stop: Callable[[], b
 
 def hash_file(path: Path, cache: HashCache | None = None, stop: Callable[[], bool] | None = None) -> FileHash | None:
     """As `sha256_file`, with the size, and leaving it to the caller to save the cache."""
+    return known_hash(path, cache) or _fresh_hash(path, cache, stop)
+
+
+def known_hash(path: Path | str, cache: HashCache | None) -> FileHash | None:
+    """What the cache remembers of the file as it is now; nothing is read.
+
+    Raises:
+        DatasetError: the file is missing.
+    """
+    if cache is None:
+        return None
+    stat = _stat(path)
+    known = cache.get(path, stat)
+    return None if known is None else FileHash(sha256=known, size=stat.st_size, stamp=_stamp(stat))
+
+
+def stamp_of(path: Path | str) -> Stamp:
+    """Size, time and inode of the file as it is now; DatasetError when it is gone."""
+    return _stamp(_stat(path))
+
+
+def changed_meanwhile(path: object) -> DatasetError:
+    """The error for a file that is not what it was when the reading began."""
+    return DatasetError(
+        "the file changed while it was being read",
+        where=path,
+        next_step="Wait until nothing writes to it any more, then try again.",
+    )
+
+
+def _fresh_hash(path: Path, cache: HashCache | None, stop: Callable[[], bool] | None) -> FileHash | None:
+    # The name is asked before and after as well: a file moved over this one leaves the open one as it was.
+    first = _stat(path)
     try:
-        stat = path.stat()
-        known = cache.get(path, stat) if cache is not None else None
-        if known is not None:
-            return FileHash(sha256=known, size=stat.st_size)
         with path.open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())
             digest = _digest(file, stop)
@@ -76,15 +113,23 @@ def hash_file(path: Path, cache: HashCache | None = None, stop: Callable[[], boo
         raise _unreadable(path, error) from error
     if digest is None:
         return None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise DatasetError(
-            "the file changed while it was being read",
-            where=path,
-            next_step="Wait until nothing writes to it any more, then try again.",
-        )
+    last = _stat(path)
+    if _stamp(before) != _stamp(after) or _stamp(first) != _stamp(last):
+        raise changed_meanwhile(path)
     if cache is not None:
-        cache.put(path, after, digest)
-    return FileHash(sha256=digest, size=after.st_size)
+        cache.put(path, last, digest)
+    return FileHash(sha256=digest, size=last.st_size, stamp=_stamp(last))
+
+
+def _stat(path: Path | str) -> os.stat_result:
+    try:
+        return os.stat(path)  # noqa: PTH116 - twice as fast as Path.stat, for thousands of files
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _stamp(stat: os.stat_result) -> Stamp:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 def _digest(file: FileIO, stop: Callable[[], bool] | None) -> str | None:
@@ -100,7 +145,7 @@ def _digest(file: FileIO, stop: Callable[[], bool] | None) -> str | None:
         sha256.update(view[:count])
 
 
-def _unreadable(path: Path, error: OSError) -> DatasetError:
+def _unreadable(path: Path | str, error: OSError) -> DatasetError:
     if isinstance(error, FileNotFoundError):
         return DatasetError(
             "the file is gone",
@@ -115,4 +160,4 @@ def _unreadable(path: Path, error: OSError) -> DatasetError:
 
 
 def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None

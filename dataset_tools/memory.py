@@ -1,8 +1,9 @@
-"""What was once found out about a file, remembered by its path, size and modification time in one JSON file.
+"""What was once found out about a file, remembered by its path, size, modification time and inode in one JSON file.
 
-The memory trusts size and modification time, as `make` and `git` do: a file rewritten with the same size and
-its old time set back by hand is not noticed. A file changed within the last two seconds is not remembered,
-because a second change in the same tick of the clock would not show.
+The memory trusts these, as `make` and `git` do: a file rewritten in place with the same size and its old time
+set back by hand is not noticed; another one of that size and time that was moved there is, by its inode. A file
+changed within the last two seconds is not remembered, because a second change in the same tick of the clock
+would not show.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Value = TypeVar("Value")
 
 
 class FileMemory(Generic[Value]):
-    """A JSON value for each file, by absolute path, size and modification time.
+    """A JSON value for each file, by absolute path, size, modification time and inode.
 
     Losing it costs time, never correctness: a missing, damaged or foreign file reads as empty, and a folder
     that cannot be written to leaves it in memory. Two processes may save at the same time: the file is always
@@ -48,12 +49,15 @@ class FileMemory(Generic[Value]):
         self._new: dict[str, Any] = {}
 
     def get(self, path: Path | str, stat: os.stat_result) -> Value | None:
-        """What is known of `path`, if it was remembered at this size and time."""
+        """What is known of `path`, if it was remembered at this size, time and inode."""
         with self._lock:
             if self._entries is None:
                 self._entries = {**self._read(), **self._new}
             entry = self._entries.get(_key(path))
-        if not isinstance(entry, list) or entry[:2] != [stat.st_size, stat.st_mtime_ns] or len(entry) != 3:
+        # Three parts were written by versions without the inode: worth as much as they were then.
+        if not isinstance(entry, list) or entry[:2] != [stat.st_size, stat.st_mtime_ns] or len(entry) not in (3, 4):
+            return None
+        if entry[3:] not in ([], [stat.st_ino]):
             return None
         value: Value | None = entry[2] if self._is_value(entry[2]) else None
         return value
@@ -62,7 +66,7 @@ class FileMemory(Generic[Value]):
         """Remember a value, unless the file is so young that a further change might not show."""
         if time.time_ns() - stat.st_mtime_ns < SETTLED_NS:
             return
-        entry = [stat.st_size, stat.st_mtime_ns, value]
+        entry = [stat.st_size, stat.st_mtime_ns, value, stat.st_ino]  # 0 where a file system has no inodes
         with self._lock:
             self._new[_key(path)] = entry
             if self._entries is not None:

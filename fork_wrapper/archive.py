@@ -68,6 +68,7 @@ class Archive:
             training, dataset = self.record.training, self.record.dataset
             found = fingerprint_subsets(training, dataset, self._cache, stop, until=until)
             if found:
+                write_whole(self.run.dataset_manifest, pretty_json(found.to_json()))
                 self._add_provenance(dataset=found.to_json())
         if (known.get("base_model") or {}).get("sha256") is None and not stop():
             name = str(self.record.training.get("pretrained_model_name_or_path", ""))

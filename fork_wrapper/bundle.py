@@ -9,7 +9,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.formats.gui_table import TABS
-from fork_wrapper.paths import plain_name
+from fork_wrapper.paths import DATASET_MANIFEST, plain_name
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
 
@@ -27,7 +27,7 @@ _WORDS: Mapping[str, str] = {
     "gui-dreambooth-dataset.toml": "the dataset config that gui-dreambooth.json names",
     "sample_prompts.txt": "the prompts of the sample images",
     "packages.txt": "the Python packages that trained, for pip",
-    "dataset-manifest.json": "every image and caption with its sha256",
+    DATASET_MANIFEST: "every image and caption with its sha256",
     "experiment": "the experiment file and its parents, as written",
     "source": "the files that all of this was recovered from",
     "run": "the run folder without its weights: record, sidecars, log, curves, samples",
@@ -77,7 +77,7 @@ def _known(source: Source) -> dict[str, str]:
         if packages:
             files["packages.txt"] = "".join(f"{name}=={version}\n" for name, version in sorted(packages.items()))
         if record.provenance.get("dataset"):
-            files["dataset-manifest.json"] = pretty_json(record.provenance["dataset"])
+            files[DATASET_MANIFEST] = pretty_json(record.provenance["dataset"])
         if source.kind == "sidecar":
             files[f"run/{source.path.name}"] = source.path.read_text(encoding="utf-8")
     return files

@@ -4,7 +4,6 @@
 report), 130 interrupted. Only click is imported here: `kft --help` is instant.
 """
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,10 +11,12 @@ from collections.abc import Sequence
 import click
 
 from fork_wrapper import __version__
+from fork_wrapper.commands.lazy import LazyGroup
 
 VERBS: dict[str, str] = {
     "archive": "Write the sidecars that are missing, for one run or all.",
     "check": "Say everything that stands between an experiment and its launch.",
+    "dataset": "Prepare, check, describe and caption training sets.",
     "diff": "Compare two configurations or two runs by meaning.",
     "doctor": "Say what this machine has for training, and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
@@ -38,42 +39,9 @@ Start here:
 """
 
 
-class Verbs(click.Group):
-    """A group whose commands are modules of `fork_wrapper.commands`, imported one at a time."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All verbs."""
-        return sorted(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the verb's module."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"fork_wrapper.commands.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of verbs without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(VERBS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest verbs offered for an unknown one."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib  # noqa: PLC0415 - only a typo pays for it
-
-            near = difflib.get_close_matches(args[0], VERBS, n=2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"{error.message.rstrip('.')}.{hint}", ctx) from None
-
-
 @click.group(
-    cls=Verbs,
+    cls=LazyGroup,
+    verbs=VERBS,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Fine-tune SDXL with kohya-ss/sd-scripts, and never lose how a checkpoint was made.",

@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import zip_longest
 from typing import Any
 from unicodedata import combining, east_asian_width
@@ -62,6 +62,13 @@ def print_json(value: Any) -> None:
 def print_text(text: str) -> None:
     """Text on stdout, byte for byte."""
     sys.stdout.write(text)
+
+
+def pass_on(text: str) -> None:
+    """What another program says, as talk: its own line ends and redrawn lines as they are."""
+    with suppress(BrokenPipeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def print_parts(lines: Iterable[Iterable[Part]]) -> None:

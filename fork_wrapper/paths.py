@@ -13,6 +13,8 @@ from pathlib import Path
 
 REHEARSAL_SUFFIX = "-rehearsal"
 RECORD_NAME = "record"
+DATASET_MANIFEST = "dataset-manifest.json"
+"""Every image and caption that was trained on, with bytes and sha256."""
 
 _UNUSABLE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"/\\|?*{}]+')
 _ENDINGS = re.compile(r"(?:\.(?:toml|json|safetensors)|[ .])+$", re.IGNORECASE)
@@ -49,6 +51,11 @@ class RunFolder:
     def record(self) -> Path:
         """The run's record, `running` from before the launch."""
         return self.folder / f"{RECORD_NAME}.json"
+
+    @property
+    def dataset_manifest(self) -> Path:
+        """Every image and caption that was trained on, with bytes and sha256; the record holds the same."""
+        return self.folder / DATASET_MANIFEST
 
     @property
     def log(self) -> Path:

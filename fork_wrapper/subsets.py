@@ -1,12 +1,12 @@
 """The training sets that a rendered dataset config names, as `dataset_tools` takes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import Abandoned, DatasetError
-from dataset_tools.fingerprint import Fingerprint, fingerprint
+from dataset_tools.fingerprint import Fingerprint, Part, fingerprint
 from dataset_tools.hashing import HashCache
 from dataset_tools.scan import FolderScan, scan_folder
 from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
@@ -14,6 +14,9 @@ from fork_wrapper.sdscripts.options import default_of
 
 MASKS = "conditioning_data_dir"
 """The key of the folder with masks."""
+
+METADATA = "metadata_file"
+"""The key of the file with the captions of a subset that does not read them from beside its images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +58,6 @@ def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Sub
     return found
 
 
-def scan_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[FolderScan]:
-    """A scan of every subset's folder; DatasetError for a folder that cannot be listed."""
-    return [scan_folder(one.image_dir, one.caption_extension) for one in subsets(training, dataset)]
-
-
 def survey_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any], cache: Path) -> dict[str, FolderSurvey]:
     """A survey of every subset's folder, by the subset's key path, and of its masks, by the path of their key.
 
@@ -89,13 +87,39 @@ def fingerprint_subsets(
     epoch): then it is not what trained.
     """
     try:
-        scans = scan_subsets(training, dataset)
-        files = [file for scan in scans for one in scan.pictures for file in (one.image, one.caption) if file]
-        if until < float("inf") and any(file.stat().st_mtime > until for file in files):
+        found = list(parts(training, dataset))
+        if until < float("inf") and any(file.stat().st_mtime > until for part in found for file in _files(part)):
             return None
-        return fingerprint(scans, cache, stop=stop)
+        return fingerprint(found, cache, stop=stop)
     except (DatasetError, Abandoned, OSError):
         return None
+
+
+def parts(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Part]:
+    """Every subset as the fingerprint takes it, in the order of the config.
+
+    Of images that a `metadata_file` names by absolute paths elsewhere, only that file is covered.
+    """
+    with_folder = {one.key: one for one in subsets(training, dataset)}
+    for index, one in enumerate(dataset.get("datasets", [])):
+        for number, table in enumerate(one.get("subsets", [])):
+            key = f"dataset.datasets[{index}].subsets[{number}]"
+            metadata = Path(table[METADATA]) if METADATA in table else None
+            if subset := with_folder.get(key):
+                scan = scan_folder(subset.image_dir, subset.caption_extension)
+                yield Part(scan=scan, subset=key, repeats=subset.num_repeats, metadata=metadata)
+            elif metadata:
+                scan = FolderScan(folder=metadata.parent, pictures=(), caption_extension="", other_extensions={})
+                yield Part(scan=scan, subset=key, metadata=metadata)
+
+
+def _files(part: Part) -> Iterator[Path]:
+    for picture in part.scan.pictures:
+        yield picture.image
+        if picture.caption:
+            yield picture.caption
+    if part.metadata:
+        yield part.metadata
 
 
 def _first(levels: tuple[Mapping[str, Any], ...], key: str, default: Any) -> Any:

@@ -30,9 +30,11 @@ class FileChanges:
     """Images of one name and other bytes."""
     captions: tuple[str, ...] = ()
     """Images whose caption has other bytes, came or went."""
+    metadata: tuple[str, ...] = ()
+    """Subsets whose `metadata_file` has other bytes: their captions stand in it."""
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.images or self.captions)
+        return bool(self.added or self.removed or self.images or self.captions or self.metadata)
 
     def parts(self) -> list[tuple[str, tuple[str, ...]]]:
         """What happened how often, and the names it happened to; nothing that did not happen."""
@@ -43,6 +45,7 @@ class FileChanges:
             (f"{len(pairs)} of these only renamed", pairs),
             (f"{counted(len(self.images), 'image')} changed", self.images),
             (f"{counted(len(self.captions), 'caption')} changed", self.captions),
+            (f"{counted(len(self.metadata), 'metadata_file')} changed", self.metadata),
         ]
         return [(what, names) for what, names in told if names]
 
@@ -124,7 +127,8 @@ def _files(first: Source, second: Source) -> FileChanges | None:
     before, after = (source.record.provenance.get("dataset") if source.record else None for source in (first, second))
     if before is None or after is None:
         return None
-    from dataset_tools.fingerprint import Fingerprint, compare  # noqa: PLC0415 - two experiments do not pay for it
+    from dataset_tools.drift import compare  # noqa: PLC0415 - two experiments do not pay for it
+    from dataset_tools.fingerprint import Fingerprint  # noqa: PLC0415
 
     try:
         drift = compare(Fingerprint.from_json(before), Fingerprint.from_json(after))
@@ -136,6 +140,7 @@ def _files(first: Source, second: Source) -> FileChanges | None:
         renamed=drift.renamed,
         images=drift.changed_images,
         captions=drift.changed_captions,
+        metadata=drift.changed_metadata,
     )
 
 

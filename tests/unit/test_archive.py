@@ -182,6 +182,10 @@ def test_the_inputs_are_described_once(run: RunFolder, cache: HashCache, setting
     archive.describe_inputs(lambda: False)
     data = read_record(run.record).provenance["dataset"]
     assert (data["images"], data["captions"]) == (1, 1)
+    (folder,) = data["folders"]
+    assert (folder["subset"], folder["repeats"]) == ("dataset.datasets[0].subsets[0]", 1)
+    assert folder["sizes"] == {"a.png": [5, 9]}
+    assert json.loads(run.dataset_manifest.read_text(encoding="utf-8")) == data
     (settings.datasets / "people" / "a.txt").write_text("another caption")
     archive.describe_inputs(lambda: False)
     assert read_record(run.record).provenance["dataset"] == data

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataset_tools.drift import Drift, compare
 from dataset_tools.errors import DatasetError
-from dataset_tools.fingerprint import Drift, Fingerprint, HashCache, compare, fingerprint
+from dataset_tools.fingerprint import Fingerprint, Part, fingerprint
+from dataset_tools.hashing import HashCache
 from dataset_tools.scan import FolderScan, scan_folder
 
 Content = dict[str, tuple[bytes, "bytes | None"]]
@@ -258,3 +260,78 @@ def test_a_moved_set_is_the_same_set(tmp_path: Path) -> None:
     before = _print(_write(tmp_path / "old place", CONTENT))
     shutil.move(tmp_path / "old place", tmp_path / "new")
     assert not compare(before, _print(tmp_path / "new"))
+
+
+def test_the_manifest_says_bytes_repeats_and_subset(tmp_path: Path) -> None:
+    """Whoever reads it later needs no other file to know what an epoch was made of."""
+    scan = scan_folder(_write(tmp_path, CONTENT), ".txt")
+    one = fingerprint([Part(scan=scan, subset="datasets[0].subsets[0]", repeats=3)])
+    (manifest,) = one.folders
+    assert (manifest.subset, manifest.repeats, manifest.metadata) == ("datasets[0].subsets[0]", 3, None)
+    assert manifest.sizes == {"a.png": (7, 9), "it's [b] 🦊.png": (7, 9), "niño.png": (7, None)}
+    assert Fingerprint.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_repeats_and_subset_are_not_the_content(tmp_path: Path) -> None:
+    """They are compared as values of the configuration: the same files keep their fingerprint."""
+    scan = scan_folder(_write(tmp_path, CONTENT), ".txt")
+    assert fingerprint([Part(scan=scan, subset="x", repeats=3)]).sha256 == fingerprint([scan]).sha256
+
+
+def test_records_of_the_first_version_still_read() -> None:
+    """Manifests without sizes, subset and repeats are verified and compared as before."""
+    old = _print_content(CONTENT).to_json()
+    for folder in old["folders"]:
+        for name in ("sizes", "subset", "repeats", "metadata"):
+            del folder[name]
+    read = Fingerprint.from_json(old)
+    assert (read.sha256, read.folders[0].sizes) == (old["sha256"], {})
+    assert not compare(read, _print_content(CONTENT))
+
+
+def test_captions_in_a_metadata_file_count(tmp_path: Path) -> None:
+    """Their subset's fingerprint covers that file, and the drift names the subset."""
+    scan, file = scan_folder(_write(tmp_path / "d", {"a": (b"1", None)}), ".txt"), tmp_path / "meta.json"
+    file.write_text('{"a": {"caption": "one"}}')
+    parts = [Part(scan=scan, subset="datasets[0].subsets[0]", metadata=file)]
+    old = fingerprint(parts)
+    file.write_text('{"a": {"caption": "two"}}')
+    new = fingerprint(parts)
+    assert len({old.sha256, new.sha256, fingerprint([scan]).sha256}) == 3
+    assert compare(old, new) == Drift(changed_metadata=("datasets[0].subsets[0]",))
+    assert Fingerprint.from_json(new.to_json()) == new
+
+
+def test_a_metadata_file_that_only_one_record_knows_is_no_drift(tmp_path: Path) -> None:
+    """Older records say nothing about it."""
+    scan, file = scan_folder(_write(tmp_path / "d", {"a": (b"1", None)}), ".txt"), tmp_path / "meta.json"
+    file.write_text("{}")
+    assert not compare(fingerprint([scan]), fingerprint([Part(scan=scan, metadata=file)]))
+
+
+@pytest.mark.parametrize("name", ["000.png", "000.txt"])
+def test_a_file_that_changes_after_it_was_hashed_is_noticed(tmp_path: Path, name: str) -> None:
+    """The first file is written to while the last ones are read: the whole would be no set that ever was."""
+    folder = _write(tmp_path, {f"{number:03}": (b"image", b"text") for number in range(40)})
+
+    def progress(done: int, total: int) -> None:
+        if done == total:
+            (folder / name).write_bytes(b"other")
+            os.utime(folder / name, (5, 5))
+
+    with pytest.raises(DatasetError, match="changed while it was being read") as caught:
+        fingerprint([scan_folder(folder, ".txt")], progress=progress)
+    assert caught.value.where == str(folder / name)
+
+
+def test_progress_counts_what_was_remembered_too(tmp_path: Path) -> None:
+    """With half of the files in the cache, the calls are the same."""
+    folder = _write(tmp_path / "d", CONTENT)
+    for path in folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    cache = HashCache(tmp_path / "hashes.json")
+    fingerprint([scan_folder(folder, ".txt")], cache)
+    (folder / "a.png").write_bytes(b"new")
+    calls: list[tuple[int, int]] = []
+    fingerprint([scan_folder(folder, ".txt")], cache, lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]

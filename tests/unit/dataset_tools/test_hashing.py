@@ -69,6 +69,23 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         assert sha256_file(path, cache) == hashlib.sha256(content).hexdigest()
 
 
+def test_a_file_moved_over_another_is_read_again(tmp_path: Path) -> None:
+    """Of the same size and time, and yet another file: its inode says so."""
+    path, other = _old(tmp_path / "f", b"abc"), _old(tmp_path / "g", b"xyz")
+    cache = _planted(tmp_path, path)
+    os.utime(other, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert sha256_file(path, cache) == hashlib.sha256(b"xyz").hexdigest()
+
+
+def test_entries_without_an_inode_still_count(tmp_path: Path) -> None:
+    """What earlier versions remembered is no reason to read seven gigabytes again."""
+    path = _old(tmp_path / "f", b"abc")
+    stored = {"form": 1, "files": {str(path): [path.stat().st_size, path.stat().st_mtime_ns, LIE]}}
+    (tmp_path / "hashes.json").write_text(json.dumps(stored), encoding="utf-8")
+    assert sha256_file(path, HashCache(tmp_path / "hashes.json")) == LIE
+
+
 def test_a_file_just_written_is_not_remembered(tmp_path: Path) -> None:
     """A second change within the same tick of the clock could not be seen."""
     path = _old(tmp_path / "f", b"abc", age=0)
@@ -167,6 +184,18 @@ def test_a_file_that_grows_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DatasetError, match="changed while it was being read"):
         sha256_file(path, stop=_once(grow))
+
+
+def test_a_file_that_is_replaced_is_refused(tmp_path: Path) -> None:
+    """What was read to its end is no longer what lies there."""
+    path, other = _old(tmp_path / "f", bytes(2 << 20)), _old(tmp_path / "g", bytes(2 << 20))
+
+    def replace() -> bool:
+        other.replace(path)
+        return False
+
+    with pytest.raises(DatasetError, match="changed while it was being read"):
+        sha256_file(path, stop=_once(replace))
 
 
 def _once(action: Callable[[], bool]) -> Callable[[], bool]:

@@ -104,5 +104,11 @@ def run(label: str = "one/a", training: Mapping[str, Any] | None = None, made: R
 
 def manifest(**files: tuple[str, str | None]) -> dict[str, Any]:
     """A data set as a record holds it: image name to the digests of image and caption."""
+    return described(None, **files)
+
+
+def described(metadata: str | None, **files: tuple[str, str | None]) -> dict[str, Any]:
+    """Likewise, with a `metadata_file` of this digest."""
     named = {name.replace("__", "."): digests for name, digests in files.items()}
-    return _assemble((FolderManifest(folder=Path("/d"), files=named),), 1).to_json()
+    one = FolderManifest(folder=Path("/d"), files=named, subset="datasets[0].subsets[0]", metadata=metadata)
+    return _assemble((one,), 1).to_json()

@@ -9,7 +9,7 @@ from fork_wrapper.diff.plain import to_json
 from fork_wrapper.diff.sections import file_lines, sections, short_names, summary
 from fork_wrapper.resolve import Origin
 from fork_wrapper.source import Source
-from tests.unit.diff.building import manifest, record, run, source, subsets
+from tests.unit.diff.building import described, manifest, record, run, source, subsets
 
 BASE = {"pretrained_model_name_or_path": "/m/base.safetensors"}
 
@@ -49,6 +49,16 @@ def test_images_and_captions(tmp_path: Path) -> None:
     }
     assert (found.same, found.training) == (False, True)
     assert summary(found) == "2 images added, 2 images removed, 1 image changed, 1 caption changed"
+
+
+def test_captions_in_a_metadata_file(tmp_path: Path) -> None:
+    """Other bytes of it are another training; a record that does not know of it says nothing."""
+    before, after = described("1", a__png=("1", None)), described("2", a__png=("1", None))
+    found = _diff(run(made=record(dataset=before)), run("one/b", made=record(dataset=after)), tmp_path)
+    assert dict(file_lines(found)) == {"1 metadata_file changed": "datasets[0].subsets[0]"}
+    assert found.training
+    older = manifest(a__png=("1", None))
+    assert _diff(run(made=record(dataset=older)), run("one/b", made=record(dataset=after)), tmp_path).same
 
 
 def test_other_places_of_the_same_bytes_change_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""`kft dataset subset`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.dataset import VERBS
+from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+
+EPILOG = """\b
+Examples:
+  kft dataset subset datasets/humanoid datasets/humanoid_0500 --n 500
+  kft dataset subset datasets/humanoid datasets/humanoid_1000 --n 1000    # holds the 500
+  kft dataset subset datasets/humanoid datasets/quarter --fraction 0.25 --stratify helmet
+  kft dataset subset datasets/humanoid --n 500 --list names.txt
+"""
+
+
+@click.command(name="subset", epilog=EPILOG, short_help=VERBS["subset"])
+@click.argument("source", metavar="SRC", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("target", metavar="[DST]", required=False, type=click.Path(path_type=Path))
+@click.option("--n", "n", type=click.IntRange(min=1), metavar="N", help="So many images.")
+@click.option(
+    "--fraction", type=click.FloatRange(0, 1, min_open=True), metavar="SHARE", help="This share of them, as 0.5."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other images.")
+@click.option("--stratify", multiple=True, metavar="TAG", help="Keep the share of captions with this tag. Repeatable.")
+@click.option("--caption-extension", "extension", default=".txt", show_default=True, help="How captions end.")
+@click.option("--separator", default=",", show_default=True, help="Between tags.")
+@click.option(
+    "--list", "listing", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write names instead."
+)
+@setting_flags(*PLACES)
+def command(source: Path, target: Path | None, n: int | None, fraction: float | None, **flags: Any) -> None:
+    """Make DST of some images of SRC, with their captions: to see how quality grows with the data.
+
+    The same seed gives nested parts: the 500 are within the 1000, however they are named and wherever they lie.
+    Images are hard links where the disk can do that. DST/subset.json says what was chosen; with --list nothing is
+    made but a list of names and FILE.json.
+    """
+    if (n is None) == (fraction is None):
+        raise click.UsageError("say how many: either --n or --fraction")
+    if (target is None) == (flags["listing"] is None):
+        raise click.UsageError("say where to: either DST or --list FILE")
+    from dataset_tools.subset import make_folder  # noqa: PLC0415 - not for --help
+    from fork_wrapper.words import counted  # noqa: PLC0415
+
+    settings = settings_from(flags)
+    subset, rows = _chosen(source, n, fraction, settings.cache, flags)
+    if target is not None:
+        with output.counting("linking images") as tell:
+            ways = make_folder(subset, target, tell)
+        output.say(f"{target}: {len(subset.chosen)} of {counted(subset.of, 'image')} ({ways}), seed {subset.seed}")
+    else:
+        _list(subset, flags["listing"])
+    if rows:
+        output.print_table(("tag", "of all", "of these"), rows)
+
+
+def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, flags: dict[str, Any]) -> Any:
+    """The subset, and the shares of the tags it was stratified by."""
+    from dataset_tools.errors import DatasetError  # noqa: PLC0415
+    from dataset_tools.fingerprint import fingerprint  # noqa: PLC0415
+    from dataset_tools.hashing import HashCache  # noqa: PLC0415
+    from dataset_tools.scan import scan_folder  # noqa: PLC0415
+    from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
+
+    scan = scan_folder(source, flags["extension"])
+    wanted = part_of(scan.images, n, fraction)
+    if wanted > scan.images:
+        raise DatasetError(
+            f"there are {scan.images} images, not {wanted}", where=source, next_step="Ask for fewer of them."
+        )
+    with output.counting("hashing images", patience=0.5) as tell:
+        digest = fingerprint([scan], HashCache(cache / "hashes.json"), tell)
+    candidates = candidates_of(scan, digest.folders[0], flags["separator"])
+    missing = [tag for tag in flags["stratify"] if not any(tag in item.one.tags for item in candidates)]
+    if missing:
+        raise DatasetError(
+            f"no caption has the tag {', '.join(missing)}",
+            where=source,
+            next_step="See the tags: kft dataset stats --top 100.",
+        )
+    chosen = tuple(ordered(candidates, flags["seed"], flags["stratify"])[:wanted])
+    subset = Subset(
+        chosen=chosen,
+        of=scan.images,
+        seed=flags["seed"],
+        stratify=flags["stratify"],
+        source=source.absolute(),
+        source_sha256=digest.sha256,
+        caption_extension=scan.caption_extension,
+    )
+    rows = [
+        (tag, *(f"{sum(tag in item.one.tags for item in group)} of {len(group)}" for group in (candidates, chosen)))
+        for tag in flags["stratify"]
+    ]
+    return subset, rows
+
+
+def _list(subset: Any, target: Path) -> None:
+    from dataset_tools.whole_files import write_whole  # noqa: PLC0415
+
+    names = "".join(f"{item.one.picture.image.absolute()}\n" for item in subset.chosen)
+    write_whole(target, names.encode("utf-8", "surrogateescape"))
+    manifest = target.with_name(f"{target.name}.json")
+    write_whole(manifest, subset.manifest().encode("utf-8", "backslashreplace"))
+    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {subset.of} images, seed {subset.seed}")

@@ -1,0 +1,47 @@
+"""Groups of commands whose modules are imported one at a time: help is instant, however much there is."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group of verbs; each is the `command` of a module of `fork_wrapper.commands`."""
+
+    def __init__(self, *args: Any, verbs: Mapping[str, str], prefix: str = "", **kwargs: Any) -> None:
+        """`verbs` has the line of every verb in the help; `prefix` is how the names of their modules begin."""
+        super().__init__(*args, **kwargs)
+        self.verbs = verbs
+        self.prefix = prefix
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All verbs."""
+        return sorted(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the verb's module."""
+        if cmd_name not in self.verbs:
+            return None
+        module = importlib.import_module(f"fork_wrapper.commands.{self.prefix}{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of verbs without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(self.verbs.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest verbs offered for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # noqa: PLC0415 - only a typo pays for it
+
+            near = difflib.get_close_matches(args[0], self.verbs, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"{error.message.rstrip('.')}.{hint}", ctx) from None
