@@ -27,6 +27,9 @@ def encode(image: Image.Image, image_format: Format, quality: int | None) -> byt
         quality: 1 to 100 for JPEG and for lossy WebP; None is `JPEG_QUALITY`, or without loss.
     """
     buffer = BytesIO()
+    # Pillow carries a source's profile and transparent colour along, and would write them: neither holds any more.
+    image = image.copy()
+    image.info.clear()
     image.save(buffer, image_format.upper(), **_options(image_format, quality))
     return buffer.getvalue()
 
