@@ -1,7 +1,7 @@
 """Where a picture goes on its way to a size: what is cropped, what is padded, how far it is scaled. Then: scale it.
 
 One Lanczos pass from the source's own pixels to the result. The usual short cuts (a JPEG decoded at half its size,
-whole pixels joined beforehand, `reducing_gap`) come to 40 dB only for drawings, text and grain, and are not taken.
+whole pixels joined beforehand) come to 40 dB only for drawings, text and grain, and are not taken.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from dataset_tools.lanczos import scale
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,13 +78,11 @@ def fitted(image: Image.Image, placement: Placement, padding: tuple[int, ...]) -
 
 
 def _scaled(image: Image.Image, placement: Placement) -> Image.Image:
-    from PIL import Image  # noqa: PLC0415
-
     box = placement.box
     left, top, right, bottom = (int(side) for side in box)
     if all(side.is_integer() for side in map(float, box)) and (right - left, bottom - top) == placement.inner:
         return image.crop((left, top, right, bottom))
-    return image.resize(placement.inner, Image.Resampling.LANCZOS, box=box)
+    return scale(image, placement.inner, box)
 
 
 def _covered(source: Size, target: Size) -> Placement:

@@ -74,11 +74,10 @@ def test_pictures_per_second_beside_sd_scripts(
     third = wall(kft, tmp_path / "a", root)
     assert len(list((tmp_path / "b").iterdir())) == COUNT == len(list((tmp_path / "a").iterdir())) - 1
     ours_wall, ours_busy = (first[0] + third[0]) / 2, (first[1] + third[1]) / 2
-    print(  # noqa: T201 - the figure is what a benchmark is for
-        f"\n{COUNT} {sources.name} -> {written} {' '.join(ours)}: "
-        f"kft {COUNT / first[0]:.1f} and {COUNT / third[0]:.1f}/s, sd-scripts {' '.join(theirs)} {COUNT / second[0]:.1f}/s: {second[0] / ours_wall:.2f} times; "
-        f"seconds of cores {ours_busy:.1f} against {second[1]:.1f}"
-    )
+    what = " ".join((sources.name, "->", written, *ours, "beside", *theirs))
+    speeds = f"kft {COUNT / first[0]:.1f} and {COUNT / third[0]:.1f}/s, sd-scripts {COUNT / second[0]:.1f}/s"
+    busy = f"seconds of cores {ours_busy:.1f} against {second[1]:.1f}"
+    print(f"\n{COUNT} {what}: {speeds}, {second[0] / ours_wall:.2f} times; {busy}")  # noqa: T201
 
 
 def test_results_are_near_exact_lanczos(tmp_path: Path, root: Path) -> None:
