@@ -185,7 +185,7 @@ def _summary(outcome: Outcome, dst: Path, choices: Choices) -> str:
         lines.append(f"  removed   {counted(outcome.removed, 'image')} whose source is gone")
     if outcome.others:
         kinds = ", ".join(f"{number} {suffix or 'without suffix'}" for suffix, number in outcome.others.items())
-        lines.append(f"  left out  no pictures or captions of any: {kinds}")
+        lines.append(f"  left out  neither pictures nor their captions: {kinds}")
     lines.append(f"  manifest  {dst / MANIFEST}")
     return "\n".join(lines) + "\n"
 
