@@ -1,4 +1,4 @@
-"""Lanczos by matrices: twice as fast as Pillow's, and exact to the rounding of the result.
+"""Lanczos by matrices: more than twice as fast as Pillow's, and exact to the rounding of the result.
 
 Pillow rounds and cuts to 8 bits between the two directions, which costs 10 dB where drawings and text overshoot. Here a
 band of rows, then a band of columns, is one product of small matrices in float32; only results are rounded. The weights
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Band = tuple[int, int, int, int, Any]
 """First and last result (exclusive), first and last source (exclusive), weights of shape (results, sources)."""
 
-_ROWS, _COLUMNS, _TILE = 32, 16, 128  # the fastest on what was tried; a tile stays in the processor's cache
+_ROWS, _COLUMNS, _TILE = 16, 8, 128  # the fastest of what was tried; a tile stays in the cache
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -39,15 +39,17 @@ def scale(image: Image.Image, size: tuple[int, int], box: tuple[float, float, fl
     across = _bands(width, size[0], box[0], box[2], channels)
     result = numpy.empty((size[1], size[0] * channels), numpy.uint8)
     tile = numpy.empty((_TILE, width * channels), numpy.float32)
+    parts = numpy.empty((_TILE, size[0] * channels), numpy.float32)
     down = _bands(height, size[1], box[1], box[3], None)
     for begin in range(0, len(down), _TILE // _ROWS):
         bands = down[begin : begin + _TILE // _ROWS]
         top, bottom = bands[0][0], bands[-1][1]
         for first, last, low, high, weights in bands:
             numpy.matmul(weights, source[low:high].astype(numpy.float32), out=tile[first - top : last - top])
+        part = parts[: bottom - top]
         for first, last, low, high, weights in across:
-            part = tile[: bottom - top, low:high] @ weights
-            result[top:bottom, first:last] = numpy.clip(numpy.rint(part, out=part), 0, 255, out=part)
+            numpy.matmul(tile[: bottom - top, low:high], weights, out=part[:, first:last])
+        result[top:bottom] = numpy.clip(numpy.rint(part, out=part), 0, 255, out=part)
     shape = (size[1], size[0]) if channels == 1 else (size[1], size[0], channels)
     return Image.fromarray(result.reshape(shape))
 
