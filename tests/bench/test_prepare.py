@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dataset_tools.prepare import cores
 from tests.bench.photos import corpus, exact, psnr, ssim
 
 pytestmark = [pytest.mark.bench, pytest.mark.trainer, pytest.mark.sd_scripts]
@@ -25,11 +26,12 @@ TOOL = (
     "sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop()); runpy.run_path(sys.argv[0], run_name='__main__')"
 )
 PAIRS = (
-    ("png", (), ("--save_as_png",)),
-    ("webp", (), ("--save_as_png",)),  # the tool writes no WebP: this is its only format without loss
-    ("jpeg", ("--quality", "100"), ()),  # the tool's quality, which it cannot change; ours keeps colours at full size
-    ("jpeg", (), ()),
+    ("png", (), ("--save_as_png",), 2.5),
+    ("webp", (), ("--save_as_png",), 3.0),  # the tool writes no WebP: this is its only format without loss
+    ("jpeg", ("--quality", "100"), (), 1.0),  # the tool's quality, which is fixed; ours keeps colours at full size
+    ("jpeg", (), (), 1.0),
 )
+"""What kft writes, how; how the tool is called; how many times as fast kft is at least, of two cores."""
 
 
 @pytest.fixture(scope="module", params=["png", "jpg"])
@@ -53,17 +55,16 @@ def wall(arguments: list[str], folder: Path, root: Path) -> tuple[float, float]:
 
 
 @pytest.mark.usefixtures("trainer_packages")
-@pytest.mark.parametrize(("written", "ours", "theirs"), PAIRS, ids=["png", "webp-png", "jpeg100", "jpeg95"])
+@pytest.mark.parametrize("pair", PAIRS, ids=["png", "webp-png", "jpeg100", "jpeg95"])
 def test_pictures_per_second_beside_sd_scripts(
     sources: Path,
     tmp_path: Path,
     root: Path,
     sd_scripts: Path,
-    written: str,
-    ours: tuple[str, ...],
-    theirs: tuple[str, ...],
+    pair: tuple[str, tuple[str, ...], tuple[str, ...], float],
 ) -> None:
-    """Four times as many without loss of PNGs; what the other pairs reach is said."""
+    """At least as fast in each pair, by work of cores: seconds on the clock depend on what else the machine does."""
+    written, ours, theirs, least = pair
     tool = ["-c", TOOL, str(sd_scripts / "tools" / "resize_images_to_resolution.py"), str(sources), str(tmp_path / "b")]
     tool += ["--max_resolution", "1024x1024", *theirs, str(sd_scripts)]
     kft = ["-m", "fork_wrapper", "dataset", "prepare", str(sources), str(tmp_path / "a"), "--fit", "bucket"]
@@ -74,10 +75,12 @@ def test_pictures_per_second_beside_sd_scripts(
     third = wall(kft, tmp_path / "a", root)
     assert len(list((tmp_path / "b").iterdir())) == COUNT == len(list((tmp_path / "a").iterdir())) - 1
     ours_wall, ours_busy = (first[0] + third[0]) / 2, (first[1] + third[1]) / 2
+    idle = second[1] / (ours_busy / cores())
     what = " ".join((sources.name, "->", written, *ours, "beside", *theirs))
     speeds = f"kft {COUNT / first[0]:.1f} and {COUNT / third[0]:.1f}/s, sd-scripts {COUNT / second[0]:.1f}/s"
-    busy = f"seconds of cores {ours_busy:.1f} against {second[1]:.1f}"
+    busy = f"seconds of cores {ours_busy:.1f} against {second[1]:.1f}: {idle:.2f} times on {cores()} idle cores"
     print(f"\n{COUNT} {what}: {speeds}, {second[0] / ours_wall:.2f} times; {busy}")  # noqa: T201
+    assert idle >= least
 
 
 def test_results_are_near_exact_lanczos(tmp_path: Path, root: Path) -> None:

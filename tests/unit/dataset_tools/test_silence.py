@@ -36,7 +36,7 @@ def test_the_first_changes_and_the_last_puts_back() -> None:
     assert seen == ["changed", "back"] * 2
 
 
-def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """No warning, no log line, no limit; afterwards all of it again."""
     limit = Image.MAX_IMAGE_PIXELS
     with QUIET:
@@ -44,7 +44,9 @@ def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         logging.getLogger("PIL.TiffImagePlugin").error("not seen")
         assert Image.MAX_IMAGE_PIXELS is None
     assert limit == Image.MAX_IMAGE_PIXELS
-    assert capsys.readouterr() == ("", "")
+    assert (caplog.records, *capsys.readouterr()) == ([], "", "")
+    logging.getLogger("PIL.TiffImagePlugin").error("seen")
+    assert len(caplog.records) == 1
     with pytest.warns(UserWarning, match="seen"):
         warnings.warn("seen", stacklevel=1)
 
