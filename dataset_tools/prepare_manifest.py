@@ -1,0 +1,241 @@
+"""`prepare.json`, which says what became of each picture, and the journal that a killed run leaves.
+
+The manifest holds no date, no path of a machine and no order of work: two runs over the same pictures with the same
+choices and the same Pillow write the same bytes. While a run goes on, each finished picture is one line of a journal in
+`.prepare/`, written before its file gets its name; a next run begins with both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from dataset_tools.errors import DatasetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "prepare.json"
+"""In the folder of results."""
+
+WORK = ".prepare"
+"""Folder of the journal, the lock and unfinished files, inside the folder of results; gone when a run has ended."""
+
+FORM = 1
+"""Counts up when the manifest's form changes."""
+
+Entry = dict[str, Any]
+
+
+class Manifest:
+    """The state of one folder of results, held by one process."""
+
+    def __init__(self, folder: Path, choices: dict[str, Any], made_by: dict[str, str]) -> None:
+        """Take the folder: only one process at a time may.
+
+        `choices` are what was asked for; `made_by` names the versions that make the results.
+
+        Raises:
+            DatasetError: another process works there, the folder holds something else, or other choices made it.
+        """
+        self.folder = folder
+        self.work = folder / WORK
+        self.choices = choices
+        self._made_by = made_by
+        _refuse_foreign(folder)
+        self.work.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.work / "lock", folder)
+        try:
+            self.entries: dict[str, Entry] = {}
+            self._known: dict[str, set[str]] = {}
+            first = self._read() is None
+            self._replay()
+            self._clear()
+            if first:
+                self._write(complete=False)
+            self._journal = (self.work / "journal.jsonl").open("a", encoding="utf-8", newline="\n")
+            self._journal.write("\n")  # the line before may be cut off
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def note(self, name: str, entry: Entry) -> None:
+        """Remember what became of a source, even if the process is killed right after."""
+        self._learn(name, entry)
+        self._journal.write(json.dumps([name, entry]) + "\n")
+        self._journal.flush()
+
+    def is_own(self, name: str, sha256: str) -> bool:
+        """Whether a file of this content was written by this command for the source, and is no one's edit."""
+        return sha256 in self._known.get(name, ())
+
+    def forget(self, name: str) -> None:
+        """A source that is gone and whose result is gone as well."""
+        self.entries.pop(name, None)
+        self._journal.write(json.dumps([name, None]) + "\n")
+        self._journal.flush()
+
+    def close(self, *, complete: bool) -> None:
+        """Write the manifest; afterwards nothing is left of the work folder."""
+        self._journal.close()
+        self._write(complete=complete)
+        (self.work / "journal.jsonl").unlink()
+        self._clear()
+        _unlock(self._lock, self.work)
+
+    def part(self, number: int) -> Path:
+        """Where an unfinished file may lie."""
+        return self.work / f"{number}.part"
+
+    def _learn(self, name: str, entry: Entry) -> None:
+        self.entries[name] = entry
+        contents = {*entry.get("captions", {}).values(), entry.get("result", {}).get("sha256")}
+        self._known.setdefault(name, set()).update(contents)
+
+    def _read(self) -> dict[str, Any] | None:
+        stored = read_manifest(self.folder)
+        if stored is None:
+            return None
+        before = {**stored["choices"]}
+        if not before.get("upscale"):  # what was refused then may be enlarged now; nothing else changes
+            before["upscale"] = self.choices["upscale"]
+        changed = [name for name, value in self.choices.items() if before.get(name) != value]
+        if changed:
+            words = ", ".join(f"{name} was {json.dumps(stored['choices'].get(name))}" for name in changed)
+            raise DatasetError(
+                f"its pictures were made with other choices: {words}",
+                where=self.folder,
+                next_step="Repeat those choices, or name another folder for the new ones.",
+            )
+        for entry in stored["pictures"]:
+            self._learn(entry.pop("source"), entry)
+        return stored
+
+    def _replay(self) -> None:
+        """Add what the journal of a killed run says; the last files of it may not have got their names."""
+        try:
+            lines = (self.work / "journal.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            with contextlib.suppress(ValueError):  # the last one may be cut off
+                name, entry = json.loads(line)
+                if entry is None:
+                    self.entries.pop(name, None)
+                else:
+                    self._learn(name, entry)
+
+    def _clear(self) -> None:
+        for left in self.work.glob("*.part"):
+            left.unlink()
+
+    def _write(self, *, complete: bool) -> None:
+        head = {"form": FORM, "complete": complete, "choices": self.choices, "made_by": self._made_by}
+        lines = [json.dumps({"source": name, **entry}, sort_keys=True) for name, entry in sorted(self.entries.items())]
+        temporary = self.work / "manifest.part"
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(f'{json.dumps(head)[:-1]},\n "pictures": [\n')
+            file.write(",\n".join(lines) + "\n]}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, self.folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder of results; None where there is none.
+
+    Raises:
+        DatasetError: it cannot be read, or is none of this form.
+    """
+    path = folder / MANIFEST
+    try:
+        stored = json.loads(path.read_bytes())
+        if stored["form"] != FORM or not isinstance(stored["choices"], dict):
+            raise ValueError
+        if not all(isinstance(entry["source"], str) for entry in stored["pictures"]):
+            raise ValueError
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            f"the manifest cannot be read ({getattr(error, 'strerror', '') or 'it was not written by this version'})",
+            where=path,
+            next_step="Put back the one that was there, or name another folder.",
+        ) from error
+    found: dict[str, Any] = stored
+    return found
+
+
+def replace(temporary: Path, target: Path) -> None:
+    """Give a finished file its name; on Windows a reader that has the old one open is waited for, a moment."""
+    for wait in (0.05, 0.2, 0.5):
+        try:
+            temporary.replace(target)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    temporary.replace(target)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    try:
+        names = set(os.listdir(folder))  # noqa: PTH208 - names
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DatasetError(
+            f"the folder of results cannot be used ({error.strerror})",
+            where=folder,
+            next_step="Name a folder, or one that does not exist yet.",
+        ) from error
+    if names and not names & {MANIFEST, WORK}:
+        raise DatasetError(
+            f"the folder of results holds {len(names)} files or folders of something else",
+            where=folder,
+            next_step="Name an empty folder, or one that does not exist yet.",
+        )
+
+
+def _locked(path: Path, folder: Path) -> BinaryIO:
+    """The lock file, held until it is closed or the process ends, however it ends."""
+    file = path.open("a+b")
+    try:
+        _lock(file)
+        if os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+            raise FileNotFoundError(path)  # the process that held it has just ended and taken it away
+    except OSError as error:
+        file.close()
+        raise DatasetError(
+            "another process is preparing pictures there",
+            where=folder,
+            next_step="Let it finish, or stop it; then try again.",
+        ) from error
+    return file
+
+
+def _lock(file: BinaryIO) -> None:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(file: BinaryIO, work: Path) -> None:
+    """Take the lock file away while it is held, where a system allows that, and then the folder."""
+    path = work / "lock"
+    with contextlib.suppress(OSError):
+        path.unlink()
+    file.close()
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        work.rmdir()

@@ -1,0 +1,117 @@
+"""What there is to prepare: every picture below a folder, its captions, and the name that each result will have.
+
+Unlike a scan of what sd-scripts would train on, this looks into sub-folders, takes any spelling of a suffix and also
+pictures that sd-scripts cannot read. Hidden files and folders are left out; links to folders are not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from dataset_tools.errors import DatasetError
+from dataset_tools.scan import TEXT_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PICTURE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("avif", "bmp", "gif", "heic", "heif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "mpo"),
+        *("pbm", "pgm", "png", "ppm", "psd", "qoi", "tif", "tiff", "webp"),
+    )
+)
+"""What is taken for a picture, in lower case. Some of them cannot be decoded: that is said, not passed over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One picture to prepare."""
+
+    name: str
+    """Below the folder, with slashes."""
+    captions: tuple[str, ...]
+    """Text files of its stem beside it: likewise, sorted."""
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix: what image, captions and result share."""
+        return str(PurePosixPath(self.name).with_suffix(""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """All that a folder holds."""
+
+    folder: Path
+    """The folder, as it was given."""
+    pictures: tuple[Source, ...]
+    """Sorted by name."""
+    others: Mapping[str, int]
+    """How many files of which suffix are neither pictures nor their captions."""
+
+    def path(self, name: str) -> Path:
+        """The file of a name."""
+        return self.folder / name
+
+
+def find_sources(folder: Path) -> Sources:
+    """List the pictures below a folder.
+
+    Raises:
+        DatasetError: it cannot be listed.
+    """
+    pictures: list[Source] = []
+    others: Counter[str] = Counter()
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found, rest = _sorted_out(sorted(name for name in files if not name.startswith(".")))
+        below = PurePosixPath(Path(place).relative_to(folder).as_posix())
+        pictures += [
+            Source(name=str(below / name), captions=tuple(str(below / text) for text in texts))
+            for name, texts in found.items()
+        ]
+        others.update(os.path.splitext(name)[1].lower() for name in rest)  # noqa: PTH122 - of a name
+    ordered = tuple(sorted(pictures, key=lambda picture: picture.name))
+    return Sources(folder=folder, pictures=ordered, others=dict(sorted(others.items())))
+
+
+def clashes(pictures: Iterable[Source]) -> list[tuple[str, ...]]:
+    """Names that would become one file: they differ in their suffix only, or in what some disks do not tell apart."""
+    groups: dict[str, list[str]] = {}
+    for picture in pictures:
+        groups.setdefault(unicodedata.normalize("NFC", picture.stem).casefold(), []).append(picture.name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _sorted_out(names: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Pictures with their captions, and the rest."""
+    split = [(name, *os.path.splitext(name)) for name in names]  # noqa: PTH122 - names, not paths
+    found: dict[str, list[str]] = {name: [] for name, _stem, suffix in split if suffix.lower() in PICTURE_SUFFIXES}
+    by_stem: dict[str, list[str]] = {}
+    for name, stem, _suffix in split:
+        if name in found:
+            by_stem.setdefault(stem, []).append(name)
+    rest = []
+    for name, stem, suffix in split:
+        if name in found:
+            continue
+        if suffix.lower() not in TEXT_SUFFIXES or stem not in by_stem:
+            rest.append(name)
+            continue
+        for picture in by_stem[stem]:
+            found[picture].append(name)
+    return found, rest
+
+
+def _refuse(error: OSError) -> None:
+    raise DatasetError(
+        f"the folder cannot be listed ({error.strerror})",
+        where=error.filename,
+        next_step="Correct the path, or check its permissions and whether its disk is connected.",
+    ) from error

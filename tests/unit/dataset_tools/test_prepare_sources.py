@@ -1,0 +1,53 @@
+"""Which pictures and captions there are, and which of them would become one file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dataset_tools.errors import DatasetError
+from dataset_tools.prepare_sources import PICTURE_SUFFIXES, Source, clashes, find_sources
+from dataset_tools.scan import IMAGE_SUFFIXES, PLUGIN_SUFFIXES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_everything_below_a_folder(tmp_path: Path) -> None:
+    """Sub-folders, any spelling, captions with their picture; what is hidden or something else is not."""
+    for name in (
+        *("b.JPG", "a.png", "a.txt", "a.caption", "a.json", "deep/er/c.webp", "deep/er/c.TXT", "lonely.txt"),
+        *(".hidden.png", ".cache/x.png", "movie.mp4", "noext", "d.e.png", "d.txt", "d.e.txt"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_sources(tmp_path)
+    assert [(one.name, one.captions) for one in found.pictures] == [
+        ("a.png", ("a.caption", "a.txt")),
+        ("b.JPG", ()),
+        ("d.e.png", ("d.e.txt",)),
+        ("deep/er/c.webp", ("deep/er/c.TXT",)),
+    ]
+    assert dict(found.others) == {"": 1, ".json": 1, ".mp4": 1, ".txt": 2}
+    assert found.path("deep/er/c.webp") == tmp_path / "deep" / "er" / "c.webp"
+    assert found.pictures[3].stem == "deep/er/c"
+
+
+def test_what_sd_scripts_reads_is_found() -> None:
+    """All of its suffixes, and those it cannot read."""
+    assert {*IMAGE_SUFFIXES, *PLUGIN_SUFFIXES} < PICTURE_SUFFIXES
+    assert len(PICTURE_SUFFIXES) == 22
+
+
+def test_clashing_names() -> None:
+    """By suffix, by case, by the form of an accent; the same name in another folder is another one."""
+    names = ("a.png", "a.jpg", "B.png", "b.webp", "x/a.png", "e\u0301.png", "\u00e9.png", "c.png")
+    groups = clashes(Source(name=name, captions=()) for name in names)
+    assert groups == [("a.png", "a.jpg"), ("B.png", "b.webp"), ("e\u0301.png", "\u00e9.png")]
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    """An error with a next step."""
+    with pytest.raises(DatasetError, match="cannot be listed"):
+        find_sources(tmp_path / "missing")
