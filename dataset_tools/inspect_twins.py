@@ -1,0 +1,157 @@
+"""Images that are there more than once: the same file, or the same picture in another form."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dataset_tools.faults import Fault, Remedy, fault
+from dataset_tools.signature import BYTES
+from dataset_tools.store import Notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from dataset_tools.image_facts import ImageFacts
+    from dataset_tools.scan import Picture
+
+NOTES = "alike.json"
+"""The file below the memory's folder that keeps which pictures were alike, by all their signatures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One image that is compared."""
+
+    picture: Picture
+    """The image and its caption."""
+    regularisation: bool
+    """Whether it is a regularisation image."""
+
+
+class Twins:
+    """Collects images one by one, and then says which are there more than once.
+
+    A hundred thousand of them take about a hundred bytes of memory each, and 704 for what they look like.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._first: dict[bytes, int] = {}
+        self._copies: dict[int, list[int]] = {}
+        self._compared: list[int] = []
+        self._signatures = bytearray()
+
+    def add(self, entry: Entry, facts: ImageFacts) -> None:
+        """One image; a copy of a file that is known is compared no further, nor is one that shows nothing."""
+        number = len(self._entries)
+        self._entries.append(entry)
+        if facts.sha256 and facts.failure != "empty":
+            digest = bytes.fromhex(facts.sha256)[:16]
+            first = self._first.setdefault(digest, number)
+            if first != number:
+                self._copies.setdefault(first, []).append(number)
+                return
+        if facts.signature and not facts.plain:
+            self._compared.append(number)
+            self._signatures += facts.signature
+
+    def faults(self, memory: Path | None, tell: Callable[[int, int], None] | None = None) -> Iterator[Fault]:
+        """Exact copies first, then what shows the same."""
+        for first, copies in self._copies.items():
+            group = sorted([first, *copies], key=self._order)
+            for number in group[1:]:
+                yield self._exact(group[0], number)
+        yield from self._near(self._pairs(memory, tell))
+
+    def _order(self, number: int) -> tuple[bool, str]:
+        entry = self._entries[number]
+        return entry.regularisation, str(entry.picture.image)
+
+    def _exact(self, first: int, number: int) -> Fault:
+        one, other = self._entries[first], self._entries[number]
+        crossed = one.regularisation != other.regularisation
+        kind = "twin-regularisation" if crossed else "twin-exact"
+        own, others = _caption(one.picture), _caption(other.picture)
+        same_folder = one.picture.image.parent == other.picture.image.parent
+        name = one.picture.image.name if same_folder else str(one.picture.image)
+        words = f"the same file as {name}"
+        if own != others:
+            words += ", without its caption" if others is None else ", with another caption"
+        safe = same_folder and not crossed and (others is None or own == others)
+        files = (other.picture.image,)
+        if safe and other.picture.caption is not None and _is_own(other.picture):
+            files = (other.picture.image, other.picture.caption)
+        remedy = Remedy(action="aside", files=files) if safe else None
+        return fault(kind, other.picture.image, words, others=(one.picture.image,), remedy=remedy)
+
+    def _pairs(self, memory: Path | None, tell: Callable[[int, int], None] | None) -> list[tuple[int, int, bool]]:
+        if len(self._compared) < 2:
+            return []
+        question = hashlib.sha256(self._signatures)  # their order is that of the files, and part of it
+        notes = Notes(memory / NOTES, form=1, most=12) if memory is not None else None
+        known = notes.get(question.hexdigest()) if notes is not None else None
+        if _are_pairs(known, len(self._compared)):
+            return [(one, other, mirrored) for one, other, mirrored in known]
+        import numpy as np  # noqa: PLC0415 - only where pictures have to be compared
+
+        from dataset_tools.alike import alike  # noqa: PLC0415
+
+        rows = np.frombuffer(self._signatures, np.uint8).reshape(-1, BYTES)
+        pairs = [(pair.first, pair.second, pair.mirrored) for pair in alike(rows, tell)]
+        if notes is not None:
+            notes.put(question.hexdigest(), pairs)
+        return pairs
+
+    def _near(self, pairs: list[tuple[int, int, bool]]) -> Iterator[Fault]:
+        groups: dict[int, list[int]] = {}
+        of: dict[int, int] = {}
+        mirrored: set[int] = set()
+        for one, other, turned in pairs:
+            first, second = self._compared[one], self._compared[other]
+            a, b = of.setdefault(first, first), of.setdefault(second, second)
+            groups.setdefault(a, [a])
+            groups.setdefault(b, [b])
+            if a != b:
+                groups[a] += groups.pop(b)
+                of.update(dict.fromkeys(groups[a], a))
+            if turned:
+                mirrored |= {first, second}
+        for members in sorted(
+            (sorted(group, key=self._order) for group in groups.values()), key=lambda g: self._order(g[0])
+        ):
+            yield self._alike(members, turned=bool(mirrored.intersection(members)))
+
+    def _alike(self, members: list[int], *, turned: bool) -> Fault:
+        entries = [self._entries[number] for number in members]
+        crossed = len({entry.regularisation for entry in entries}) == 2
+        folders = {entry.picture.image.parent for entry in entries}
+        paths = [entry.picture.image for entry in entries]
+        names = [path.name if len(folders) == 1 else str(path) for path in paths[1:4]]
+        rest = f" and {len(paths) - 4} more" if len(paths) > 4 else ""
+        words = f"shows the same as {', '.join(names)}{rest}" + (", one of them mirrored" if turned else "")
+        kind = "twin-regularisation" if crossed else "twin-near"
+        return fault(kind, paths[0], words, others=tuple(paths[1:]))
+
+
+def _caption(picture: Picture) -> bytes | None:
+    try:
+        return picture.caption.read_bytes().strip() if picture.caption is not None else None
+    except OSError:
+        return None
+
+
+def _is_own(picture: Picture) -> bool:
+    return picture.caption is not None and not picture.foreign
+
+
+def _are_pairs(value: object, count: int) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 3
+        and all(type(one) is int and 0 <= one < count for one in pair[:2])
+        and isinstance(pair[2], bool)
+        for pair in value
+    )
