@@ -92,9 +92,8 @@ def look_at(
                         if tell is not None:
                             tell(done, len(paths))
                 finally:
-                    pool_is_idle = known  # what was decoded before an interruption is kept
-                    if pool_is_idle is not None:
-                        pool_is_idle.save()
+                    if known is not None:
+                        known.save()  # also what was decoded before an interruption
 
 
 def _all(
