@@ -45,7 +45,7 @@ _CELLS, _TINTS = LIGHT // 3, COLOUR // 2
 _WEIGHT = 2.0  # of a cell of colour, which are fewer
 _PLAIN = 30.0  # length of a short vector below which a picture shows too little to compare
 _ROOM = 6_000_000  # numbers in one block of dot products
-_MOST = 400_000  # pairs that are looked at closely
+_MOST = 300_000  # pairs that are looked at closely
 _PROBES = 2
 _BATCH = 1000
 _PLACES = ((1.0, 0.0), *((0.9, at) for at in (0.0, 0.05, 0.1)), *((0.8, at) for at in (0.0, 0.067, 0.133, 0.2)))
@@ -79,7 +79,7 @@ def alike(signatures: Sequence[bytes] | Array, tell: Callable[[int, int], None] 
     joined = _Joined(len(rows))
     pairs = list(_equal(rows, joined))
     kept = np.array(sorted({joined.root(one) for one in range(len(rows))}), np.int64)
-    all_planes = planes(rows[kept])
+    all_planes = planes(rows[kept] if len(kept) < len(rows) else rows)
     for pair in _close(all_planes, _Candidates(all_planes, tell).all()):
         if joined.join(int(kept[pair.first]), int(kept[pair.second])):
             first, second = sorted((int(kept[pair.first]), int(kept[pair.second])))
@@ -112,10 +112,12 @@ class _Joined:
 
 def _equal(rows: Array, joined: _Joined) -> Iterator[Pair]:
     """Pictures with one signature: compared no further, however many there are; plain ones are nobody's twin."""
-    known: dict[bytes, int] = {}
+    known: dict[int, int] = {}
     for number, row in enumerate(rows):
-        first = known.setdefault(row.tobytes(), number)
-        if first != number and row[: LIGHT * LIGHT].std() > 1 and joined.join(first, number):
+        first = known.setdefault(hash(row.tobytes()), number)
+        if first == number or not np.array_equal(row, rows[first]):
+            continue
+        if row[: LIGHT * LIGHT].std() > 1 and joined.join(first, number):
             yield Pair(first=first, second=number, mirrored=False, likeness=1.0)
 
 
@@ -176,7 +178,7 @@ class _Candidates:
 
     def all(self) -> Array:
         """(c, 4): first, second, window, cosine; the nearest first, each pair once."""
-        found = [np.empty((0, 4))]
+        found = [np.empty((0, 4), np.float32)]
         rivals = self._count if len(self._members) == 1 else len(self._centres)
         step = max(1, _ROOM // (len(_windows()) * max(rivals, 128)))
         pending = 0
@@ -184,7 +186,7 @@ class _Candidates:
             for hit in self._near(_vectors(self._some(begin, begin + step)), begin):
                 found.append(hit)
                 pending += len(hit)
-            if pending > 4 * _MOST:
+            if pending > 2 * _MOST:
                 found, pending = [_best(found)], 0
             self._tell(min(begin + step, self._count), self._count)
         return _best(found)
@@ -219,7 +221,7 @@ def _hits(*columns: Array) -> Iterator[Array]:
     """(h, 4) first, second, window, cosine, without pictures that are near to themselves."""
     other = columns[0] != columns[1]
     if other.any():
-        yield np.stack([column[other].astype(np.float64) for column in columns], 1)
+        yield np.stack([column[other].astype(np.float32) for column in columns], 1)
 
 
 def _centres(whole: Array) -> Array:
@@ -256,7 +258,7 @@ def _best(found: list[Array]) -> Array:
     """Each pair once, at its best, the nearest first, and not more than are looked at."""
     hits = np.concatenate(found)
     hits = hits[np.argsort(-hits[:, 3], kind="stable")]
-    low, high = hits[:, :2].min(1), hits[:, :2].max(1)
+    low, high = hits[:, :2].min(1).astype(np.int64), hits[:, :2].max(1).astype(np.int64)
     _, first = np.unique(low * (high.max(initial=0) + 1) + high, return_index=True)
     return hits[np.sort(first)][:_MOST]
 

@@ -30,7 +30,7 @@ class FaultKind:
     """What to do about them, as an imperative."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Remedy:
     """What can be done about a fault without losing anything."""
 
@@ -42,7 +42,7 @@ class Remedy:
     """The new name, or the encoding of what is read."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
     """One thing that is wrong with one file, or with several together."""
 
@@ -105,7 +105,9 @@ KINDS: Mapping[str, FaultKind] = {
     "image-suffix": _kind("note", "images with the suffix of another format", "rename them"),
     "image-animated": _kind("warning", "animations, of which the first picture is trained", "save the picture you mean"),
     "image-cmyk": _kind("warning", "images in CMYK, whose colours come out wrong", "convert them: kft dataset prepare"),
-    "image-deep": _kind("warning", "images of more than 8 bits, which come out too light or dark", "convert them: kft dataset prepare"),
+    "image-deep": _kind(
+        "warning", "images of more than 8 bits, which come out too light or dark", "convert them: kft dataset prepare"
+    ),
     "image-gray": _kind("note", "images in shades of gray", "keep them if that is meant"),
     "image-transparent": _kind(
         "warning", "images with transparency, which is dropped", "flatten them (kft dataset prepare), or set alpha_mask = true"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,11 +29,12 @@ Alpha = Literal["", "holes", "nothing"]
 """Whether something shows through, or all of it; empty where nothing does."""
 
 _PASSING = {"missing", "unreadable", "unsupported", "memory"}  # what may be otherwise tomorrow with the same file
-_SAVED = 400  # pictures after which the memory is saved
+_AT_ONCE = 400  # pictures handed to the threads together
+_SAVED = 20.0  # seconds after which the memory is saved
 _ORIENTATION = 0x0112  # of EXIF
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFacts:
     """One image file, decoded in full."""
 
@@ -81,19 +83,21 @@ def look_at(
     done = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for known, numbers in store.parts(paths):
-            for at in range(0, len(numbers), _SAVED):
-                part = numbers[at : at + _SAVED]
-                try:
-                    for number, (facts, fresh) in zip(
-                        part, _all(pool, [paths[one] for one in part], known), strict=True
-                    ):
+            saved = time.monotonic()
+            try:
+                for at in range(0, len(numbers), _AT_ONCE):
+                    part = numbers[at : at + _AT_ONCE]
+                    for number, (facts, fresh) in zip(part, _all(pool, [paths[one] for one in part], known), strict=True):
                         done += 1
                         yield number, facts, fresh
                         if tell is not None:
                             tell(done, len(paths))
-                finally:
-                    if known is not None:
-                        known.save()  # also what was decoded before an interruption
+                    if known is not None and time.monotonic() - saved > _SAVED:
+                        known.save()
+                        saved = time.monotonic()
+            finally:
+                if known is not None:
+                    known.save()  # also what was decoded before an interruption
 
 
 def _all(

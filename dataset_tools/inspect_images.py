@@ -86,11 +86,11 @@ def inspect_image(folder: TrainingFolder, picture: Picture, facts: ImageFacts, h
 
 def _undecodable(picture: Picture, facts: ImageFacts) -> Fault:
     kind = "image-lfs" if facts.format == "git-lfs pointer" else _FAILURES[facts.failure]
-    remedy = Remedy(action="aside", files=_with_caption(picture)) if kind in _LOST else None
+    remedy = Remedy(action="aside", files=with_caption(picture)) if kind in _LOST else None
     return fault(kind, picture.image, facts.reason, remedy=remedy)
 
 
-def _with_caption(picture: Picture) -> tuple[Path, ...]:
+def with_caption(picture: Picture) -> tuple[Path, ...]:
     """The image, and its caption where that has its name."""
     own = picture.caption is not None and not picture.foreign
     return (picture.image, picture.caption) if own and picture.caption else (picture.image,)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dataset_tools.faults import Fault, Remedy, fault
+from dataset_tools.inspect_images import with_caption
 from dataset_tools.signature import BYTES
 from dataset_tools.store import Notes
 
@@ -21,35 +21,27 @@ NOTES = "alike.json"
 """The file below the memory's folder that keeps which pictures were alike, by all their signatures."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One image that is compared."""
-
-    picture: Picture
-    """The image and its caption."""
-    regularisation: bool
-    """Whether it is a regularisation image."""
-
-
 class Twins:
     """Collects images one by one, and then says which are there more than once.
 
-    A hundred thousand of them take about a hundred bytes of memory each, and 704 for what they look like.
+    Of each it keeps little but the 704 bytes of what it looks like: there may be a hundred thousand.
     """
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._pictures: list[Picture] = []
+        self._regular = bytearray()
         self._first: dict[bytes, int] = {}
         self._copies: dict[int, list[int]] = {}
         self._compared: list[int] = []
         self._signatures = bytearray()
 
-    def add(self, entry: Entry, facts: ImageFacts) -> None:
+    def add(self, picture: Picture, facts: ImageFacts, *, regularisation: bool) -> None:
         """One image; a copy of a file that is known is compared no further, nor is one that shows nothing."""
-        number = len(self._entries)
-        self._entries.append(entry)
+        number = len(self._pictures)
+        self._pictures.append(picture)
+        self._regular.append(regularisation)
         if facts.sha256 and facts.failure != "empty":
-            digest = bytes.fromhex(facts.sha256)[:16]
+            digest = bytes.fromhex(facts.sha256)[:12]
             first = self._first.setdefault(digest, number)
             if first != number:
                 self._copies.setdefault(first, []).append(number)
@@ -67,25 +59,21 @@ class Twins:
         yield from self._near(self._pairs(memory, tell))
 
     def _order(self, number: int) -> tuple[bool, str]:
-        entry = self._entries[number]
-        return entry.regularisation, str(entry.picture.image)
+        return bool(self._regular[number]), str(self._pictures[number].image)
 
     def _exact(self, first: int, number: int) -> Fault:
-        one, other = self._entries[first], self._entries[number]
-        crossed = one.regularisation != other.regularisation
+        one, other = self._pictures[first], self._pictures[number]
+        crossed = self._regular[first] != self._regular[number]
         kind = "twin-regularisation" if crossed else "twin-exact"
-        own, others = _caption(one.picture), _caption(other.picture)
-        same_folder = one.picture.image.parent == other.picture.image.parent
-        name = one.picture.image.name if same_folder else str(one.picture.image)
+        own, copied = _caption(one), _caption(other)
+        same_folder = one.image.parent == other.image.parent
+        name = one.image.name if same_folder else str(one.image)
         words = f"the same file as {name}"
-        if own != others:
-            words += ", without its caption" if others is None else ", with another caption"
-        safe = same_folder and not crossed and (others is None or own == others)
-        files = (other.picture.image,)
-        if safe and other.picture.caption is not None and _is_own(other.picture):
-            files = (other.picture.image, other.picture.caption)
-        remedy = Remedy(action="aside", files=files) if safe else None
-        return fault(kind, other.picture.image, words, others=(one.picture.image,), remedy=remedy)
+        if own != copied:
+            words += ", without its caption" if copied is None else ", with another caption"
+        safe = same_folder and not crossed and (copied is None or own == copied)
+        remedy = Remedy(action="aside", files=with_caption(other)) if safe else None
+        return fault(kind, other.image, words, others=(one.image,), remedy=remedy)
 
     def _pairs(self, memory: Path | None, tell: Callable[[int, int], None] | None) -> list[tuple[int, int, bool]]:
         if len(self._compared) < 2:
@@ -125,10 +113,9 @@ class Twins:
             yield self._alike(members, turned=bool(mirrored.intersection(members)))
 
     def _alike(self, members: list[int], *, turned: bool) -> Fault:
-        entries = [self._entries[number] for number in members]
-        crossed = len({entry.regularisation for entry in entries}) == 2
-        folders = {entry.picture.image.parent for entry in entries}
-        paths = [entry.picture.image for entry in entries]
+        crossed = len({self._regular[number] for number in members}) == 2
+        paths = [self._pictures[number].image for number in members]
+        folders = {path.parent for path in paths}
         names = [path.name if len(folders) == 1 else str(path) for path in paths[1:4]]
         rest = f" and {len(paths) - 4} more" if len(paths) > 4 else ""
         words = f"shows the same as {', '.join(names)}{rest}" + (", one of them mirrored" if turned else "")
@@ -143,11 +130,7 @@ def _caption(picture: Picture) -> bytes | None:
         return None
 
 
-def _is_own(picture: Picture) -> bool:
-    return picture.caption is not None and not picture.foreign
-
-
-def _are_pairs(value: object, count: int) -> bool:
+def _are_pairs(value: Any, count: int) -> bool:
     return isinstance(value, list) and all(
         isinstance(pair, list)
         and len(pair) == 3

@@ -16,7 +16,7 @@ from dataset_tools.image_facts import look_at
 from dataset_tools.inspect_captions import LIMITS, inspect_caption, inspect_presence
 from dataset_tools.inspect_files import inspect_caches, inspect_names
 from dataset_tools.inspect_images import inspect_image
-from dataset_tools.inspect_twins import Entry, Twins
+from dataset_tools.inspect_twins import Twins
 from dataset_tools.last_look import remember
 from dataset_tools.survey import SurveyCache, survey_folder
 
@@ -85,10 +85,11 @@ class _Inspector:
         self._tokens = dict.fromkeys(LIMITS, 0)
 
     def inspect(self, folders: Sequence[TrainingFolder]) -> Inspection:
-        found = {_key(one): one for folder in folders for one in self._folder(folder)}
-        for one in self._twins.faults(self._memory, lambda done, total: self._tell("comparing", done, total)):
-            found[_key(one)] = one
-        order = sorted(found.values(), key=lambda one: (SEVERITIES.index(one.severity), one.kind, str(one.file)))
+        found = [one for folder in folders for one in self._folder(folder)]
+        found += self._twins.faults(self._memory, lambda done, total: self._tell("comparing", done, total))
+        order = sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.kind, str(one.file)))
+        if len(self._compared) < len(folders):  # one folder, several times
+            order = list({(one.kind, str(one.file), one.reason): one for one in order}.values())
         return Inspection(
             faults=tuple(order),
             images=self._images,
@@ -129,6 +130,9 @@ class _Inspector:
         self._images += len(pictures)
         memory = self._memory / "decoded" if self._memory else None
         tell = lambda done, total: self._tell("decoding", done, total)  # noqa: E731
+        place = os.path.abspath(folder.folder)  # noqa: PTH100 - without following links
+        is_new = place not in self._compared
+        self._compared.add(place)
         broken: list[str] = []
         for number, facts, fresh in look_at([one.image for one in pictures], memory, tell):
             picture = pictures[number]
@@ -136,16 +140,10 @@ class _Inspector:
             if facts.failure:
                 broken.append(picture.image.name)
             yield from inspect_image(folder, picture, facts, survey.sizes.get(picture.image.name))
-            path = os.path.abspath(picture.image)  # noqa: PTH100 - without following links
-            if path not in self._compared:
-                self._compared.add(path)
-                self._twins.add(Entry(picture=picture, regularisation=folder.regularisation), facts)
+            if is_new:
+                self._twins.add(picture, facts, regularisation=folder.regularisation)
         if self._memory is not None:
             remember(self._memory, survey, broken)
-
-
-def _key(one: Fault) -> tuple[str, str, str]:
-    return one.kind, str(one.file), one.reason
 
 
 def _entries(folder: Path) -> tuple[set[str], list[str]]:

@@ -45,7 +45,7 @@ PICTURE_LIKE: tuple[str, ...] = (*IMAGE_SUFFIXES, *PLUGIN_SUFFIXES, ".gif", ".ti
 """Endings of pictures of any kind, in lower case."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
     """One image that would be trained on."""
 
