@@ -149,7 +149,7 @@ def _cut(cells: Array, weights: Array) -> Array:
 
 
 def _vectors(some: Planes, *, whole: bool = False) -> Array:
-    """(windows, p, 96) short vectors of length 1, or shorter for plain pictures; of the first window alone if `whole`."""
+    """(windows, p, 96) vectors of length 1, or shorter for plain pictures; of the first window alone if `whole`."""
     upto = 1 if whole else None
     light = _cut(some.light[:, None].astype(np.float32), _weights(_CELLS, LIGHT)[:upto])
     light = light - light.mean((3, 4), keepdims=True)

@@ -28,8 +28,8 @@ MOST_BYTES = 1 << 20
 """No caption is longer; more is not read."""
 
 _REFUSAL = re.compile(
-    r"^\W*(i['’]?m sorry|sorry, (but )?i|i (cannot|can['’]?t|am unable)|i['’]?m (unable|not able)|as an ai\b|"
-    r"(sure|certainly|of course)[,!.] here)",
+    r"^\W*(i['\u2019]?m sorry|sorry, (but )?i|i (cannot|can['\u2019]?t|am unable)|i['\u2019]?m (unable|not able)|"
+    r"as an ai\b|(sure|certainly|of course)[,!.] here)",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(r"^\s*(<(!doctype|html|\?xml|div|p)\b|\{\s*\"|\[\s*[{\"]|```)", re.IGNORECASE)

@@ -10,6 +10,7 @@ import os
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,7 @@ class ClipTokenizer:
         word = [self._letters[byte] for byte in piece.encode("utf-8", "replace")]
         word[-1] += "</w>"
         while len(word) > 1:
-            pairs = list(zip(word, word[1:], strict=False))
-            best = min(pairs, key=lambda pair: self._ranks.get(pair, MERGES))
+            best = min(pairwise(word), key=lambda pair: self._ranks.get(pair, MERGES))
             if best not in self._ranks:
                 break
             merged, at = [], 0

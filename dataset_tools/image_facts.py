@@ -87,7 +87,9 @@ def look_at(
             try:
                 for at in range(0, len(numbers), _AT_ONCE):
                     part = numbers[at : at + _AT_ONCE]
-                    for number, (facts, fresh) in zip(part, _all(pool, [paths[one] for one in part], known), strict=True):
+                    for number, (facts, fresh) in zip(
+                        part, _all(pool, [paths[one] for one in part], known), strict=True
+                    ):
                         done += 1
                         yield number, facts, fresh
                         if tell is not None:

@@ -74,7 +74,7 @@ def inspect_image(folder: TrainingFolder, picture: Picture, facts: ImageFacts, h
     yield from _suffix(picture, facts)
     yield from _pixels(folder, picture, facts)
     size = facts.width, facts.height
-    # imagesize takes one pixel too few of each side of a WebP with a colour profile or transparency: nothing comes of it.
+    # imagesize takes a pixel too few of each side of a WebP with a profile or transparency; nothing comes of it.
     if header is not None and max(abs(header[0] - size[0]), abs(header[1] - size[1])) > 1:
         reason = (
             f"its header says {_by(header)}, and it is {_by(size)}" if min(header) > 0 else "its header says no size"

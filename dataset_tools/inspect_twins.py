@@ -80,7 +80,7 @@ class Twins:
             return []
         question = hashlib.sha256(self._signatures)  # their order is that of the files, and part of it
         notes = Notes(memory / NOTES, form=1, most=12) if memory is not None else None
-        known = notes.get(question.hexdigest()) if notes is not None else None
+        known: Any = notes.get(question.hexdigest()) if notes is not None else None
         if _are_pairs(known, len(self._compared)):
             return [(one, other, mirrored) for one, other, mirrored in known]
         import numpy as np  # noqa: PLC0415 - only where pictures have to be compared

@@ -1,5 +1,6 @@
 """`kft dataset check`."""
 
+import json
 import os
 import sys
 from collections import Counter
@@ -70,7 +71,7 @@ def command(what: str, fix: bool, yes: bool, everything: bool, as_json: bool, **
             if not as_json:
                 output.say(_verdict(found))
     if as_json:
-        output.print_json(_as_json(meant, found, steps, merges))
+        _print_json(meant, found, steps, merges)
     if found.is_bad:
         click.get_current_context().exit(1)
 
@@ -88,7 +89,7 @@ class _Bars:
         self._stack = ExitStack()
         self._tell: Any = None
 
-    def __enter__(self) -> "_Bars":
+    def __enter__(self) -> "_Bars":  # noqa: PYI034 - typing.Self is younger than Python 3.10
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,24 +191,43 @@ def _mend(steps: tuple[Step, ...]) -> None:
         output.say(f"mended; what was there before: {folder}")
 
 
-def _as_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges: Path | None) -> dict[str, Any]:
-    return {
-        "name": meant.name,
-        "folders": [printable(str(one.folder)) for one in meant.folders],
-        "images": found.images,
+def _print_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges: Path | None) -> None:
+    """As `output.print_json`, but one finding a line and one after the other: there may be a hundred thousand."""
+    parts: dict[str, Any] = {
         "captions": found.captions,
         "decoded": found.decoded,
+        "findings": (_fault_json(one) for one in found.faults),
+        "fixes": (_step_json(step) for step in steps),
+        "folders": [printable(str(one.folder)) for one in meant.folders],
+        "images": found.images,
+        "name": printable(meant.name),
         "tokens": {"counted": merges is not None, "more_than": {str(key): n for key, n in found.tokens.items()}},
-        "findings": [_fault_json(one) for one in found.faults],
-        "fixes": [
-            {
-                "action": step.remedy.action,
-                "files": [printable(str(path)) for path in step.remedy.files],
-                "target": printable(step.remedy.target),
-                "kind": step.kind,
-            }
-            for step in steps
-        ],
+    }
+    between = "{\n"
+    for name, value in parts.items():
+        output.print_text(f'{between}  "{name}": ')
+        if isinstance(value, int | str | dict | list):
+            output.print_text(json.dumps(value, ensure_ascii=False, sort_keys=True))
+        else:
+            _print_list(value)
+        between = ",\n"
+    output.print_text("\n}\n")
+
+
+def _print_list(values: Iterator[dict[str, Any]]) -> None:
+    between = "["
+    for value in values:
+        output.print_text(f"{between}\n    {json.dumps(value, ensure_ascii=False, sort_keys=True)}")
+        between = ","
+    output.print_text("[]" if between == "[" else "\n  ]")
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "action": step.remedy.action,
+        "files": [printable(str(path)) for path in step.remedy.files],
+        "target": printable(step.remedy.target),
+        "kind": step.kind,
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -14,6 +14,9 @@ from dataset_tools.alike import Pair, alike
 from dataset_tools.characters import character
 from dataset_tools.drawing.figure import draw
 from dataset_tools.signature import signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ def measure(characters: int, photographs: int, seed: int, side: int = 160) -> Me
     return _judged(alike(signatures), names, np.array(of))
 
 
-def _judged(pairs: list[Pair], names: list[str], of: np.ndarray) -> Measured:  # type: ignore[type-arg]
+def _judged(pairs: list[Pair], names: list[str], of: np.ndarray) -> Measured:
     group = np.arange(len(of))
     for pair in pairs:
         group[group == group[pair.second]] = group[pair.first]

@@ -15,11 +15,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFilter
 
-from dataset_tools.faults import Severity
+if TYPE_CHECKING:
+    from dataset_tools.faults import Severity
+
 
 SIDE = 192
 """Of a good image; the resolution that the set is measured against."""
@@ -474,8 +477,8 @@ def caption_of_another_name(folder: Path) -> list[Expected]:
 # caches
 
 
-def _npz(path: Path, age: float, **arrays: np.ndarray) -> str:  # type: ignore[type-arg]
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+def _npz(path: Path, age: float, **arrays: np.ndarray) -> str:
+    np.savez(path, **arrays)
     when = time.time() - age
     os.utime(path, (when, when))
     return path.name

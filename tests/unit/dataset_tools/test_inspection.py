@@ -150,7 +150,11 @@ def test_one_folder_in_two_subsets_is_no_copy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "kind"),
-    [(lambda _path: None, "folder"), (lambda path: path.mkdir(), "folder-empty"), (lambda path: path.touch(), "folder")],
+    [
+        (lambda _path: None, "folder"),
+        (lambda path: path.mkdir(), "folder-empty"),
+        (lambda path: path.touch(), "folder"),
+    ],
 )
 def test_a_folder_that_is_none(make: Callable[[Path], None], kind: str, tmp_path: Path) -> None:
     """Missing, empty, or a file: an error about the folder, and nothing else."""
