@@ -44,7 +44,7 @@ _GRAY = 3.0
 _CELLS, _TINTS = LIGHT // 3, COLOUR // 2
 _WEIGHT = 2.0  # of a cell of colour, which are fewer
 _PLAIN = 30.0  # length of a short vector below which a picture shows too little to compare
-_ROOM = 6_000_000  # numbers in one block of dot products
+_ROOM = 2_000_000  # numbers in one block of dot products
 _MOST = 300_000  # pairs that are looked at closely
 _PROBES = 2
 _BATCH = 1000
@@ -208,7 +208,11 @@ class _Candidates:
 
     def _lists(self, vectors: Array) -> Iterator[tuple[Array, Array]]:
         """For each cluster: its members, and which vectors are to be compared with them."""
-        nearest = np.argpartition(vectors @ self._centres.T, -_PROBES, axis=1)[:, -_PROBES:]
+        near = vectors @ self._centres.T
+        nearest = np.empty((len(vectors), _PROBES), np.int32)
+        for probe in range(_PROBES):
+            nearest[:, probe] = near.argmax(1)
+            near[np.arange(len(near)), nearest[:, probe]] = -2
         order = np.argsort(nearest.ravel(), kind="stable")
         bounds = np.searchsorted(nearest.ravel()[order], np.arange(len(self._members) + 1))
         for cluster, members in enumerate(self._members):

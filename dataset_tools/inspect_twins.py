@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dataset_tools.faults import Fault, Remedy, fault
@@ -83,12 +85,7 @@ class Twins:
         known: Any = notes.get(question.hexdigest()) if notes is not None else None
         if _are_pairs(known, len(self._compared)):
             return [(one, other, mirrored) for one, other, mirrored in known]
-        import numpy as np  # noqa: PLC0415 - only where pictures have to be compared
-
-        from dataset_tools.alike import alike  # noqa: PLC0415
-
-        rows = np.frombuffer(self._signatures, np.uint8).reshape(-1, BYTES)
-        pairs = [(pair.first, pair.second, pair.mirrored) for pair in alike(rows, tell)]
+        pairs = _compared(self._signatures, tell)
         if notes is not None:
             notes.put(question.hexdigest(), pairs)
         return pairs
@@ -121,6 +118,32 @@ class Twins:
         words = f"shows the same as {', '.join(names)}{rest}" + (", one of them mirrored" if turned else "")
         kind = "twin-regularisation" if crossed else "twin-near"
         return fault(kind, paths[0], words, others=tuple(paths[1:]))
+
+
+def _compared(signatures: bytearray, tell: Callable[[int, int], None] | None) -> list[tuple[int, int, bool]]:
+    """Numbers of pictures that are alike, and whether one is mirrored."""
+    with _one_thread():
+        import numpy as np  # noqa: PLC0415 - only where pictures have to be compared
+
+    from dataset_tools.alike import alike  # noqa: PLC0415
+
+    rows = np.frombuffer(signatures, np.uint8).reshape(-1, BYTES)
+    return [(pair.first, pair.second, pair.mirrored) for pair in alike(rows, tell)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenBLAS asks when it is loaded how many threads to use.
+
+    For many small products its threads wait for each other: seven times slower where others use the machine as well.
+    """
+    said = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        yield
+    finally:
+        if said is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
 
 
 def _caption(picture: Picture) -> bytes | None:

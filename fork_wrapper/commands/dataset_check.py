@@ -121,7 +121,7 @@ def _lines(meant: Meant, faults: tuple[Fault, ...], *, everything: bool) -> Iter
     base = meant.folders[0].folder if len({one.folder for one in meant.folders}) == 1 else None
     for (severity, kind), group in groups.items():
         mark = "" if severity == "error" else f"{severity}: "
-        yield [("  ", ""), (f"• {mark}", severity), (f"{len(group)} {KINDS[kind].title}", ""), (f"  [{kind}]", "dim")]
+        yield [("  ", ""), (f"• {mark}", severity), (f"{KINDS[kind].title}: {len(group)}", ""), (f"  [{kind}]", "dim")]
         shown = group if everything else group[:SHOWN]
         for one in shown:
             yield [(f"      {_place(one.file, base)}", ""), (f"  {printable(one.reason)}", "dim")]
