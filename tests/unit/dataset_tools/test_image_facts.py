@@ -13,7 +13,7 @@ from dataset_tools import image_facts as module
 from dataset_tools.image_facts import ImageFacts, image_facts, look_at
 from tests.unit.dataset_tools.planted import PLANTS, clean_set, picture, settle
 
-FUZZED = int(os.environ.get("KFT_FUZZED_IMAGES", "240"))
+FUZZED = int(os.environ.get("FUZZED_IMAGES", "240"))
 """Files that the fuzzing makes; a whole night's worth on demand."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "JPEG2000", "PPM", "AVIF")
