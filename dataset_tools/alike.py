@@ -169,9 +169,11 @@ class _Candidates:
         self._count = len(all_planes.light)
         step = 4096
         blocks = [self._some(at, at + step) for at in range(0, self._count, step)]
-        self._whole = np.concatenate([_vectors(block, whole=True)[0] for block in blocks])
-        self._centres = _centres(self._whole)
-        self._members = _members(self._whole, self._centres)
+        # In half precision, which halves the room that a hundred thousand take; products are of single precision.
+        whole = np.concatenate([_vectors(block, whole=True)[0].astype(np.float16) for block in blocks])
+        self._centres = _centres(whole)
+        self._members = _members(whole, self._centres)
+        self._whole = whole.astype(np.float32) if len(self._members) == 1 else whole
 
     def _some(self, begin: int, end: int) -> Planes:
         return Planes(light=self._planes.light[begin:end], colour=self._planes.colour[begin:end])
@@ -201,7 +203,7 @@ class _Candidates:
             yield from _hits(row + begin, second, window, cosine[window, row, second])
             return
         for members, queries in self._lists(flat):
-            cosine = flat[queries] @ self._whole[members].T
+            cosine = flat[queries] @ self._whole[members].astype(np.float32).T
             query, member = np.nonzero(cosine > NEAR)
             window, row = np.divmod(queries[query], count)
             yield from _hits(row + begin, members[member], window, cosine[query, member])
@@ -234,8 +236,8 @@ def _centres(whole: Array) -> Array:
     if count <= WHOLE:
         return whole[:1]
     chosen = np.random.default_rng(0).permutation(count)
-    sample = whole[chosen[: 20 * 2 * int(count**0.5)]]
-    centres = whole[chosen[: 2 * int(count**0.5)]]
+    sample = whole[chosen[: 20 * 2 * int(count**0.5)]].astype(np.float32)
+    centres = sample[: 2 * int(count**0.5)]
     for _ in range(3):
         nearest = np.concatenate([np.argmax(part @ centres.T, 1) for part in _parts(sample, len(centres))])
         sums = np.zeros_like(centres)
@@ -248,7 +250,9 @@ def _centres(whole: Array) -> Array:
 def _members(whole: Array, centres: Array) -> list[Array]:
     if len(centres) == 1:
         return [np.arange(len(whole))]
-    nearest = np.concatenate([np.argmax(part @ centres.T, 1) for part in _parts(whole, len(centres))])
+    nearest = np.concatenate(
+        [np.argmax(part.astype(np.float32) @ centres.T, 1) for part in _parts(whole, len(centres))]
+    )
     order = np.argsort(nearest, kind="stable")
     return list(np.split(order, np.searchsorted(nearest[order], np.arange(1, len(centres)))))
 

@@ -15,7 +15,7 @@ from dataset_tools.signature import BYTES, signature
 from dataset_tools.store import PartedMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from PIL import Image
@@ -68,7 +68,7 @@ class ImageFacts:
 
 def look_at(
     paths: Sequence[Path], memory: Path | None, tell: Callable[[int, int], None] | None = None
-) -> Iterator[tuple[int, ImageFacts, bool]]:
+) -> Generator[tuple[int, ImageFacts, bool], None, None]:
     """Facts of every path, in any order.
 
     Args:

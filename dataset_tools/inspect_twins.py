@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_tools.faults import Fault, Remedy, fault
 from dataset_tools.inspect_images import with_caption
+from dataset_tools.scan import Picture
 from dataset_tools.signature import BYTES
 from dataset_tools.store import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from dataset_tools.image_facts import ImageFacts
-    from dataset_tools.scan import Picture
 
 NOTES = "alike.json"
 """The file below the memory's folder that keeps which pictures were alike, by all their signatures."""
@@ -30,7 +30,8 @@ class Twins:
     """
 
     def __init__(self) -> None:
-        self._pictures: list[Picture] = []
+        self._images: list[str] = []  # as text, which takes a third of the room of paths
+        self._captions: list[str | None] = []
         self._regular = bytearray()
         self._first: dict[bytes, int] = {}
         self._copies: dict[int, list[int]] = {}
@@ -39,8 +40,9 @@ class Twins:
 
     def add(self, picture: Picture, facts: ImageFacts, *, regularisation: bool) -> None:
         """One image; a copy of a file that is known is compared no further, nor is one that shows nothing."""
-        number = len(self._pictures)
-        self._pictures.append(picture)
+        number = len(self._images)
+        self._images.append(str(picture.image))
+        self._captions.append(str(picture.caption) if picture.caption else None)
         self._regular.append(regularisation)
         if facts.sha256 and facts.failure != "empty":
             digest = bytes.fromhex(facts.sha256)[:12]
@@ -61,10 +63,14 @@ class Twins:
         yield from self._near(self._pairs(memory, tell))
 
     def _order(self, number: int) -> tuple[bool, str]:
-        return bool(self._regular[number]), str(self._pictures[number].image)
+        return bool(self._regular[number]), self._images[number]
+
+    def _picture(self, number: int) -> Picture:
+        caption = self._captions[number]
+        return Picture(image=Path(self._images[number]), caption=Path(caption) if caption else None)
 
     def _exact(self, first: int, number: int) -> Fault:
-        one, other = self._pictures[first], self._pictures[number]
+        one, other = self._picture(first), self._picture(number)
         crossed = self._regular[first] != self._regular[number]
         kind = "twin-regularisation" if crossed else "twin-exact"
         own, copied = _caption(one), _caption(other)
@@ -111,7 +117,7 @@ class Twins:
 
     def _alike(self, members: list[int], *, turned: bool) -> Fault:
         crossed = len({self._regular[number] for number in members}) == 2
-        paths = [self._pictures[number].image for number in members]
+        paths = [Path(self._images[number]) for number in members]
         folders = {path.parent for path in paths}
         names = [path.name if len(folders) == 1 else str(path) for path in paths[1:4]]
         rest = f" and {len(paths) - 4} more" if len(paths) > 4 else ""

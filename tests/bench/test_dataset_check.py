@@ -59,7 +59,8 @@ def checked(folder: Path, cache: Path) -> float:
     """Seconds of `kft dataset check`."""
     begun = time.perf_counter()
     argv = [sys.executable, "-m", "fork_wrapper", "dataset", "check", str(folder), "--cache", str(cache)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
     assert done.returncode in (0, 1), done.stderr
     return time.perf_counter() - begun
 

@@ -23,7 +23,7 @@ def seeds() -> list[bytes]:
     """Small files of every format, some with metadata."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = []
+    found: list[bytes] = []
     for name in FORMATS:
         for mode in ("RGB", "L", "RGBA"):
             buffer = io.BytesIO()
