@@ -161,10 +161,10 @@ class _View:
         count = len(other)
         grid = np.broadcast_to((np.arange(LIGHT, dtype=np.float32) + 0.5) / LIGHT, (LIGHT, LIGHT))
         slopes = (self.across * grid, self.across, self.down * grid.T, self.down, -other, -np.ones_like(other))
-        slope = np.stack(slopes, -1).reshape(count, -1, 6)
-        weighted = slope * self.inside.reshape(count, -1, 1)
+        slope = np.stack(slopes, -1).reshape(count, LIGHT * LIGHT, 6)
+        weighted = slope * self.inside.reshape(count, LIGHT * LIGHT, 1)
         normal = weighted.transpose(0, 2, 1) @ slope + np.diag([_STIFF] * 4 + [1e-3] * 2).astype(np.float32)
-        target = -(weighted.transpose(0, 2, 1) @ self.values.reshape(count, -1, 1))
+        target = -(weighted.transpose(0, 2, 1) @ self.values.reshape(count, LIGHT * LIGHT, 1))
         return np.clip(np.linalg.solve(normal, target)[:, :4, 0], -_STEP, _STEP)
 
 

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dataset_tools import alike as module
+from dataset_tools.alignment import Pairs, aligned, colours, lights, planes
 from dataset_tools.alike import alike
 from dataset_tools.characters import character
 from dataset_tools.drawing.figure import draw
@@ -63,6 +64,19 @@ def test_recoloured_pictures_are_no_pair() -> None:
     one = photograph(5, (100, 100))
     red, green, blue = one.split()
     assert alike([signature(one), signature(Image.merge("RGB", (green, blue, red)))]) == []
+
+
+def test_no_hope_at_any_stage_is_no_error() -> None:
+    """Pairs that come near at first and that colours, light or alignment then rule out: none, one or all of a batch."""
+    rows = np.frombuffer(signature(photograph(1, (60, 60))) + signature(photograph(2, (60, 60))), np.uint8)
+    some = planes(rows.reshape(2, -1))
+    nothing = Pairs(
+        first=np.empty(0, int), second=np.empty(0, int), window=np.empty((0, 4)), mirrored=np.empty(0, bool)
+    )
+    left, numbers = aligned(some, nothing)
+    assert len(left.first) == len(numbers) == len(lights(some, left).light) == len(colours(some, left).mean) == 0
+    assert list(module._same(some, np.array([[0, 1, window, 1.0] for window in range(128)]))) == []
+    assert list(module._same(some, np.empty((0, 4)))) == []
 
 
 def test_a_signature_is_small_and_steady() -> None:
