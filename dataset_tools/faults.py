@@ -5,6 +5,7 @@ An error ends the training or spoils it; a warning is trained, and not as meant;
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -76,6 +77,7 @@ def fault(
 ) -> Fault:
     """A fault of a kind."""
     severity = severity or KINDS[kind].severity
+    reason = sys.intern(reason)  # often the same for all images of a folder
     return Fault(kind=kind, severity=severity, file=file, reason=reason, others=others, remedy=remedy)
 
 

@@ -55,7 +55,8 @@ class Twins:
             self._signatures += facts.signature
 
     def faults(self, memory: Path | None, tell: Callable[[int, int], None] | None = None) -> Iterator[Fault]:
-        """Exact copies first, then what shows the same."""
+        """Exact copies first, then what shows the same; asked once."""
+        self._first.clear()  # its room is needed now
         for first, copies in self._copies.items():
             group = sorted([first, *copies], key=self._order)
             for number in group[1:]:
