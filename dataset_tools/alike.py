@@ -168,9 +168,10 @@ class _Candidates:
         self._tell = tell or (lambda _done, _total: None)
         self._count = len(all_planes.light)
         step = 4096
-        blocks = [self._some(at, at + step) for at in range(0, self._count, step)]
         # In half precision, which halves the room that a hundred thousand take; products are of single precision.
-        whole = np.concatenate([_vectors(block, whole=True)[0].astype(np.float16) for block in blocks])
+        whole = np.empty((self._count, _CELLS**2 + 2 * _TINTS**2), np.float16)
+        for at in range(0, self._count, step):
+            whole[at : at + step] = _vectors(self._some(at, at + step), whole=True)[0]
         self._centres = _centres(whole)
         self._members = _members(whole, self._centres)
         self._whole = whole.astype(np.float32) if len(self._members) == 1 else whole

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-PARTS = 16
+PARTS = 64
 """Files that one store is divided into: each is read, used and dropped, so that memory stays small."""
 
 
@@ -44,7 +44,7 @@ class PartedMemory:
     def _part(self, part: int) -> FileMemory[Any] | None:
         if self._folder is None:
             return None
-        path = self._folder / f"{part:x}.json"
+        path = self._folder / f"{part:02x}.json"
         return FileMemory(path, form=self._form, most=60_000, is_value=self._is_value)
 
 
