@@ -41,10 +41,11 @@ PLUGIN_SUFFIXES: tuple[str, ...] = (".avif", ".jxl")
 TEXT_SUFFIXES: tuple[str, ...] = (".txt", ".caption", ".captions", ".cap", ".tags", ".tag")
 """Endings under which captioning tools leave text beside a picture."""
 
-_PICTURE_LIKE = (*IMAGE_SUFFIXES, *PLUGIN_SUFFIXES, ".gif", ".tif", ".tiff", ".heic", ".heif")
+PICTURE_LIKE: tuple[str, ...] = (*IMAGE_SUFFIXES, *PLUGIN_SUFFIXES, ".gif", ".tif", ".tiff", ".heic", ".heif")
+"""Endings of pictures of any kind, in lower case."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
     """One image that would be trained on."""
 
@@ -52,6 +53,14 @@ class Picture:
     """The image file: the scanned folder and the name."""
     caption: Path | None
     """The file that its caption would be read from; None if there is none."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the caption is one of another name, and not because a face's place ends the image's name."""
+        name = self.image.name.rpartition(".")[0]
+        if self.caption is None or self.caption.name.casefold().startswith(name.casefold()):
+            return False
+        return not all(part.isdecimal() for part in name.split("_")[-4:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,5 +244,5 @@ def _other_extensions(images: Sequence[str], names: set[str], asked: str) -> dic
 
 
 def _ignored_images(names: Iterable[str]) -> dict[str, int]:
-    counts = Counter(_split(name)[1] for name in names if name.lower().endswith(_PICTURE_LIKE))
+    counts = Counter(_split(name)[1] for name in names if name.lower().endswith(PICTURE_LIKE))
     return dict(sorted(counts.items()))

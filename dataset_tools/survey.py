@@ -82,6 +82,8 @@ class FolderSurvey:
     cached_sizes: Mapping[str, tuple[int, int]] | None = None
     """Sizes by image path as `metadata_cache.json` says them; None when it is not there, or sd-scripts would die on it
     (library/train_util.py:1992-1997)."""
+    newest_image: int = 0
+    """When the image that was written last was written, in nanoseconds since the epoch; 0 without images."""
 
 
 class SurveyCache(FileMemory[Any]):
@@ -139,6 +141,7 @@ class _Surveyor:
             unreadable=tuple(self._unreadable),
             latent_paths=_latent_paths(self._scan.folder),
             cached_sizes=_cached_sizes(metadata),
+            newest_image=max((self._changed.get(str(one.image), 0) for one in self._scan.pictures), default=0),
         )
 
     def _look(self, path: Path, kind: type[Known], read: Callable[[Path], Known]) -> Known:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
@@ -69,6 +70,8 @@ def check(
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
     found += [*_placeholders(resolved), *_let_through(resolved)]
+    if not trainer.rehearsal:  # which may train on a drawn set
+        found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
 
@@ -84,6 +87,26 @@ def case_of(
         surveys=surveys,
         prompts=_prompts(resolved, files),
     )
+
+
+def _last_looks(resolved: Resolved, surveys: Mapping[str, FolderSurvey], cache: Path) -> list[Finding]:
+    """What the last `kft dataset check` knows of the images: no more than notes, and no image is opened for them."""
+    todo = f"kft dataset check {resolved.name}"
+    found = []
+    for where, survey in {str(one.folder): one for one in surveys.values() if one.sizes}.items():
+        last = last_look(cache, survey)
+        if last is not None and last.broken:
+            few = ", ".join(last.broken[:3])
+            rest = f" and {len(last.broken) - 3} more" if len(last.broken) > 3 else ""
+            what = f"images that could not be decoded when last looked at: {few}{rest}"
+        elif last is None or not last.current:
+            what = (
+                "nobody has decoded these images yet" if last is None else "images came or changed since the last look"
+            )
+        else:
+            continue
+        found.append(Finding(what=what, where=where, todo=todo, severity="note"))
+    return found
 
 
 def would_stop(resolved: Resolved) -> tuple[Finding, ...]:

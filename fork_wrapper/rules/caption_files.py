@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from dataset_tools.scan import Picture
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.reading import listed, some
 from fork_wrapper.rules.rule import Hit, rule
@@ -69,15 +68,7 @@ def caption_encoding(case: Case) -> Iterator[Hit]:
 )
 def caption_foreign(case: Case) -> Iterator[Hit]:
     for one in listed(case):
-        foreign = [picture for picture in one.scan.pictures if _is_foreign(picture)]
+        foreign = [picture for picture in one.scan.pictures if picture.foreign]
         if foreign:
             pairs = some(f"{picture.image.name} from {picture.caption}" for picture in foreign)
             yield one.hit(f"{len(foreign)} of {one.scan.images} images take the caption of another name: {pairs}")
-
-
-def _is_foreign(picture: Picture) -> bool:
-    """Whether the caption has another name, for no face's sake."""
-    name = picture.image.name.rpartition(".")[0]
-    if picture.caption is None or picture.caption.name.casefold().startswith(name.casefold()):
-        return False
-    return not all(part.isdecimal() for part in name.split("_")[-4:])
