@@ -32,13 +32,15 @@ def wanting(scan: FolderScan, *, overwrite: bool) -> tuple[Picture, ...]:
 
 
 @contextmanager
-def work_folder(pictures: Sequence[Picture], beside: Path) -> Iterator[Path]:
+def work_folder(pictures: Sequence[Picture], beside: Path, *, copies: bool = False) -> Iterator[Path]:
     """A folder with these images under their own names, gone afterwards; beside the data set, where links work.
+
+    With `copies` they are no links: for programs of which nobody knows whether they write into images.
 
     Raises:
         DatasetError: there is no room or no right to make it.
     """
-    place = _laid_out(pictures, beside)
+    place = _laid_out(pictures, beside, copies=copies)
     try:
         yield place / IMAGES
     finally:
@@ -64,13 +66,16 @@ def written(work: Path, pictures: Sequence[Picture], extension: str, *, whole: b
     return list(found.values())
 
 
-def _laid_out(pictures: Sequence[Picture], beside: Path) -> Path:
+def _laid_out(pictures: Sequence[Picture], beside: Path, *, copies: bool) -> Path:
     place: Path | None = None
     try:
         place = _temporary(beside)
         (place / IMAGES).mkdir()
         for picture in pictures:
-            link_or_copy(picture.image, place / IMAGES / picture.image.name, symbolic=True)
+            if copies:
+                shutil.copyfile(picture.image, place / IMAGES / picture.image.name)
+            else:
+                link_or_copy(picture.image, place / IMAGES / picture.image.name, symbolic=True)
     except BaseException as error:
         if place is not None:
             shutil.rmtree(place, ignore_errors=True)

@@ -202,7 +202,8 @@ class _Drawing:
         return len(text) * _NARROWEST <= room and bool(pen.textlength(text, font=self._font) <= room)
 
     def _drawable(self, text: str) -> str:
-        """Without what the font cannot draw: bytes of a name that are no UTF-8; Pillow's own font knows ASCII only."""
+        """Without line breaks and what the font cannot draw: names that are no UTF-8; Pillow's own knows ASCII only."""
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
         if self._plain:
             text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
         return text.encode("utf-8", "replace").decode()

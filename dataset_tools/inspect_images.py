@@ -91,9 +91,15 @@ def _undecodable(picture: Picture, facts: ImageFacts) -> Fault:
 
 
 def with_caption(picture: Picture) -> tuple[Path, ...]:
-    """The image, and its caption where that has its name."""
-    own = picture.caption is not None and not picture.foreign
+    """The image, and its caption where that has its name and is no other image's, too."""
+    own = picture.caption is not None and not picture.foreign and not _shared(picture.image)
     return (picture.image, picture.caption) if own and picture.caption else (picture.image,)
+
+
+def _shared(image: Path) -> bool:
+    """Whether another image beside this one differs from it in its suffix alone: both have one caption."""
+    suffixes = {*IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES)} - {image.suffix}
+    return any(os.path.lexists(image.with_suffix(suffix)) for suffix in suffixes)
 
 
 def _suffix(picture: Picture, facts: ImageFacts) -> Iterator[Fault]:

@@ -80,7 +80,8 @@ class Twins:
         words = f"the same file as {name}"
         if own != copied:
             words += ", without its caption" if copied is None else ", with another caption"
-        safe = same_folder and not crossed and (copied is None or own == copied)
+        linked = one.image.is_symlink() or other.image.is_symlink()  # one of them may be all that the other leads to
+        safe = same_folder and not crossed and not linked and (copied is None or own == copied)
         remedy = Remedy(action="aside", files=with_caption(other)) if safe else None
         return fault(kind, other.image, words, others=(one.image,), remedy=remedy)
 

@@ -285,6 +285,8 @@ class _Run:
         self._problem(source.name, refused.kind, refused.reason)
         if refused.kind in ("edited", "in-the-way"):
             return
+        if not refused.sha256 and "result" in self._manifest.entries.get(source.name, {}):
+            return  # nobody knows what it holds now: a share that is away must not cost what was made from it
         withdraw(self._manifest, source.name)
         problem = {"kind": refused.kind, "reason": refused.reason}
         self._manifest.note(source.name, {"sha256": refused.sha256, "problem": problem})

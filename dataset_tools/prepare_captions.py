@@ -58,6 +58,9 @@ def copy_captions(
     contents: dict[str, bytes] = {}
     said: list[str] = []
     for name in source.captions:
+        if not sources.path(name).is_file():
+            said.append(f"its caption {name} is no file")  # reading a pipe would wait for ever
+            continue
         try:
             content = sources.path(name).read_bytes()
         except OSError as error:
@@ -93,7 +96,7 @@ def _is_own(manifest: Manifest, source: str, name: str) -> bool:
 
 def _sha256_of(path: Path) -> str | None:
     try:
-        return _sha256(path.read_bytes())
+        return _sha256(path.read_bytes()) if path.is_file() else None
     except OSError:
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import unicodedata
@@ -114,7 +115,12 @@ def ordered(candidates: Sequence[Candidate], seed: int, stratify: Sequence[str] 
 
 
 def part_of(total: int, n: int | None, fraction: float | None) -> int:
-    """How many images a part has: `n`, or the fraction rounded to whole images, at least one."""
+    """How many images a part has: `n`, or the fraction rounded to whole images, at least one.
+
+    A fraction that is no number (NaN) counts as none of them.
+    """
+    if fraction is not None and math.isnan(fraction):
+        fraction = 0.0
     return n if n is not None else max(1, int(total * (fraction or 0) + 0.5))
 
 

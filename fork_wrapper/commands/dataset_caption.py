@@ -50,9 +50,10 @@ A rules file holds any of these:
 def command(folder: Path, options: tuple[str, ...], extension: str, **flags: Any) -> None:
     """Caption the images of DIR, then mend captions by rules.
 
-    Captioners work on links to the images that have no caption yet: none is overwritten without --overwrite, whatever
-    OPTIONS they get. sd-scripts' tools run in the trainer's Python. Rules and merged tags are shown as a diff, exit
-    code 1 when there is one, until --apply writes them; what is replaced goes to DIR/caption_backup.
+    Captioners work on links (--command: on copies) of the images without a caption: none is overwritten without
+    --overwrite, whatever OPTIONS they get. sd-scripts' tools run in the trainer's Python. Rules and merged tags are
+    shown as a diff, exit code 1 when there is one, until --apply writes them; what is replaced goes to
+    DIR/caption_backup.
     """
     captions = flags["tool"] or flags["program"]
     if flags["tool"] and flags["program"]:
@@ -90,7 +91,7 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
         output.say(f"{counted(scan.images, 'image')}, each with a caption: nothing to do without --overwrite")
         return 0
     reader = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    with work_folder(wanted, folder) as work:
+    with work_folder(wanted, folder, copies=not flags["tool"]) as work:
         outcome = run_captioner(captioner, work, settings, lambda chunk: output.pass_on(reader.decode(chunk)))
         whole = outcome.exit_code == 0 and not outcome.stops
         edits = written(work, wanted, extension, whole=whole)

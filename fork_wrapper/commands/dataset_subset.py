@@ -8,6 +8,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.errors import Finding, InputError
 
 EPILOG = """\b
 Examples:
@@ -54,7 +55,7 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
             ways = make_folder(subset, target, tell)
         output.say(f"{target}: {len(subset.chosen)} of {counted(subset.of, 'image')} ({ways}), seed {subset.seed}")
     else:
-        _list(subset, flags["listing"])
+        _list(subset, flags["listing"], source)
     if rows:
         output.print_table(("tag", "of all", "of these"), rows)
 
@@ -100,11 +101,17 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     return subset, rows
 
 
-def _list(subset: Any, target: Path) -> None:
+def _list(subset: Any, target: Path, source: Path) -> None:
     from dataset_tools.whole_files import write_whole  # noqa: PLC0415
 
+    manifest = target.with_name(f"{target.name}.json")
+    inside = target.absolute().is_relative_to(source.absolute())
+    where = [path for path in (target, manifest) if inside or path.exists()]
+    if where:
+        what = "a list does not belong among the images" if inside else "the file exists"
+        findings = [Finding(what=what, where=str(path), todo="name another file") for path in where]
+        raise InputError("nothing was written", findings)
     names = "".join(f"{item.one.picture.image.absolute()}\n" for item in subset.chosen)
     write_whole(target, names.encode("utf-8", "surrogateescape"))
-    manifest = target.with_name(f"{target.name}.json")
     write_whole(manifest, subset.manifest().encode("utf-8", "backslashreplace"))
     output.say(f"{target}, {manifest}: {len(subset.chosen)} of {subset.of} images, seed {subset.seed}")
