@@ -1,12 +1,16 @@
 """A project of its own for tests that need settings or experiment files."""
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from fork_wrapper.paths import RunFolder
+from fork_wrapper.record import Record, begin
+from fork_wrapper.render import real_trainer, render
+from fork_wrapper.resolve import resolve
 from fork_wrapper.settings import Settings, load_settings
 
 BASE = """
@@ -54,3 +58,13 @@ def write(settings: Settings) -> Callable[..., Path]:
 def run_folder(settings: Settings) -> RunFolder:
     """The folder of a run that has not begun."""
     return RunFolder(folder=settings.outputs / "one" / "20260102-030405")
+
+
+@pytest.fixture
+def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder) -> Record:
+    """The record of a run that is about to be launched."""
+    write("one")
+    resolved = resolve("one", settings)
+    started = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
+    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})

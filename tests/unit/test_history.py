@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,10 @@ from fork_wrapper import record_memory
 from fork_wrapper.history import RunLine, list_runs
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import host
-from fork_wrapper.record import Record, begin, read_record, write_record
-from fork_wrapper.render import real_trainer, render
-from fork_wrapper.resolve import resolve
+from fork_wrapper.record import Record, read_record, write_record
 from fork_wrapper.settings import Settings
 
 NAMES = ("20260101-000000", "20260102-000000", "20260103-000000")
-
-
-@pytest.fixture
-def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder) -> Record:
-    """The record of a run that is about to be launched."""
-    write("one")
-    resolved = resolve("one", settings)
-    started = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
-    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})
 
 
 def listed(settings: Settings, experiment: str | None = None) -> list[RunLine]:

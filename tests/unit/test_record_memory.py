@@ -6,31 +6,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fork_wrapper.paths import RecordFile, RunFolder, newest_records
-from fork_wrapper.record import Record, begin, write_record
+from fork_wrapper.record import Record, write_record
 from fork_wrapper.record_memory import RecordMemory
-from fork_wrapper.render import real_trainer, render
-from fork_wrapper.resolve import resolve
 from fork_wrapper.settings import Settings
 
 LONG_AGO = 1_700_000_000
 Memory = RecordMemory[str]
-
-
-@pytest.fixture
-def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder) -> Record:
-    """A record whose status is the fact to be remembered."""
-    write("one")
-    resolved = resolve("one", settings)
-    started = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
-    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})
 
 
 @pytest.fixture

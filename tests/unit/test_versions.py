@@ -37,7 +37,7 @@ def requirements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         'old-python==1; python_version < "3.11"\n'
         "odd==1\n"
         "bitsandbytes\n"
-        "--extra-index-url https://example.org\n"
+        "--prefer-binary\n"
         "-e .\n"
     )
     return path
