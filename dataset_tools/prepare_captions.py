@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dataset_tools.prepare_manifest import replace
+from dataset_tools.whole_files import put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Copies:
             temporary, target = manifest.part(-1), manifest.folder / name
             temporary.write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
-            replace(temporary, target)
+            put_in_place(temporary, target)
         for name in self.dropped:
             (manifest.folder / name).unlink(missing_ok=True)
 

@@ -11,10 +11,10 @@ import contextlib
 import json
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.whole_files import put_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +142,7 @@ class Manifest:
             file.write(",\n".join(lines) + "\n]}\n")
             file.flush()
             os.fsync(file.fileno())
-        replace(temporary, self.folder / MANIFEST)
+        put_in_place(temporary, self.folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -168,18 +168,6 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         ) from error
     found: dict[str, Any] = stored
     return found
-
-
-def replace(temporary: Path, target: Path) -> None:
-    """Give a finished file its name; on Windows a reader that has the old one open is waited for, a moment."""
-    for wait in (0.05, 0.2, 0.5):
-        try:
-            temporary.replace(target)
-        except PermissionError:
-            time.sleep(wait)
-        else:
-            return
-    temporary.replace(target)
 
 
 def _refuse_foreign(folder: Path) -> None:

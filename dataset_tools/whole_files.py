@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 def whole_file(target: Path) -> Iterator[IO[bytes]]:
     """A file to write to that takes the place of `target` when the block ends, and goes when it fails.
 
+    The bytes are on disk before the rename: after a power cut the name never points at an empty file.
     A hard link that `target` was is broken by it: the other name keeps the old bytes.
 
     Raises:
         OSError: it cannot be written or moved there.
     """
     temporary = target.parent / f".{target.name[:40]}.{uuid.uuid4().hex}.tmp"
-    # Not mkstemp, which makes 0600 whatever the umask.
+    # Not mkstemp, which makes 0600 whatever the umask: a colleague on the same server could not read the file.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _replace(temporary, target)
+        put_in_place(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -44,13 +45,13 @@ def write_whole(target: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _replace(source: Path, target: Path) -> None:
-    """Rename over `target`; on Windows a reader that has it open is waited for, a moment."""
+def put_in_place(finished: Path, target: Path) -> None:
+    """Give a finished file its name; on Windows a reader that has the old one open is waited for, a moment."""
     for wait in (0.05, 0.2, 0.5):
         try:
-            source.replace(target)
+            finished.replace(target)
         except PermissionError:
             time.sleep(wait)
         else:
             return
-    source.replace(target)
+    finished.replace(target)

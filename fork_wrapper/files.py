@@ -1,17 +1,14 @@
 """Reading and writing of kft's own files: TOML, JSON, and anything that must appear whole or not at all."""
 
 import codecs
-import contextlib
 import hashlib
 import json
-import os
 import sys
-import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dataset_tools import whole_files
 from fork_wrapper.errors import Finding, InputError
 
 if sys.version_info >= (3, 11):
@@ -21,37 +18,9 @@ else:
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
-    """Write `path` so that a reader sees the old file or the new one, never a part; parents are made.
-
-    The bytes are on disk before the rename: after a power cut the name never points at an empty file.
-    """
-    payload = data.encode() if isinstance(data, str) else data
+    """Write `path` so that a reader sees the old file or the new one, never a part; parents are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = path.parent / f".{path.name[:40]}.{uuid.uuid4().hex}.tmp"
-    # Not mkstemp, which makes 0600 whatever the umask: a colleague on the same server could not read the archive.
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        _replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            name.unlink()
-        raise
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Rename over `target`; on Windows a reader that has it open is waited for, a moment."""
-    for wait in (0.05, 0.2, 0.5):
-        try:
-            source.replace(target)
-        except PermissionError:
-            time.sleep(wait)
-        else:
-            return
-    source.replace(target)
+    whole_files.write_whole(path, data.encode() if isinstance(data, str) else data)
 
 
 def canonical_json(value: Any) -> str:

@@ -12,9 +12,10 @@ import click
 from dataset_tools.errors import DatasetError
 from dataset_tools.fitting import Size
 from dataset_tools.hashing import HashCache
-from dataset_tools.prepare import Means, Outcome, prepare
+from dataset_tools.prepare import Means, prepare
 from dataset_tools.prepare_manifest import MANIFEST
 from dataset_tools.prepare_one import Choices
+from dataset_tools.prepare_outcome import Outcome
 from dataset_tools.to_srgb import Colour
 from fork_wrapper import __version__, output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from

@@ -12,11 +12,13 @@ from PIL import Image
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache
-from dataset_tools.prepare import Means, Outcome, cores, prepare
+from dataset_tools.prepare import Means, cores, prepare
 from dataset_tools.prepare_one import Choices
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dataset_tools.prepare_outcome import Outcome
 
 MEANS = Means(made_by={"kft": "1"})
 CHOICES = Choices(size=(32, 32))
