@@ -11,10 +11,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from dataset_tools.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -102,15 +103,7 @@ class FileMemory(Generic[Value]):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Escaped to ASCII: a name that is not valid Unicode must not stop the memory from being written.
         text = json.dumps({"form": self._form, "files": entries}, ensure_ascii=True, separators=(",", ":"))
-        handle, temporary = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(text)
-            os.replace(temporary, self.path)  # noqa: PTH105
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
-            raise
+        write_whole(self.path, text.encode("ascii"))
 
 
 def _key(path: Path | str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.inspect_files import ASIDE
+from dataset_tools.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,9 +117,7 @@ def _rewrite(remedy: Remedy, aside: Path) -> dict[str, Any]:
     (path,) = remedy.files
     text = path.read_bytes().decode(remedy.target)
     shutil.copy2(path, aside / path.name)
-    temporary = path.with_name(f".{path.name}.kft-new")
-    temporary.write_bytes(text.lstrip("\ufeff").encode("utf-8"))
-    os.replace(temporary, path)  # noqa: PTH105
+    write_whole(path, text.lstrip("\ufeff").encode("utf-8"))
     return {"rewritten": path.name, "from": remedy.target}
 
 

@@ -9,10 +9,10 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from dataset_tools.memory import FileMemory
+from dataset_tools.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -68,14 +68,7 @@ class Notes:
         text = json.dumps({"form": self._form, "notes": dict(list(notes.items())[-self._most :])})
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent)
-            try:
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    file.write(text)
-                os.replace(temporary, self._path)  # noqa: PTH105
-            except BaseException:
-                os.unlink(temporary)  # noqa: PTH108
-                raise
+            write_whole(self._path, text.encode("ascii"))
 
     def _read(self) -> dict[str, Any]:
         try:
