@@ -8,6 +8,7 @@ from pathlib import Path
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
 from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.formats.found import sets_secret
 from fork_wrapper.formats.gui_table import TABS
 from fork_wrapper.paths import DATASET_MANIFEST, plain_name
 from fork_wrapper.settings import Settings
@@ -54,6 +55,9 @@ def bundle(source: Source, settings: Settings, folder: Path) -> Exported:
         files |= {f"gui-{tab}.json": form_text, name: made.files[DATASET]}
         lost |= {f"gui-{tab}: {key}": why for key, why in made.lost.items()}
     files |= _known(source)
+    texts, kept_back = _recovered_from(source)
+    files |= texts
+    lost |= kept_back
     if configs.prompts is not None:
         files["sample_prompts.txt"] = configs.prompts
     files[DATASET] = configs.dataset_toml
@@ -66,8 +70,6 @@ def _known(source: Source) -> dict[str, str]:
     files: dict[str, str] = {}
     if source.resolved is not None:
         files |= {f"experiment/{link.name}.toml": link.text for link in source.resolved.chain}
-    if source.found is not None:
-        files |= {f"source/{plain_name(file.path.name)}": _text(file.path) for file in source.found.files}
     if source.record is not None:
         record = source.record
         files |= {
@@ -83,9 +85,21 @@ def _known(source: Source) -> dict[str, str]:
     return files
 
 
-def _text(path: Path) -> str:
-    """A source file as it is, but for a checkpoint, whose weights stay where they are."""
-    return "" if path.suffix in WEIGHTS else path.read_text(encoding="utf-8", errors="replace")
+def _recovered_from(source: Source) -> tuple[dict[str, str], dict[str, str]]:
+    """The files that a foreign source was read from, and those that stay where they are, with the reason."""
+    files: dict[str, str] = {}
+    kept_back: dict[str, str] = {}
+    for number, file in enumerate(source.found.files if source.found is not None else (), start=1):
+        plain = plain_name(file.path.stem) + file.path.suffix.lower()
+        name = f"source/{number}-{plain}" if f"source/{plain}" in files else f"source/{plain}"
+        if file.path.suffix.lower() in WEIGHTS:
+            continue
+        text = file.path.read_text(encoding="utf-8", errors="replace")
+        if sets_secret(text):
+            kept_back[name] = "it holds what looks like a token or password, and a bundle is for handing on"
+        else:
+            files[name] = text
+    return files, kept_back
 
 
 def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:

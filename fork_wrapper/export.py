@@ -14,7 +14,7 @@ import tomli_w
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import pretty_json
 from fork_wrapper.formats.command_line import options_to_words
-from fork_wrapper.formats.gui_export import OWN, RUN_KEYS, to_form
+from fork_wrapper.formats.gui_export import to_form, without_run
 from fork_wrapper.formats.gui_table import Tab
 from fork_wrapper.keypath import merge
 from fork_wrapper.paths import RunFolder, plain_name
@@ -171,9 +171,7 @@ def _gui(configs: Configs, settings: Settings, tab: Tab, place: RunFolder, *, wr
 
 def _command(configs: Configs, settings: Settings, place: RunFolder, *, written: bool) -> Exported:
     """One line for this machine's shell that sets every option by itself; the images are a file beside it."""
-    training = {
-        key: value for key, value in configs.training.items() if key not in RUN_KEYS and not key.startswith(OWN)
-    }
+    training = without_run(configs.training)
     if training.get("max_token_length") == 75:  # the default, which the command line knows as absent only
         del training["max_token_length"]
     words, lost = options_to_words({**training, **_run(configs.name, place)})

@@ -137,6 +137,18 @@ def holds_secret(value: Any) -> bool:
     return isinstance(value, str) and bool(_HOLDS_SECRET.search(value))
 
 
+_SETS_SECRET = re.compile(
+    r"""(?:(?:key|token|secret|password)["']?[ \t]*[=:]|--[\w-]*(?:key|token|secret|password)[ \t])[ \t]*["']?"""
+    r"""(?!null\b|none\b|false\b)[^\s"',}]|://[^/\s:@]+:[^/\s@]+@""",
+    re.IGNORECASE,
+)
+
+
+def sets_secret(text: str) -> bool:
+    """Whether a whole file gives a value to something like a token; an empty field of a form is none."""
+    return bool(_SETS_SECRET.search(text))
+
+
 def sounds_secret(name: str) -> bool:
     """Whether the value of a name, known or not, goes into no message: `--hf_token`."""
     return bool(re.search(r"(key|token|secret|password)$", name, re.IGNORECASE))

@@ -28,13 +28,13 @@ SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _ARGUMENT = re.compile(r'[^\s"=]+=[^\s"]+')
 """Words that the two fields of arguments take (kohya_gui/common_gui.py:1779, after v26.0.0)."""
 
-RUN_KEYS = frozenset(["output_dir", "output_name", "logging_dir", "dataset_config", "config_file"])
+_RUN_KEYS = frozenset(["output_dir", "output_name", "logging_dir", "dataset_config", "config_file"])
 """Options that say where a run writes, which an export decides."""
 
-OWN = "metadata_kft_"
+_OWN = "metadata_kft_"
 """How the options begin in which kft keeps its own record: it writes them anew for every run."""
 
-_IDLE = frozenset(["wandb_run_name", "train_data_dir", "in_json", "reg_data_dir", "sample_prompts", *RUN_KEYS])
+_IDLE = frozenset(["wandb_run_name", "train_data_dir", "in_json", "reg_data_dir", "sample_prompts", *_RUN_KEYS])
 """Options that a form passes in another way, or without effect beside a dataset config."""
 
 _RATES = ("learning_rate_te1", "learning_rate_te2")
@@ -70,7 +70,7 @@ def to_form(
 
     `run` has output_dir, output_name, logging_dir and dataset_config; `prompts` is the text of the sample prompts.
     """
-    wanted = {key: value for key, value in training.items() if key not in RUN_KEYS and not key.startswith(OWN)}
+    wanted = without_run(training)
     form = {**_filled(tab, _readable(wanted, dataset)), **run}
     lost = {key: "neither the form nor sdxl_train.py has such an option" for key in wanted if key not in options()}
     if prompts is not None:
@@ -81,6 +81,11 @@ def to_form(
     general = _decided(form, wanted, dataset)
     lost |= _add(form, wanted, {*general, *_settled(dataset)})
     return GuiExport(form=dict(sorted(form.items())), general=general, lost=lost)
+
+
+def without_run(training: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that an export carries: none that says where a run writes, nor kft's own record."""
+    return {key: value for key, value in training.items() if key not in _RUN_KEYS and not key.startswith(_OWN)}
 
 
 def _readable(wanted: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:

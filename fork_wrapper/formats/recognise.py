@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,6 @@ def _dataset(raw: Mapping[str, Any], text: str, notes: Sequence[str], path: Path
 
 def with_dataset_config(found: Found) -> Found:
     """`found` with the dataset config that it names, where that file can be found."""
-    from dataclasses import replace  # noqa: PLC0415
-
     named = found.options.get("dataset_config")
     path = nearby(str(named), found.path.parent) if named and found.dataset is None else None
     if path is None:

@@ -8,6 +8,7 @@ import pytest
 
 from fork_wrapper.bundle import bundle, run_files, write_bundle
 from fork_wrapper.errors import InputError
+from fork_wrapper.formats.gui_table import fresh_form
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
@@ -146,3 +147,37 @@ def test_a_bundle_comes_back(run: RunFolder, settings: Settings, tmp_path: Path)
     plain = {k: v for k, v in rendered["training"].items() if k not in managed and not k.startswith("metadata_kft")}
     assert {**back.training} == plain
     assert back.dataset == rendered["dataset"]
+
+
+@pytest.mark.parametrize(
+    ("values", "goes_along"),
+    [
+        ({}, True),
+        ({"wandb_api_key": "", "huggingface_token": None, "keep_tokens": 1}, True),
+        ({"wandb_api_key": "0123abc"}, False),
+        ({"additional_parameters": "--huggingface_token 0123abc"}, False),
+        ({"additional_parameters": '--wandb_api_key="0123abc"'}, False),
+        ({"logging_dir": "https://me:0123abc@example.org/logs"}, False),
+    ],
+)
+def test_a_bundle_hands_no_secret_on(
+    settings: Settings, tmp_path: Path, values: dict[str, object], *, goes_along: bool
+) -> None:
+    """The file it was recovered from goes along, unless it gives a value to a token: then it is named and stays."""
+    path = tmp_path / "form.json"
+    path.write_text(json.dumps({**fresh_form("finetune"), **values}, indent=2), encoding="utf-8")
+    made = bundle(open_source(str(path), settings), settings, tmp_path / "out")
+    assert ("source/form.json" in made.files) is goes_along
+    assert ("source/form.json" in made.lost) is not goes_along
+    assert not [name for name, text in made.files.items() if "0123abc" in text]
+
+
+def test_sources_of_one_name_both_go_along(settings: Settings, tmp_path: Path) -> None:
+    """A config and the dataset config that it names, in another folder."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.toml").write_text("[general]\n[[datasets]]\nresolution = 512\n", encoding="utf-8")
+    (tmp_path / "a.toml").write_text("learning_rate = 1e-5\ndataset_config = 'data/a.toml'\n", encoding="utf-8")
+    made = bundle(open_source(str(tmp_path / "a.toml"), settings), settings, tmp_path / "out")
+    sources = {name: text for name, text in made.files.items() if name.startswith("source/")}
+    assert list(sources) == ["source/2-a.toml", "source/a.toml"]
+    assert "resolution" in sources["source/2-a.toml"]
