@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
+from dataset_tools.fast_png import encode_png
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -28,6 +30,8 @@ def encode(image: Image.Image, image_format: Format, quality: int | None) -> byt
         image_format: what to write. PNG is without loss; WebP too, unless a quality is given.
         quality: 1 to 100 for JPEG and for lossy WebP; None is `JPEG_QUALITY`, or without loss.
     """
+    if image_format == "png" and (content := encode_png(image)) is not None:
+        return content
     buffer = BytesIO()
     # Pillow carries a source's profile and transparent colour along, and would write them: neither holds any more.
     image = image.copy()

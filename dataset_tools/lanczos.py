@@ -8,10 +8,10 @@ picture (not of the box) and made to sum to 1.
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from dataset_tools.single_thread import load_numpy
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,7 +20,6 @@ Band = tuple[int, int, int, int, Any]
 """First and last result (exclusive), first and last source (exclusive), weights of shape (results, sources)."""
 
 _ROWS, _COLUMNS, _TILE = 16, 8, 128  # the fastest of what was tried; a tile stays in the cache
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
 
 def scale(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
@@ -33,7 +32,7 @@ def scale(image: Image.Image, size: tuple[int, int], box: tuple[float, float, fl
     """
     from PIL import Image  # noqa: PLC0415 - with numpy: only what scales pays for them
 
-    numpy = _numpy()
+    numpy = load_numpy()
     (width, height), channels = image.size, len(image.getbands())
     source = numpy.asarray(image).reshape(height, width * channels)
     across = _bands(width, size[0], box[0], box[2], channels)
@@ -60,7 +59,7 @@ def _bands(before: int, after: int, start: float, end: float, channels: int | No
 
     With `channels` it is along a row: places count interleaved values, and weights have shape (sources, results).
     """
-    numpy = _numpy()
+    numpy = load_numpy()
     most, each = (_COLUMNS, channels) if channels else (_ROWS, 1)
     step = (end - start) / after
     stretch = max(step, 1.0)
@@ -78,13 +77,3 @@ def _bands(before: int, after: int, start: float, end: float, channels: int | No
         weights = numpy.ascontiguousarray(weights, dtype=numpy.float32)
         bands.append((first * each, last * each, low * each, high * each, weights))
     return tuple(bands)
-
-
-def _numpy() -> Any:
-    """numpy, its matrix library kept to one thread where this is what loads it: pictures are what runs side by side."""
-    if "numpy" not in sys.modules:
-        for name in _ONE_THREAD:
-            os.environ.setdefault(name, "1")
-    import numpy  # noqa: ICN001, PLC0415
-
-    return numpy

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_tools.decoding import MOST_PIXELS, UndecodableError, decode_bytes, read
 from dataset_tools.encoding import encode
+from dataset_tools.fast_png import decode_png
+from dataset_tools.fast_png import version as fast_png
 from dataset_tools.fitting import fitted, place
 from dataset_tools.silence import QUIET
 from dataset_tools.to_srgb import upright
@@ -90,7 +92,7 @@ def prepare_one(path: Path, choices: Choices, bucket: Place | None = None) -> Ma
 
 
 def _made(data: bytes, sha256: str, choices: Choices, bucket: Place | None) -> Made | Refused:
-    image = decode_bytes(data, most_pixels=choices.most_pixels)
+    image = decode_png(data, choices.most_pixels) or decode_bytes(data, most_pixels=choices.most_pixels)
     seen = upright(image, background=choices.background, keep_alpha=choices.keep_alpha)
     try:
         placement = place(seen.image.size, choices.size, choices.fit, bucket)
@@ -104,14 +106,15 @@ def _made(data: bytes, sha256: str, choices: Choices, bucket: Place | None) -> M
     with QUIET:
         content = encode(fitted(seen.image, placement, padding), choices.image_format, choices.quality)
     source = {"sha256": sha256, "bytes": len(data), "format": image.format, "size": list(image.size)}
-    return Made(data=content, facts={**source, **_facts(seen), "result": _result(content, placement)})
+    return Made(data=content, facts={**source, **_facts(seen), "result": _result(content, placement, choices)})
 
 
-def _result(content: bytes, placement: Placement) -> dict[str, Any]:
-    from PIL import __version__ as version  # noqa: PLC0415
+def _result(content: bytes, placement: Placement, choices: Choices) -> dict[str, Any]:
+    from PIL import __version__ as pillow  # noqa: PLC0415
 
+    fast = fast_png() if choices.image_format == "png" else ""
     return {
-        "pillow": version,
+        **({"imagecodecs": fast} if fast else {"pillow": pillow}),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "size": list(placement.size),

@@ -104,7 +104,7 @@ def command(src: Path, dst: Path, prune: bool, jobs: int | None, as_json: bool, 
     """
     choices = _choices(flags)
     means = Means(
-        made_by={"kft": __version__, "Pillow": _pillow()},
+        made_by=_made_by(),
         bucket=_bucket(choices),
         hashes=HashCache(settings_from(flags).cache / "hashes.json"),
         jobs=jobs,
@@ -126,10 +126,13 @@ def command(src: Path, dst: Path, prune: bool, jobs: int | None, as_json: bool, 
     click.get_current_context().exit(1 if outcome.problems else 0)
 
 
-def _pillow() -> str:
-    from PIL import __version__ as version  # noqa: PLC0415 - help needs no Pillow
+def _made_by() -> dict[str, str]:
+    from PIL import __version__ as pillow  # noqa: PLC0415 - help needs no Pillow
 
-    return version
+    from dataset_tools.fast_png import version  # noqa: PLC0415
+
+    imagecodecs = version()
+    return {"kft": __version__, "Pillow": pillow, **({"imagecodecs": imagecodecs} if imagecodecs else {})}
 
 
 def _choices(flags: dict[str, Any]) -> Choices:
