@@ -58,6 +58,11 @@ class RunFolder:
         return self.folder / DATASET_MANIFEST
 
     @property
+    def notes(self) -> Path:
+        """What people noted of the run, one JSON value a line; only ever added to."""
+        return self.folder / "notes.jsonl"
+
+    @property
     def log(self) -> Path:
         """The trainer's raw output."""
         return self.folder / "train.log"

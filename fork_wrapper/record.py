@@ -81,6 +81,8 @@ class Record:
     """What the run was to do; None in records older than the plan."""
     findings: tuple[Mapping[str, Any], ...] = ()
     """What was found, short of errors, before the launch."""
+    lineage: Mapping[str, Any] | None = None
+    """Of a run that comes from another: `kind` (resume, reproduction), `parent` (run id), and more by kind."""
 
     @property
     def status(self) -> Status:
@@ -100,6 +102,10 @@ class Record:
     def with_provenance(self, **changes: Any) -> Record:
         """This record with fields of `provenance` replaced."""
         return replace(self, provenance={**self.provenance, **changes})
+
+    def with_lineage(self, lineage: Mapping[str, Any] | None) -> Record:
+        """This record as that of a run which comes from another; as it is for None."""
+        return replace(self, lineage=dict(lineage)).with_run(parent=lineage["parent"]) if lineage else self
 
     def to_json(self) -> dict[str, Any]:
         """The JSON of `record.json`."""
@@ -228,7 +234,7 @@ def from_json(raw: Any, path: Path) -> Record:
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     """Parts of a record that readers rely on and that are not there, or not of their shape."""
-    optional = ("rehearsal", "checkpoints", "plan", "findings")
+    optional = ("rehearsal", "checkpoints", "plan", "findings", "lineage")
     sections = [name for name in Record.__dataclass_fields__ if name not in optional]
     wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
     wrong += [name for name in ("checkpoints", "findings") if not isinstance(raw.get(name, []), list)]

@@ -65,6 +65,8 @@ class Job:
     """More files to write into the run folder before the launch, by name."""
     warnings: tuple[Finding, ...] = ()
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
+    lineage: Mapping[str, Any] | None = None
+    """For a run that comes from another, as in the record."""
 
 
 def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
@@ -155,7 +157,7 @@ def _open(job: Job, rendered: Rendered, checked: Checked, settings: Settings, st
             ),
             rehearsal=job.rehearsal,
             process={"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]},
-        )
+        ).with_lineage(job.lineage)
         archive = Archive(rendered.run, record, Progress(), HashCache(settings.cache / "hashes.json"))
         archive.write()
     except OSError as error:
