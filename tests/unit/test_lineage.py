@@ -1,5 +1,6 @@
 """Segments of a training that was resumed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def went_on(outputs: Path, record: Record, run_id: str, parent: str, step: int) 
 
 
 @pytest.fixture
-def first(settings: Settings) -> RunFolder:
+def first(settings: Settings, write: Callable[..., Path]) -> RunFolder:
     """A run."""
+    write("humanoid_05")
     return recorded("humanoid_05", settings)
 
 
