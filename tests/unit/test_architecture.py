@@ -70,7 +70,7 @@ def test_only_the_rehearsal_imports_what_trains() -> None:
         "dataset_tools.alignment",
         "dataset_tools.alike",
         "dataset_tools.inspect_twins",
-        "dataset_tools.lanczos",
+        "dataset_tools.single_thread",
     }
 
 
