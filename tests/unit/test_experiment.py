@@ -85,7 +85,7 @@ bad.toml has 11 errors
   -> choose one of: candidate, selected, rejected
 - the story has no purpos
   in {path}, line 4: story.purpos
-  -> use one of: purpose, changes, problems, solutions, decision, notes
+  -> did you mean purpose?
 - learning_rat is not an option of sdxl_train.py
   in {path}, line 6: training.learning_rat
   -> did you mean learning_rate or learning_rate_te2 or learning_rate_te1?
