@@ -56,7 +56,13 @@ def _hardware(record: Record, asked: Asked) -> str:
 def _duration(_record: Record, asked: Asked) -> str:
     seconds = [segment.record.run["seconds"] for segment in asked.subject.segments]
     known = [float(one) for one in seconds if one is not None]
-    return clock(sum(known)) if known and len(known) == len(seconds) else ""
+    return clock(sum(known)) + _from_where(asked) if known and len(known) == len(seconds) else ""
+
+
+def _from_where(asked: Asked) -> str:
+    """What a number leaves out, where the beginning of a resumed training is lost."""
+    step = asked.subject.segments[0].step
+    return asked.words("from_step", step=step) if step else ""
 
 
 def _losses(_record: Record, asked: Asked) -> str:
@@ -64,7 +70,7 @@ def _losses(_record: Record, asked: Asked) -> str:
     if not found:
         return ""
     lowest = min(one["lowest"] for one in found)
-    return f"{found[0]['first']:.4f} → {found[-1]['last']:.4f} (min {lowest:.4f})"
+    return f"{found[0]['first']:.4f} → {found[-1]['last']:.4f} (min {lowest:.4f}){_from_where(asked)}"
 
 
 def _vram(_record: Record, asked: Asked) -> str:

@@ -65,13 +65,9 @@ def run(document: Document) -> Iterator[str]:
         for column in document.columns
     ]
     yield from table([words("head.experiment"), *(label(field, document) for field in numbers)], rows)
-    lacking = {
-        hint_for(field, columns, document): None
-        for field in numbers
-        if (columns := [column for column in document.columns if column.answers[field.id] is None])
-    }
-    yield from (f"- **{words('unknown')}**: {text}" for text in lacking)
-    yield from ("",) if lacking else ()
+    lacking = [column for column in document.columns if any(column.answers[field.id] is None for field in numbers)]
+    if lacking:
+        yield from (f"- **{words('unknown')}**: {hint_for(numbers[0], lacking, document)}", "")
 
 
 def checkpoints(document: Document) -> Iterator[str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fork_wrapper.document.intended import intended
-from fork_wrapper.document.told import Told, told
+from fork_wrapper.document.told import Told, tables, told
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import experiment_names, load_chain
-from fork_wrapper.files import parse_toml, read_text
+from fork_wrapper.experiment import experiment_names, find_experiment
+from fork_wrapper.files import read_text
 from fork_wrapper.history import newest_of
 from fork_wrapper.lineage import Segment, segments
 from fork_wrapper.notes import Note, read_notes
@@ -80,15 +80,22 @@ def find_subjects(names: Sequence[str], settings: Settings, allow: Sequence[str]
         raise InputError("nothing to document", [finding])
     runs = newest_of(settings.outputs, chosen, WANTED, cache=settings.cache)
     found: list[Subject] = []
-    wrong: list[Finding] = []
+    wrong: list[InputError] = []
     for name in chosen:
         try:
-            found.append(_subject(str(runs.get(name, name)), settings, allow, asked=name))
+            found.append(_subject(runs.get(name, name), settings, allow, asked=name))
         except InputError as error:
-            wrong += error.findings or [Finding(what=error.title, where=name)]
+            wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
     if wrong:
-        raise InputError("cannot document this", wrong)
-    return _labelled(found)
+        raise InputError("cannot document this", [one for error in wrong for one in _named(error)])
+    return list(_distinct(found))
+
+
+def _named(error: InputError) -> list[Finding]:
+    """What an error found, each with its title."""
+    return [replace(one, what=f"{error.title}: {one.what}") for one in error.findings] or [Finding(what=error.title)]
 
 
 def parent_subject(subject: Subject, settings: Settings) -> Subject | None:
@@ -110,20 +117,15 @@ def iterations(settings: Settings) -> list[str]:
 
 def _common_ground(settings: Settings) -> set[str]:
     """Experiments that others extend, that never ran and about which nobody decided anything."""
-    raw = {name: _tables(settings.experiments / f"{name}.toml") for name in experiment_names(settings.experiments)}
-    parents = {str(tables.get("extends", "")).removesuffix(".toml") for tables in raw.values()}
-    undecided = {name for name, tables in raw.items() if not _story(tables).get("decision")}
+    raw = {name: _read(settings.experiments / f"{name}.toml") for name in experiment_names(settings.experiments)}
+    parents = {str(one.get("extends", "")).removesuffix(".toml") for one in raw.values()}
+    undecided = {name for name, one in raw.items() if not one.get("story", {}).get("decision")}
     return {name for name in parents & undecided if not (settings.outputs / name).is_dir()}
 
 
-def _story(tables: Mapping[str, Any]) -> Mapping[str, Any]:
-    story = tables.get("story")
-    return story if isinstance(story, Mapping) else {}
-
-
-def _tables(path: Path) -> Mapping[str, Any]:
+def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return parse_toml(read_text(path), path)
+        return tables(read_text(path))
     except InputError:  # told where it is opened
         return {}
 
@@ -158,22 +160,26 @@ def _of_record(source: Source, record: Record, settings: Settings, *, asked: str
 
 
 def _told_now(name: str, settings: Settings) -> Told | None:
-    """What the files of an experiment tell now; None where they are gone or cannot be read.
+    """What the files of an experiment tell now; None where there are none.
 
     A story is told to its end after the run: what went wrong, what was decided. Values are never looked up here.
     """
+    files: list[tuple[str, str]] = []
     try:
-        return told([(link.name, link.text) for link in load_chain(name, settings.experiments)])
+        path = find_experiment(name, settings.experiments)
+        while path.stem not in [known for known, _ in files]:
+            files.insert(0, (path.stem, read_text(path)))
+            parent = tables(files[0][1]).get("extends")
+            if not isinstance(parent, str):
+                break
+            path = find_experiment(parent, settings.experiments, beside=path.parent)
     except InputError:
-        return None
-
-
-def _labelled(found: list[Subject]) -> list[Subject]:
-    """Each with a label of its own: a run's id where the short one is taken, else a number."""
-    return list(_distinct(found))
+        pass  # what is there tells what it can
+    return told(files) if files else None
 
 
 def _distinct(found: list[Subject]) -> Iterator[Subject]:
+    """Each with a label of its own: a run's id where the short one is taken, else a number."""
     seen: set[str] = set()
     for subject in found:
         label = subject.label

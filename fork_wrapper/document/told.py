@@ -5,6 +5,7 @@ Read from the texts alone, which a record holds as they were. A text that cannot
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,27 @@ class Told:
 
 def told(files: Sequence[tuple[str, str]]) -> Told:
     """What files tell: (name, text) of each, root first."""
-    tables = [_tables(name, text) for name, text in files]
+    found = [tables(text) for _, text in files]
     return Told(
         names=tuple(name for name, _ in files),
-        stories=tuple(table.get("story", {}) for table in tables),
-        kinds=tuple(origins_of(table) for table in tables),
+        stories=tuple(one.get("story", {}) for one in found),
+        kinds=tuple(_origins(text) for _, text in files),
     )
 
 
-def _tables(name: str, text: str) -> dict[str, Any]:
+@lru_cache(maxsize=256)
+def tables(text: str) -> Mapping[str, Any]:
+    """The content of an experiment file, tables of a wrong shape left out; nothing of one that cannot be read.
+
+    The chains of all iterations begin with the same files: each is parsed once.
+    """
     try:
-        found = parse_toml(text, Path(name))
+        found = parse_toml(text, Path("experiment"))
     except InputError:
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, dict)}
+    return {key: value for key, value in found.items() if isinstance(value, dict) or key == "extends"}
+
+
+@lru_cache(maxsize=256)
+def _origins(text: str) -> Mapping[str, str]:
+    return origins_of(tables(text))
