@@ -41,10 +41,10 @@ class Folders:
         self._hashes = HashCache(settings.cache / "hashes.json")
 
     def of(self, subject: Subject) -> Folder | None:
-        """What a subject's images are; None where they are not at hand, or not what its run recorded."""
+        """What a subject's images are; None where they are not at hand, or not those of its run."""
         dataset = subject.source.dataset
         sets = subsets(subject.source.training, dataset)
-        if not sets or not all(one.image_dir.is_dir() for one in sets):
+        if subject.basis == "miniature" or not sets or not all(one.image_dir.is_dir() for one in sets):
             return None
         recorded = _recorded(subject)
         if subject.real and recorded is None:  # it may have been other images

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from fork_wrapper.document.answers import Answer, Answering, Asked
+from fork_wrapper.document.told import FOLDERS, OF_ITS_IMAGES
 from fork_wrapper.notes import Note
 
 
@@ -11,12 +12,18 @@ def told(key: str) -> Answering:
 
     def answer(asked: Asked) -> Answer | None:
         said = asked.subject.told.part(key, asked.words.language)
-        if said is None:
+        if said is None or (key in OF_ITS_IMAGES and _has_other_images(asked)):
             return None
         text = "; ".join(map(str, said.value)) if isinstance(said.value, list) else " ".join(str(said.value).split())
         return Answer(text=text, kind=said.kind, by=said.by)  # type: ignore[arg-type]
 
     return answer
+
+
+def _has_other_images(asked: Asked) -> bool:
+    """Whether the folder was named at the launch, so that no file speaks of its images."""
+    origins = asked.subject.source.origins
+    return any(path.rpartition(".")[2] in FOLDERS and one.by == "--set" for path, one in origins.items())
 
 
 def with_notes(key: str, read: Callable[[Note], str]) -> Answering:

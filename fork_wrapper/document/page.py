@@ -37,10 +37,10 @@ def _head(document: Document) -> Iterator[str]:
     labels = document.labels
     names = plain(labels[0]) if len(labels) == 1 else words("title.several", first=labels[0], last=labels[-1])
     yield from (f"# {words('title', names=names)}", "", words("about"), "", state(coverage(document), document), "")
-    rehearsed = [one.subject for one in document.columns if one.subject.basis == "rehearsal"]
-    if rehearsed:
-        labels = tuple(code(one.label) for one in rehearsed)
-        yield from (f"> {words('rehearsal_warning', names=', '.join(labels))}", "")
+    for basis in ("rehearsal", "miniature"):
+        rehearsed = [code(one.subject.label) for one in document.columns if one.subject.basis == basis]
+        if rehearsed:
+            yield from (f"> {words(f'warning.{basis}', names=', '.join(rehearsed))}", "")
 
 
 def state(found: Coverage, document: Document) -> str:

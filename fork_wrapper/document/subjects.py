@@ -9,20 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from fork_wrapper.diff.facts import is_rehearsal
 from fork_wrapper.document.intended import intended
 from fork_wrapper.document.told import Told, tables, told
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import experiment_names, find_experiment
-from fork_wrapper.files import read_text
+from fork_wrapper.files import flatten, read_text
 from fork_wrapper.history import newest_of
 from fork_wrapper.lineage import Segment, segments
 from fork_wrapper.notes import Note, read_notes
-from fork_wrapper.paths import RunFolder
+from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.record import Record
+from fork_wrapper.resolve import Origin
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 
-Basis = Literal["run", "rehearsal", "experiment", "checkpoint", "file"]
+Basis = Literal["run", "rehearsal", "experiment", "checkpoint", "miniature", "file"]
 
 WANTED = ("completed", "rehearsed")
 """Statuses of runs that answer for an experiment, the best first."""
@@ -132,12 +134,33 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _subject(text: str, settings: Settings, allow: Sequence[str], *, asked: str) -> Subject:
     source = open_source(text, settings, allow)
+    if source.header is not None:
+        source = _with_sidecar(source, settings)
     if source.record is not None:
         return _of_record(source, source.record, settings, asked=asked)
     files = [(link.name, link.text) for link in source.resolved.chain] if source.resolved else []
     name = str((source.header or {}).get("experiment") or Path(source.label).stem)
     basis: Basis = "experiment" if source.resolved else "checkpoint" if source.header else "file"
+    if is_rehearsal(source):
+        basis, source = "miniature", _of_the_miniature(source)
     return Subject(label=Path(asked).stem, name=name, basis=basis, source=source, told=told(files))
+
+
+def _with_sidecar(source: Source, settings: Settings) -> Source:
+    """The sidecar beside a checkpoint, which knows more than its header, where it is of the same run."""
+    try:
+        sidecar = open_source(str(sidecar_of(source.path)), settings)
+    except InputError:
+        return source
+    run = source.header["run"].get("run") if source.header else None
+    return sidecar if sidecar.record is not None and sidecar.record.run["id"] == run else source
+
+
+def _of_the_miniature(source: Source) -> Source:
+    """A rehearsed checkpoint alone: its header does not say which of its values the rehearsal changed."""
+    values = flatten({"training": source.training, "dataset": source.dataset})
+    rehearsed = Origin(kind="rehearsed", by=source.label)  # type: ignore[arg-type]
+    return replace(source, origins=dict.fromkeys(values, rehearsed))
 
 
 def _of_record(source: Source, record: Record, settings: Settings, *, asked: str) -> Subject:

@@ -11,10 +11,16 @@ from typing import Any
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment import LANGUAGES, origins_of
-from fork_wrapper.files import parse_toml
+from fork_wrapper.files import flatten, parse_toml
 
-INHERITED = frozenset(["images", "image_size", "image_mode", "content", "preparation", "captions", "evaluation"])
-"""Parts of a story that hold for the children of an experiment too: what all of them train on, how all are judged."""
+OF_ITS_IMAGES = frozenset(["images", "image_size", "image_mode", "content", "preparation", "captions"])
+"""Parts of a story that speak of the images: they hold for the children of an experiment that train on the same."""
+
+INHERITED = OF_ITS_IMAGES | {"evaluation"}
+"""Parts of a story that hold for the children of an experiment too."""
+
+FOLDERS = ("image_dir", "metadata_file", "train_data_dir", "in_json")
+"""Options and keys that say which images there are."""
 
 OF_ITS_VALUES = frozenset(["purpose", "changes"])
 """Parts of a story that speak of the values beside them: those of a file that has changed since are about others."""
@@ -42,6 +48,8 @@ class Told:
     """By file."""
     kinds: tuple[Mapping[str, str], ...] = field(repr=False)
     """By file: the origin of every value and of every part of the story, by key path."""
+    folders: tuple[Mapping[str, str], ...] = field(repr=False)
+    """By file: the folders of images that it names, by key path."""
     now: "Told | None" = None
     """Of an archived chain what its files tell now, which fills the gaps of its story; None where nobody asks them."""
 
@@ -50,13 +58,23 @@ class Told:
         """What the experiment extends; empty where nothing."""
         return self.names[-2] if len(self.names) > 1 else ""
 
+    @property
+    def image_dirs(self) -> dict[str, str]:
+        """The folders of images that the files name, by key path; the last file has the last word."""
+        return {path: text for folders in self.folders for path, text in folders.items()}
+
     def part(self, key: str, language: str) -> Said | None:
         """A part of the story in this language, else as it was told; None where nobody tells it."""
-        last = len(self.names) - 1
-        for number in range(last, -1, -1) if key in INHERITED else range(last, last - 1, -1):
-            if number >= 0 and (said := self._said(number, key, language)) is not None:
+        for number in range(len(self.names) - 1, -1, -1):
+            if (said := self._said(number, key, language)) is not None:
                 return said
-        return self.now.part(key, language) if self.now is not None and key not in OF_ITS_VALUES else None
+            if key not in INHERITED or (key in OF_ITS_IMAGES and self.folders[number]):
+                break  # what stands above is not about this one, or about other images
+        return self.now.part(key, language) if self.now is not None and self._may_ask(key, self.now) else None
+
+    def _may_ask(self, key: str, now: "Told") -> bool:
+        """Whether the files speak now of what they spoke of then."""
+        return key not in OF_ITS_VALUES and (key not in OF_ITS_IMAGES or now.image_dirs == self.image_dirs)
 
     def origin(self, path: str) -> tuple[str, str] | None:
         """The origin of a value and the file that says it last; None where none does."""
@@ -84,6 +102,7 @@ def told(files: Sequence[tuple[str, str]]) -> Told:
         names=tuple(name for name, _ in files),
         stories=tuple(one.get("story", {}) for one in found),
         kinds=tuple(_origins(text) for _, text in files),
+        folders=tuple(_folders(one) for one in found),
     )
 
 
@@ -103,3 +122,8 @@ def tables(text: str) -> Mapping[str, Any]:
 @lru_cache(maxsize=256)
 def _origins(text: str) -> Mapping[str, str]:
     return origins_of(tables(text))
+
+
+def _folders(found: Mapping[str, Any]) -> dict[str, str]:
+    values = flatten({"dataset": found.get("dataset", {}), "training": found.get("training", {})})
+    return {path: str(text) for path, text in values.items() if path.rpartition(".")[2] in FOLDERS}

@@ -1,10 +1,13 @@
 """The answers themselves: what is said, and whose word it is."""
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from fork_wrapper.document import gather
 from fork_wrapper.document.answers import Answer
@@ -12,7 +15,17 @@ from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields
 from fork_wrapper.notes import add_note
 from fork_wrapper.settings import Settings
-from tests.unit.document.building import SIX, answer, document, manifest, measured_now, rehearsed, story, trained
+from tests.unit.document.building import (
+    SIX,
+    answer,
+    document,
+    manifest,
+    measured_now,
+    rehearsed,
+    reread,
+    story,
+    trained,
+)
 
 LATER = datetime(2026, 1, 5, tzinfo=timezone.utc)
 DOCUMENTED = {
@@ -122,6 +135,14 @@ def test_a_real_training(project: Settings) -> None:
     assert (images.text, images.kind) == ("1480", "measured")
     assert images.also == Answer(text="1486", kind="documented", by="sdxl_base")
     assert made.columns[0].set_options["seed"] == Answer(text="7", kind="assumed", by="--set")
+
+
+def test_a_folder_that_was_named_at_the_launch(project: Settings) -> None:
+    """What the authors tell of their images is not told of others."""
+    trained("humanoid_05", project, sets=("image_dir=/d/other",), origin={"dataset": manifest(12)})
+    made = document(["humanoid_05"], project)
+    assert made.columns[0].answers["images"] == Answer(text="12", kind="measured", by="humanoid_05/20260102-030405")
+    assert answer(made, "content") is answer(made, "caption_convention") is None
 
 
 def test_a_resumed_training_is_one_story(project: Settings) -> None:
@@ -235,3 +256,25 @@ def test_gaps_say_where_they_could_be_filled(project: Settings, field: str, hint
     assert made.columns[0].answers[field] is None
     (wanted,) = [one for one in fields() if one.id == field]
     assert hint in gather.hint(wanted, made.columns[0].subject, made.words)
+
+
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_a_checkpoint_alone(project: Settings, tmp_path: Path, rehearsal: bool) -> None:
+    """Its header has the values and not whose they are; of a rehearsal not even what was meant, and it says so."""
+    run = rehearsed("humanoid_05", project) if rehearsal else trained("humanoid_05", project)
+    record = reread(run)
+    header = {key: record["training"][f"metadata_{key}"] for key in ("kft_config", "kft_run")}
+    file = run.folder / "humanoid_05.safetensors"
+    save_file({"one": np.zeros(1)}, file, metadata={f"modelspec.{key}": text for key, text in header.items()})
+    file.with_suffix(".json").write_text(
+        json.dumps({**record, "kind": "sidecar", "checkpoint": record["checkpoints"][0]}), encoding="utf-8"
+    )
+    with_sidecar = document([str(file)], project)
+    assert with_sidecar.columns[0].subject.basis == ("rehearsal" if rehearsal else "run")
+    assert answer(with_sidecar, "batch_size") == ("4", "assumed")
+    alone = file.rename(tmp_path / "alone.safetensors")
+    made = document([str(alone)], project)
+    assert made.columns[0].subject.basis == ("miniature" if rehearsal else "checkpoint")
+    assert answer(made, "batch_size") == (("2", "rehearsed") if rehearsal else ("4", "archived"))
+    kinds = {one.kind for one in made.columns[0].answers.values() if one is not None}
+    assert kinds == {"rehearsed" if rehearsal else "archived", "default", "kft", "computed"}

@@ -82,3 +82,20 @@ def test_a_broken_text_tells_nothing() -> None:
     said = told([("base", BASE), ("child", "[story\n")])
     assert said.part("purpose", "en") is None
     assert said.part("images", "en") is not None
+
+
+def test_other_images_are_not_those_of_the_parent() -> None:
+    """A child that trains on another folder inherits nothing that is told of the first; how it is judged it does."""
+    folder = "[[dataset.datasets]]\n[[dataset.datasets.subsets]]\nimage_dir = '{}'\n"
+    base, child = (
+        "[story]\nimages = 1486\nevaluation = ['eyes']\n" + folder,
+        "extends = 'base'\n" + folder.format("other"),
+    )
+    said = told([("base", base.format("one")), ("child", child)])
+    assert said.part("images", "en") is None
+    assert said.part("evaluation", "en") is not None
+    assert told([("base", base.format("one")), ("child", "[training]\n")]).part("images", "en") is not None
+    archived = told([("base", base.format("one").replace("images = 1486", ""))])
+    for place, known in (("one", True), ("two", False)):
+        later = type(archived)(**{**archived.__dict__, "now": told([("base", base.format(place))])})
+        assert (later.part("images", "en") is not None) is known

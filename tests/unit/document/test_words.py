@@ -49,7 +49,8 @@ def test_every_key_that_is_put_together_is_there() -> None:
     kinds = [f"{part}.{kind}" for part in ("mark", "kind", "legend") for kind in KINDS]
     hints = [f"missing.{field.missing}" for field in fields()]
     decisions = [f"decision.{one}" for one in DECISIONS]
-    bases = [f"basis.{one}" for one in ("run", "rehearsal", "experiment", "checkpoint", "file")]
+    bases = [f"basis.{one}" for one in ("run", "rehearsal", "experiment", "checkpoint", "miniature", "file")]
+    bases += ["warning.rehearsal", "warning.miniature"]
     statuses = [f"status.{one}" for one in ("running", "completed", "rehearsed", "failed", "interrupted")]
     for key in (*kinds, *hints, *decisions, *bases, *statuses):
         assert words("en").has(key), key
