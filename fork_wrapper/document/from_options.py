@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from fork_wrapper.diff import canonical
 from fork_wrapper.diff.units import value_of
-from fork_wrapper.diff.values import Value, names_a_run
+from fork_wrapper.diff.values import IMPLIED, Value, names_a_run
 from fork_wrapper.document.answers import Answer, Answering, Asked, Kind, joined, weakest
 from fork_wrapper.document.folder import regularising
 from fork_wrapper.document.speech import Words
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.sdscripts.meaning import kind_of
-from fork_wrapper.sdscripts.options import dataset_keys
+from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.sizes import trained
 
 if TYPE_CHECKING:
@@ -177,8 +177,14 @@ def _regularising_options(asked: Asked) -> Iterator[tuple[str, Answer]]:
     for name, value in asked.understood.options.items():
         bare = name.rpartition(".")[2]
         grouped = kind_of(name.partition(".")[0]).group == "regularisation" or bare == "weight_decay"
-        if grouped and value.said and value.raw and bare not in LISTED_ELSEWHERE:
+        if grouped and value.said and value.raw and bare not in LISTED_ELSEWHERE and not _is_usual(name, value):
             yield bare, of_value(value, asked.words)
+
+
+def _is_usual(name: str, value: Value) -> bool:
+    """Whether it is said and changes nothing: what the trainer takes anyway, as forms write it into their files."""
+    found = options().get(name)
+    return bool(value.raw == IMPLIED.get(name, found.default if found else None))
 
 
 def _regularising_keys(asked: Asked) -> Iterator[tuple[str, Answer]]:

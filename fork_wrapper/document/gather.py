@@ -116,11 +116,19 @@ def _column(subject: Subject, understood: Understood, step: Step | None, folders
 def hint(field: Field, subject: Subject | None, words: Words) -> str:
     """Where a missing answer could come from; of several subjects, in words for any of them."""
     name = subject.name if subject else "NAME"
-    by_people = field.missing in ("note", "story")
     return words(
-        "missing.noted" if by_people and subject and not subject.follows_file else f"missing.{field.missing}",
+        f"missing.{_hint_of(field, subject)}",
         name=name,
         run=(subject.run_id if subject else "") or f"{name}/RUN",
         file=f"{name}.toml",
         key=field.source.partition(",")[0].rpartition(".")[2],
     )
+
+
+def _hint_of(field: Field, subject: Subject | None) -> str:
+    """Which hint; what is written into an experiment file now helps neither a named run nor another program's file."""
+    if subject is not None and subject.basis == "file" and field.missing in ("note", "story", "data", "steps"):
+        return "imported"
+    if subject is not None and not subject.follows_file and field.missing in ("note", "story"):
+        return "noted"
+    return field.missing

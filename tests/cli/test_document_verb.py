@@ -147,6 +147,8 @@ def test_a_sidecar_and_a_config_file(told: Settings, kft: Kft, root: Path) -> No
     assert "config file of another program" in answer.out
     assert " [R]" in answer.out
     assert "[D]" not in answer.out.split("## ", 2)[2]
+    assert "| min_snr_gamma = 5.0, shuffle_caption = true [R] |" in answer.out  # the form's other fields change nothing
+    assert "`kft import-config FILE` makes an experiment of it" in answer.out
 
 
 @pytest.mark.parametrize(

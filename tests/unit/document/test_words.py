@@ -47,7 +47,7 @@ def test_every_key_of_the_code_is_there() -> None:
 def test_every_key_that_is_put_together_is_there() -> None:
     """Origins, hints, decisions, titles, bases, statuses."""
     kinds = [f"{part}.{kind}" for part in ("mark", "kind", "legend") for kind in KINDS]
-    hints = [f"missing.{field.missing}" for field in fields()]
+    hints = [f"missing.{field.missing}" for field in fields()] + ["missing.noted", "missing.imported"]
     decisions = [f"decision.{one}" for one in DECISIONS]
     bases = [f"basis.{one}" for one in ("run", "rehearsal", "experiment", "checkpoint", "miniature", "file")]
     bases += ["warning.rehearsal", "warning.miniature"]
