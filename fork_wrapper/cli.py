@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "check": "Say everything that stands between an experiment and its launch.",
     "dataset": "Prepare, check, describe and caption training sets.",
     "diff": "Compare two configurations or two runs by meaning.",
+    "document": "Write the documentation of experiments from their records.",
     "doctor": "Say what this machine has for training, and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
     "import-config": "Make experiments of old configs, of the GUI or sd-scripts.",

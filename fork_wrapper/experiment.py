@@ -35,12 +35,32 @@ STORY: Mapping[str, str] = {
     "changes": "a string",
     "problems": "a list of strings",
     "solutions": "a list of strings",
+    "effect": "a string",
     "decision": "a string",
     "notes": "a string",
+    "hardware": "a string",
+    "duration": "a string",
+    "images": "a whole number",
+    "image_size": "a string",
+    "image_mode": "a string",
+    "content": "a string",
+    "preparation": "a list of strings",
+    "captions": "a list of strings",
+    "evaluation": "a list of strings",
 }
-"""What a story may tell, and of which shape."""
+"""What a story may tell, and of which shape; from `images` on, what its children's documents tell too."""
 
-_SHAPES = {"a string": '{key} = "..."', "a list of strings": '{key} = ["..."]', "a table": "[{key}] as a table"}
+LANGUAGES = ("en", "es")
+"""Languages in which a story may be told once more, each as a table of its texts: `[story.es]`."""
+
+_TEXTS = {key: shape for key, shape in STORY.items() if key not in ("decision", "images")}
+
+_SHAPES = {
+    "a string": '{key} = "..."',
+    "a list of strings": '{key} = ["..."]',
+    "a whole number": "{key} = 1486",
+    "a table": "[{key}] as a table",
+}
 
 DECISIONS = ("candidate", "selected", "rejected")
 ORIGINS = ("documented", "assumed", "recovered", "measured")
@@ -63,7 +83,7 @@ class Experiment:
     unset: tuple[str, ...]
     """Inherited key paths to forget: TOML has no way to say absent."""
     story: Mapping[str, Any]
-    """What no tool can derive: purpose, changes, problems, solutions, decision, notes."""
+    """What no tool can derive: purpose, changes, problems, solutions, decision, notes, and more (`STORY`)."""
     training: Mapping[str, Any]
     """Options of sdxl_train.py, typed."""
     dataset: Mapping[str, Any]
@@ -183,21 +203,35 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
 def _has_shape(value: Any, shape: str) -> bool:
     if shape == "a list of strings":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if shape == "a whole number":
+        return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str if shape == "a string" else dict)
 
 
 def story_findings(story: Mapping[str, Any], where: Where) -> list[Finding]:
-    """What is wrong with a `[story]`: parts that it has not, shapes, an unknown decision."""
+    """What is wrong with a `[story]`: parts that it has not, shapes, an unknown decision; and with its translations."""
+    findings = _story_findings({key: value for key, value in story.items() if key not in LANGUAGES}, STORY, where)
+    for language in LANGUAGES:
+        again = story.get(language, {})
+        if isinstance(again, dict):
+            findings += _story_findings(again, _TEXTS, lambda key, table=language: where(f"story.{table}{key[5:]}"))  # type: ignore[misc]
+        else:
+            todo = f"write [story.{language}] as a table of texts"
+            findings.append(Finding(what=f"{language} must be a table", where=where(f"story.{language}"), todo=todo))
+    return findings
+
+
+def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: Where) -> list[Finding]:
     findings = []
     for key, value in story.items():
         place = where(f"story.{key}")
-        if key not in STORY:
-            findings.append(
-                Finding(what=f"the story has no {key}", where=place, todo=f"use one of: {', '.join(STORY)}")
-            )
-        elif not _has_shape(value, STORY[key]):
-            todo = f"write {_SHAPES[STORY[key]].format(key=key)}"
-            findings.append(Finding(what=f"{key} must be {STORY[key]}", where=place, todo=todo))
+        if key not in shapes:
+            near = nearest(key, shapes, 1)
+            todo = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(shapes)}"
+            findings.append(Finding(what=f"the story has no {key}", where=place, todo=todo))
+        elif not _has_shape(value, shapes[key]):
+            todo = f"write {_SHAPES[shapes[key]].format(key=key)}"
+            findings.append(Finding(what=f"{key} must be {shapes[key]}", where=place, todo=todo))
         elif key == "decision" and value not in DECISIONS:
             findings.append(
                 Finding(
@@ -208,11 +242,7 @@ def story_findings(story: Mapping[str, Any], where: Where) -> list[Finding]:
 
 
 def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:
-    """The origin of every value of the file, and origins that name nothing or say nothing known.
-
-    A bare key (`noise_offset`) is meant for every value of that name; a key path for one. What nobody vouches for
-    is `assumed`: no value may pass for the authors' when it is ours.
-    """
+    """The origin of every value of the file, and origins that name nothing or say nothing known."""
     said = flatten(tables["origin"])
     findings = [
         Finding(
@@ -221,19 +251,28 @@ def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dic
         for key, value in said.items()
         if value not in ORIGINS
     ]
-    default = said.pop("default", "assumed")
-    values = flatten({"training": tables["training"], "dataset": tables["dataset"]})
-    used: set[str] = set()
-    origins = {}
-    for path in values:
-        names = [name for name in (path, path.rsplit(".", 1)[-1]) if name in said]
-        used.update(names)
-        origins[path] = said[names[0]] if names else default
+    values = flatten({name: tables[name] for name in ("training", "dataset")})
+    told = flatten({"story": tables["story"]})
+    names = {"default", *told, *values, *(path.rsplit(".", 1)[-1] for path in values)}
     findings += [
         Finding(
             what=f"this file sets no {key}", where=where(f"origin.{key}"), todo="remove the line, or set the value here"
         )
         for key in said
-        if key not in used
+        if key not in names
     ]
-    return origins, findings
+    origins = origins_of(tables)
+    return {path: origins[path] for path in values}, findings
+
+
+def origins_of(tables: Mapping[str, Any]) -> dict[str, str]:
+    """The origin of every value of a file, and of every part of its story, by key path.
+
+    A bare key (`noise_offset`) is meant for every value of that name; a key path for one, as for a part of the story
+    (`"story.decision"`). What nobody vouches for is `assumed`: no value may pass for the authors' when it is ours.
+    """
+    said = flatten(tables.get("origin", {}))
+    default = said.get("default", "assumed")
+    values = flatten({name: tables.get(name, {}) for name in ("training", "dataset")})
+    found = {path: said.get(path, said.get(path.rsplit(".", 1)[-1], default)) for path in values}
+    return found | {path: said.get(path, default) for path in flatten({"story": tables.get("story", {})})}

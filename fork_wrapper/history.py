@@ -3,7 +3,7 @@
 A record is read when it is new or has changed; of the others a line is remembered (`record_memory`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,3 +106,30 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
 def _now(status: str, process: Mapping[str, Any] | None) -> str:
     """A running record's word holds while its kft lives, which is asked every time."""
     return status if process is None or is_alive(process) else KILLED
+
+
+def newest_of(outputs: Path, names: Sequence[str], wanted: Sequence[str], *, cache: Path) -> dict[str, str]:
+    """For each experiment that has runs of these statuses the id of its newest one, of the first status that it has.
+
+    Records are read newest first, and no more of them than it takes.
+    """
+    memory = RecordMemory(cache, outputs, name="runs", form=1, find=_fact, sound=_is_fact)
+    found = {name: _newest_of(outputs, name, wanted, memory) for name in names if _is_plain(name)}
+    memory.save()
+    return {name: run_id for name, run_id in found.items() if run_id}
+
+
+def _newest_of(outputs: Path, name: str, wanted: Sequence[str], memory: RecordMemory[Fact]) -> str:
+    newest: dict[str, str] = {}
+    for file in newest_records(outputs, name):
+        fact = memory.recall(file) or memory.read(file)
+        if fact is not None and fact[0] in wanted:
+            newest.setdefault(fact[0], file.run_id)
+        if wanted[0] in newest:
+            break
+    return next((newest[status] for status in wanted if status in newest), "")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it can be the name of an experiment, and not a path."""
+    return name not in (".", "..") and not any(letter in name for letter in "/\\")

@@ -63,7 +63,8 @@ def _facts(source: Source) -> list[tuple[str, str]]:
         run = source.header["run"]
         return [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
     story = source.resolved.story if source.resolved else {}
-    return [(key, "; ".join(value) if isinstance(value, list) else str(value)) for key, value in story.items()]
+    own = {key: value for key, value in story.items() if not isinstance(value, Mapping)}  # no translations
+    return [(key, "; ".join(value) if isinstance(value, list) else str(value)) for key, value in own.items()]
 
 
 def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:

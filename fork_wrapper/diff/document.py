@@ -11,7 +11,7 @@ from dataset_tools.errors import DatasetError
 from fork_wrapper.diff.compare import Row, rows
 from fork_wrapper.diff.facts import BASE_MODEL, Fact, facts, is_rehearsal
 from fork_wrapper.diff.ruling import Changes, rule_changes
-from fork_wrapper.diff.values import understand
+from fork_wrapper.diff.values import Understood, understand
 from fork_wrapper.source import Source
 from fork_wrapper.words import counted
 
@@ -93,18 +93,24 @@ class Diff:
 def compare_sources(first: Source, second: Source, cache: Path) -> Diff:
     """The whole comparison, of what the sources hold; what the rules say is remembered in the cache folder."""
     one, two = understand(first), understand(second)
-    known, files = facts(first, second), _files(first, second)
+    found, known, files = compare_understood(one, two)
     return Diff(
         first=first,
         second=second,
         names=_names(first, second),
-        rows=tuple(_with_facts(row, known, files) for row in rows(one, two)),
+        rows=found,
         rules=rule_changes(one, two, cache),
         files=files,
         facts=tuple(known),
         notes=tuple(_notes(first, second)),
         why=_why(first, second),
     )
+
+
+def compare_understood(one: Understood, two: Understood) -> tuple[tuple[Row, ...], list[Fact], FileChanges | None]:
+    """Values, facts and files of two configurations, without what the rules say of them."""
+    known, files = facts(one.source, two.source), _files(one.source, two.source)
+    return tuple(_with_facts(row, known, files) for row in rows(one, two)), known, files
 
 
 def _names(first: Source, second: Source) -> tuple[str, str]:

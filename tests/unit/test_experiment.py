@@ -40,6 +40,48 @@ def test_a_whole_file(write: Write) -> None:
     assert (made.text.encode(), made.sha256) == (path.read_bytes(), sha256(path.read_bytes()).hexdigest())
 
 
+def test_a_story_in_two_languages(write: Write) -> None:
+    """Texts may be told once more, numbers and decisions not; each part may have an origin, which no value has."""
+    text = """
+        [story]
+        purpose = "one"
+        images = 1486
+        [story.es]
+        purpose = "uno"
+        [origin]
+        "story.images" = "documented"
+    """
+    made = load_experiment(write("one", text))
+    assert made.story == {"purpose": "one", "images": 1486, "es": {"purpose": "uno"}}
+    assert made.origins == {}
+    assert experiment.origins_of({"story": dict(made.story), "origin": {"story.images": "documented"}}) == {
+        "story.purpose": "assumed",
+        "story.images": "documented",
+        "story.es.purpose": "assumed",
+    }
+    wrong = """
+        [story]
+        images = true
+        en = "one"
+        [story.es]
+        purpos = "uno"
+        problems = "ojos"
+        decision = "selected"
+        [origin]
+        "story.effect" = "measured"
+    """
+    with pytest.raises(InputError) as caught:
+        load_experiment(write("two", wrong))
+    assert [(finding.what, finding.where.rpartition(": ")[2]) for finding in caught.value.findings] == [
+        ("images must be a whole number", "story.images"),
+        ("en must be a table", "story.en"),
+        ("the story has no purpos", "story.es.purpos"),
+        ("problems must be a list of strings", "story.es.problems"),
+        ("the story has no decision", "story.es.decision"),
+        ("this file sets no story.effect", "origin.story.effect"),
+    ]
+
+
 def test_an_empty_file(write: Write) -> None:
     """A file that says nothing is an experiment without values; nothing is made up."""
     made = load_experiment(write("empty", ""))
@@ -85,7 +127,7 @@ bad.toml has 11 errors
   -> choose one of: candidate, selected, rejected
 - the story has no purpos
   in {path}, line 4: story.purpos
-  -> use one of: purpose, changes, problems, solutions, decision, notes
+  -> did you mean purpose?
 - learning_rat is not an option of sdxl_train.py
   in {path}, line 6: training.learning_rat
   -> did you mean learning_rate or learning_rate_te2 or learning_rate_te1?

@@ -1,0 +1,158 @@
+"""`kft document`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.document.coverage import Coverage, coverage
+from fork_wrapper.document.gather import Document, gather
+from fork_wrapper.document.page import markdown
+from fork_wrapper.document.speech import LANGUAGES, words
+from fork_wrapper.document.subjects import find_subjects, iterations, parent_subject
+from fork_wrapper.document.written import beside, marked, write
+from fork_wrapper.experiment import find_experiment
+from fork_wrapper.settings import Settings
+
+EPILOG = """\b
+Examples:
+  kft document --lang es -o FINE_TUNING.md
+  kft document humanoid_05/20261122-101500 --lang en
+  kft document --coverage --fail-under 100
+  kft document humanoid_05 humanoid_06 --beside
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a document goes."""
+
+    file: Path | None
+    """The file; None for stdout."""
+    is_beside: bool
+    """Beside each experiment file."""
+    force: bool
+    """Over whatever is there."""
+
+
+@click.command(name="document", epilog=EPILOG, short_help="Write the documentation of experiments from their records.")
+@click.argument("names", nargs=-1)
+@click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Its language.")
+@click.option("-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; default stdout.")
+@click.option(
+    "--beside", "is_beside", is_flag=True, help="Write a document of each beside its experiment file: NAME.md."
+)
+@click.option("--force", is_flag=True, help="Write over files that kft did not write, or that were edited.")
+@click.option(
+    "--coverage", "only_coverage", is_flag=True, help="Print which fields are filled, and where gaps could be filled."
+)
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    metavar="PCT",
+    help="Exit with 1 if less of what a tool can know is filled.",
+)
+@allow_flag
+@json_flag
+@setting_flags(*PLACES)
+def command(
+    names: tuple[str, ...],
+    language: str,
+    only_coverage: bool,
+    fail_under: float | None,
+    allow: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Write how NAMES were trained, every value with its origin, from records alone; without NAMES all experiments.
+
+    NAMES are experiments, runs, sidecars, checkpoints or config files. An experiment's name means its newest completed
+    run, else its newest rehearsal (with the values that were meant), else its file. What is not known says so, and
+    where it could come from.
+    """
+    target = Target(**{name: flags.pop(name) for name in ("file", "is_beside", "force")})
+    _check_flags(target, only_coverage=only_coverage, as_json=as_json)
+    settings = settings_from(flags)
+    if target.is_beside:
+        made = _beside(names or tuple(iterations(settings)), language, settings, allow)
+        _write({path: marked(markdown(one)) for path, one in made.items()}, force=target.force)
+        _judge(list(made.values()), fail_under)
+        return
+    document = _document(names, language, settings, allow)
+    if as_json:
+        from fork_wrapper.document.plain import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
+
+        output.print_json(coverage_json(coverage(document)) if only_coverage else to_json(document))
+    elif only_coverage:
+        _print_coverage(coverage(document), document)
+    elif target.file is not None:
+        _write({target.file: marked(markdown(document))}, force=target.force)
+    else:
+        output.print_text(marked(markdown(document)))
+    _judge([document], fail_under)
+
+
+def _check_flags(target: Target, *, only_coverage: bool, as_json: bool) -> None:
+    said = {"-o": target.file is not None, "--beside": target.is_beside, "--coverage": only_coverage}
+    if sum(said.values()) > 1:
+        raise click.UsageError(f"{' and '.join(flag for flag, is_said in said.items() if is_said)} do not go together")
+    if as_json and (target.file is not None or target.is_beside):
+        raise click.UsageError("--json goes to stdout: leave out -o and --beside")
+
+
+def _beside(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str]) -> dict[Path, Document]:
+    """A document for each experiment, by the file beside it."""
+    files = {name: find_experiment(name, settings.experiments) for name in names}
+    return {beside(path): _document([name], language, settings, allow) for name, path in files.items()}
+
+
+def _document(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str]) -> Document:
+    subjects = find_subjects(names, settings, allow)
+    there = {subject.name for subject in subjects}
+    outside = {
+        subject.label: parent
+        for subject in subjects
+        if subject.told.parent not in there and (parent := parent_subject(subject, settings)) is not None
+    }
+    return gather(subjects, outside, words(language), settings)
+
+
+def _write(texts: dict[Path, str], *, force: bool) -> None:
+    changed = write(texts, force=force)
+    for path in texts:
+        output.print_text(f"{path}\n")
+        if path not in changed:
+            output.say(f"{path} is as it was")
+
+
+def _print_coverage(found: Coverage, document: Document) -> None:
+    said = document.words
+    labels = document.labels
+    rows: dict[str, list[str]] = {}
+    for cell in found.cells:
+        mark = said(f"kind.{cell.answer.kind}") if cell.answer else said("unknown").upper()
+        name = cell.field.labels[said.language] + ("" if cell.field.tool else " *")
+        rows.setdefault(name, []).append(mark)
+    output.print_table((said("head.field"), *labels), [(name, *cells) for name, cells in rows.items()])
+    output.print_text(f"\n* {said('people_only')}\n")
+    hints: dict[str, list[str]] = {}
+    for cell in found.missing:
+        hints.setdefault(f"{cell.field.labels[said.language]}: {cell.hint}", []).append(cell.label)
+    output.print_text("".join(f"{', '.join(who)}: {text}\n" for text, who in hints.items()))
+    (filled, fields), (told, people) = found.filled, found.told
+    summary = said(
+        "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
+    )
+    output.print_text(f"{summary}\n")
+
+
+def _judge(documents: Sequence[Document], least: float | None) -> None:
+    """Exit with 1 where one of them is less complete than it should be."""
+    found = [coverage(document).percent for document in documents]
+    if least is not None and any(percent < least for percent in found):
+        output.say(f"{min(found):.1f} % is filled, less than {least:g} %")
+        click.get_current_context().exit(1)

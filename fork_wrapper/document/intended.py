@@ -1,0 +1,33 @@
+"""What a rehearsed experiment would have trained with: the rehearsal's changes taken back, by its own record.
+
+A rehearsal's values are those of the miniature; none of them may stand in a document as the experiment's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fork_wrapper import keypath
+from fork_wrapper.document.told import Told
+from fork_wrapper.record import Record
+from fork_wrapper.resolve import KFT, Origin
+
+
+def intended(record: Record, said: Told) -> tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Origin]]:
+    """Training options, dataset config and origins of a record, as the experiment meant them."""
+    tree: keypath.Tree = keypath.merge({"training": record.training, "dataset": record.dataset}, {})
+    origins = {path: Origin(**one) for path, one in record.experiment["origins"].items()}
+    for change in (record.rehearsal or {}).get("changes", ()):
+        path, was = str(change["key"]), change["was"]
+        origins.pop(path, None)
+        if was is None:
+            keypath.drop(tree, path)
+            continue
+        keypath.put(tree, path, was)
+        found = said.origin(path)
+        origins[path] = Origin(kind=found[0], by=found[1]) if found else KFT  # type: ignore[arg-type]
+    return tree["training"], tree["dataset"], origins
+
+
+def changed(record: Record) -> frozenset[str]:
+    """Key paths that a rehearsal changed."""
+    return frozenset(str(change["key"]) for change in (record.rehearsal or {}).get("changes", ()))
