@@ -17,6 +17,7 @@ from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata
 from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.lineage import counted_on
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.progress import Progress
 from fork_wrapper.provenance import base_model, newest
@@ -152,7 +153,8 @@ class Archive:
             step, epoch = progress.step_of_epoch(name.epoch), name.epoch
         else:
             step, epoch = name.step, progress.epoch_of_step(name.step or 0)
-        return {"step": step, "epoch": epoch, "loss": progress.loss_at(step) if step else None}
+        loss = progress.loss_at(step) if step else None
+        return {"step": step, "epoch": epoch, "loss": loss, **counted_on(self.record, step, epoch)}
 
     def _write_sidecar(self, entry: Mapping[str, Any]) -> None:
         live = self.record.with_run(**summary(self.progress))

@@ -171,7 +171,12 @@ def _values(resolved: Resolved) -> dict[str, Any]:
 
 
 def _is_ours(finding: Finding) -> bool:
-    """Whether it is only worth knowing, and about a value that the rehearsal and not the user has chosen."""
+    """Whether it is short of an error, and about a value that kft has chosen for a resume, or a note on a rehearsal's.
+
+    What the values of a resume mean is said by the resume.
+    """
+    if finding.where.endswith("(set by resume)"):
+        return finding.severity != "error"
     return finding.severity == "note" and finding.where.endswith("(set by rehearsal)")
 
 

@@ -4,10 +4,11 @@ A record is read when it is new or has changed; of the others a line is remember
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fork_wrapper.lineage import planned_steps, position, resumed_from
 from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RecordFile, newest_records
 from fork_wrapper.record import Record
@@ -19,15 +20,22 @@ KILLED = "killed"
 UNREADABLE = "unreadable"
 """Status of a run whose record cannot be read."""
 
+RESUMED = "resumed"
+"""Status of a run that was broken off, and that another one went on from."""
+
+ENDED = ("completed", "rehearsed", "running")
+"""Statuses that stay as they are when another run goes on from a state of theirs."""
+
 Fact = list[Any]
 """What is remembered of a record: the fields of a `RunLine` but for its id, and the process that owns a running one."""
 
 _NOTHING = type(None)
 _TYPES: tuple[tuple[type, ...], ...] = (
     *((str,), (int,), (int, _NOTHING), (int, float, _NOTHING), (int, float, _NOTHING), (int,)),
-    (dict, _NOTHING),
+    *((dict, _NOTHING), (str, _NOTHING), (int,)),
 )
 """Of a fact's parts."""
+_UNKNOWN: Fact = [UNREADABLE, 0, None, None, None, 0, None, None, 0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +45,21 @@ class RunLine:
     run_id: str
     """EXPERIMENT/RUN."""
     status: str
-    """As in the record, but `killed` or `unreadable`."""
+    """As in the record, but `killed`, `resumed` or `unreadable`."""
     steps: int
-    """Done."""
+    """Done by this run."""
     total_steps: int | None
-    """Planned."""
+    """Planned, of the whole training."""
     loss: float | None
     """The last mean loss."""
     seconds: float | None
     """Wall-clock time of the trainer."""
     checkpoints: int
     """Archived."""
+    parent: str | None = None
+    """The run whose state it went on from."""
+    before: int = 0
+    """Steps of the training that were done before its own first."""
 
 
 def list_runs(
@@ -61,7 +73,7 @@ def list_runs(
 
     Lines are remembered in `cache`. `tell` hears how many of the records that must be read have been.
     """
-    memory = RecordMemory(cache, outputs, name="runs", form=1, find=_fact, sound=_is_fact)
+    memory = RecordMemory(cache, outputs, name="runs", form=2, find=_fact, sound=_is_fact)
     files = list(newest_records(outputs, experiment))[::-1]
     facts = {file.path: memory.recall(file) for file in files}
     unread = [file for file in files if facts[file.path] is None]
@@ -71,15 +83,25 @@ def list_runs(
             tell(done, len(unread))
     finally:  # an interrupted first look is worth remembering too
         memory.save(None if experiment else set(facts))
-    return [_line(file, facts[file.path]) for file in files if facts[file.path] or Path(file.path).exists()]
+    lines = [_line(file, facts[file.path]) for file in files if facts[file.path] or Path(file.path).exists()]
+    resumed = {line.parent for line in lines} - {None}
+    return [
+        replace(line, status=RESUMED) if line.run_id in resumed and line.status not in ENDED else line for line in lines
+    ]
+
+
+def resumed_by(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
+    """The runs of the same experiment that went on from a state of this one, oldest first."""
+    experiment = run_id.partition("/")[0]
+    return [line for line in list_runs(outputs, experiment, cache=cache) if line.parent == run_id]
 
 
 def _fact(record: Record) -> Fact:
     facts = record.run
     loss = facts["loss"].get("last") if facts["loss"] else None
     process = dict(facts["process"]) if record.status == "running" else None
-    known = (facts["steps"], facts["total_steps"], loss, facts["seconds"], len(record.checkpoints))
-    return [record.status, *known, process]
+    known = (facts["steps"], planned_steps(record), loss, facts["seconds"], len(record.checkpoints))
+    return [record.status, *known, process, resumed_from(record), position(record).step]
 
 
 def _is_fact(value: Any) -> bool:
@@ -91,7 +113,7 @@ def _is_fact(value: Any) -> bool:
 
 
 def _line(file: RecordFile, fact: Fact | None) -> RunLine:
-    status, steps, total_steps, loss, seconds, checkpoints, process = fact or [UNREADABLE, 0, None, None, None, 0, None]
+    status, steps, total_steps, loss, seconds, checkpoints, process, parent, before = fact or _UNKNOWN
     return RunLine(
         run_id=file.run_id,
         status=_now(status, process),
@@ -100,6 +122,8 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
         loss=loss,
         seconds=seconds,
         checkpoints=checkpoints,
+        parent=parent,
+        before=before,
     )
 
 

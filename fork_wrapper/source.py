@@ -80,6 +80,15 @@ def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Sou
     return _experiment(resolve(text, settings, allow=allow))
 
 
+def open_run(text: str, settings: Settings) -> RunFolder:
+    """The run folder that `text` names; InputError when it names anything else."""
+    source = open_source(text, settings)
+    if source.kind != "run":
+        todo = "name EXPERIMENT/RUN, or its folder; `kft list` shows them"
+        raise InputError("a run is needed", [Finding(what=f"{text} is a {source.kind}", where=text, todo=todo)])
+    return RunFolder(folder=source.path.absolute().parent)
+
+
 def _experiment(resolved: Resolved) -> Source:
     return Source(
         kind="experiment",

@@ -43,5 +43,6 @@ def command(experiment: str | None, as_json: bool, **flags: Any) -> None:
 def _row(run: RunLine) -> tuple[str, ...]:
     loss = "-" if run.loss is None else f"{run.loss:.4f}"
     time = "-" if run.seconds is None else clock(run.seconds)
-    steps = f"{run.steps}/{run.total_steps}" if run.total_steps else str(run.steps)
+    done = f"{run.before}+{run.steps}" if run.before else str(run.steps)
+    steps = f"{done}/{run.total_steps}" if run.total_steps else done
     return run.run_id, run.status, steps, loss, time, str(run.checkpoints)

@@ -60,7 +60,7 @@ def command(
     except InputError as error:
         _offer_rehearsal(error, name)
         raise
-    _summarise(record)
+    summarise(record)
 
 
 def _offer_rehearsal(error: InputError, name: str) -> None:
@@ -81,7 +81,8 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
     return job
 
 
-def _summarise(record: Record) -> None:
+def summarise(record: Record) -> None:
+    """How a run went, and its checkpoints with their steps in the training."""
     facts = record.run
     loss, speed = facts["loss"], facts["steps_per_second"]
     words = [f"{facts['id']}: {facts['status']} in {clock(facts['seconds'])}", f"{facts['steps']} steps"]
@@ -95,7 +96,12 @@ def _summarise(record: Record) -> None:
         words.append(f"peak VRAM {max(facts['peak_vram_mib'])} MiB (sampled)")
     output.print_text(", ".join(words) + "\n")
     rows = [
-        (str(one["file"]), size(one["bytes"]), str(one["step"] or "-"), str(one["sha256"] or "-")[:12])
+        (
+            str(one["file"]),
+            size(one["bytes"]),
+            str(one.get("training_step") or one["step"] or "-"),
+            str(one["sha256"] or "-")[:12],
+        )
         for one in record.checkpoints
     ]
     output.print_table(("checkpoint", "size", "step", "sha256"), rows)

@@ -9,7 +9,11 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
+from fork_wrapper.history import resumed_by
+from fork_wrapper.lineage import planned_steps, position, resumed_from, segments, shares
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
+from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 from fork_wrapper.words import size
 
@@ -25,12 +29,13 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
     which tells how it was made even when its sidecar is lost.
     """
-    opened = open_source(source, settings_from(flags), allow)
+    settings = settings_from(flags)
+    opened = open_source(source, settings, allow)
     if as_json:
         output.print_json(_as_json(opened))
         return
     output.print_text(f"{opened.kind} {opened.label}\n{opened.path}\n\n")
-    facts = _facts(opened)
+    facts = [*_facts(opened), *_lineage(opened, settings)]
     if facts:
         output.print_table(("", ""), facts)
         output.print_text("\n")
@@ -67,13 +72,33 @@ def _facts(source: Source) -> list[tuple[str, str]]:
     return [(key, "; ".join(value) if isinstance(value, list) else str(value)) for key, value in own.items()]
 
 
+def _lineage(source: Source, settings: Settings) -> list[tuple[str, str]]:
+    """The runs before and after it in the same training, where it was resumed."""
+    record = source.record
+    if record is None:
+        return []
+    run = RunFolder(folder=settings.outputs / str(record.run["id"]))
+    facts = []
+    if parent := resumed_from(record):
+        facts.append(("resumes", f"{parent} from step {position(record).step} of {planned_steps(record)}"))
+        for one, first, last in shares(segments(settings.outputs, run, record)):
+            facts.append((f"step {first} to {last}", one.run.run_id))
+        facts += [("consequence", str(words)) for words in (record.lineage or {}).get("consequences", ())]
+    for line in resumed_by(settings.outputs, run.run_id, cache=settings.cache):
+        facts.append(("resumed by", f"{line.run_id} from step {line.before}  {line.status}"))
+    return facts
+
+
 def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if entry is None:
         return []
     loss = "-" if entry["loss"] is None else f"{entry['loss']:.4f}"
+    whole = (
+        f" (of the training: {entry['training_step']}, {entry['training_epoch']})" if "training_step" in entry else ""
+    )
     return [
         ("checkpoint", f"{entry['file']}  {size(entry['bytes'])}  {entry['kind']}"),
-        ("step, epoch, loss", f"{entry['step']}, {entry['epoch']}, {loss}"),
+        ("step, epoch, loss", f"{entry['step']}, {entry['epoch']}, {loss}{whole}"),
         ("sha256", str(entry["sha256"])),
     ]
 

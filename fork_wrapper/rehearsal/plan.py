@@ -52,7 +52,7 @@ class Change:
 
 def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False) -> Job:
     """The rehearsal of an experiment: the real trainer shrunk where sd-scripts is there, else the stand-in."""
-    trainer = _trainer(settings, stand_in=stand_in or not (settings.sd_scripts / "sdxl_train.py").is_file())
+    trainer = rehearsal_trainer(settings, stand_in=stand_in or not (settings.sd_scripts / "sdxl_train.py").is_file())
     prompts = _prompts(resolved.training.get("sample_prompts"))
     tree: keypath.Tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
     origins = dict(resolved.origins)
@@ -89,7 +89,8 @@ def sample_folders(job: Job, settings: Settings) -> list[Path]:
     return [drawn] if any(one.image_dir == drawn for one in rendered) else []
 
 
-def _trainer(settings: Settings, *, stand_in: bool) -> Trainer:
+def rehearsal_trainer(settings: Settings, *, stand_in: bool) -> Trainer:
+    """The program that trains the miniature: the real one of the checkout, shrunk, or the stand-in."""
     miniature = str(miniature_folder(settings.cache))
     # accelerate counts physical cores for a CPU process and fails where the system tells none: so they are said
     accelerate = ("--cpu", "--num_cpu_threads_per_process", str(os.cpu_count() or 1))

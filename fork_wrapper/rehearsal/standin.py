@@ -3,14 +3,16 @@
     accelerate launch standin.py --miniature DIR --config_file train.toml --dataset_config dataset.toml
 
 It trains for real, reads the two files that sdxl_train.py would read, honours the options that matter most,
-and writes the same file names, log lines and checkpoint headers. It is NOT sd-scripts and says so: no
-buckets, no caches, no resuming, no other base model than the miniature, and every option it does not know
-is ignored. Started by path in the trainer's Python, where kft may be absent.
+and writes the same file names, log lines, checkpoint headers and states, from which it resumes as
+sd-scripts does: with step and epoch counted from zero again. It is NOT sd-scripts and says so: no buckets,
+no caches, no other base model than the miniature, and every option it does not know is ignored. Started by
+path in the trainer's Python, where kft may be absent.
 """
 
 import argparse
 import math
 import random
+import shutil
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -72,8 +74,12 @@ class Training:
         self.steps, self.epochs = _length(options, len(batches))
         optimizer = standin_optimizer.optimizer_of(options, list(self.groups.values()))
         scheduler = standin_optimizer.scheduler_of(options, optimizer, self.steps)
-        prepared = self.accelerator.prepare(self.model.unet, optimizer, loader, scheduler)
-        _, self.optimizer, self.loader, self.scheduler = prepared
+        for part in standin_optimizer.trained_parts(self.model, self.groups):  # in this order they are in a state
+            self.accelerator.prepare(part)
+        self.optimizer, self.loader, self.scheduler = self.accelerator.prepare(optimizer, loader, scheduler)
+        if options["resume"]:
+            print(f"resume training from local state: {options['resume']}", flush=True)
+            self.accelerator.load_state(options["resume"])
         self.step = 0
         self.losses: list[float] = []
 
@@ -92,6 +98,8 @@ class Training:
             self._log({"loss/epoch": self._average()}, epoch)
             self._end_epoch(epoch)
         self.accelerator.end_training()
+        if self.options["save_state"] or self.options["save_state_on_train_end"]:
+            self._save_state(output.final_state(self.options["output_name"]), "saving last state.")
         self._save(
             output.final_file(self.options["output_name"]),
             "save trained model as StableDiffusion checkpoint to ",
@@ -166,6 +174,11 @@ class Training:
             self._save(output.step_file(name, self.step))
             old = output.superseded_step(self.step, every, self.options["save_last_n_steps"])
             self._remove(None if old is None else output.step_file(name, old))
+            if self.options["save_state"]:
+                self._save_state(output.step_state(name, self.step), f"saving state at step {self.step}")
+                keep = self.options["save_last_n_steps_state"] or self.options["save_last_n_steps"]
+                old = output.superseded_step(self.step, every, keep)
+                self._remove(output.step_state(name, old) if old else None)
 
     def _end_epoch(self, epoch: int) -> None:
         every, name = self.options["save_every_n_epochs"], self.options["output_name"]
@@ -173,6 +186,11 @@ class Training:
             self._save(output.epoch_file(name, epoch))
             old = output.superseded_epoch(epoch, every, self.options["save_last_n_epochs"])
             self._remove(None if old is None else output.epoch_file(name, old))
+            if self.options["save_state"]:
+                self._save_state(output.epoch_state(name, epoch), f"saving state at epoch {epoch}")
+                keep = self.options["save_last_n_epochs_state"] or self.options["save_last_n_epochs"]
+                old = output.superseded_epoch(epoch, every, keep)
+                self._remove(None if old is None else output.epoch_state(name, old))
         if _due(epoch, self.options["sample_every_n_epochs"]):
             self._draw(epoch=epoch)
 
@@ -182,10 +200,18 @@ class Training:
         header = output.header(self.options, datetime.now().astimezone().replace(tzinfo=None))
         self.maths.save(self.model, path, self.options["save_precision"], header)
 
+    def _save_state(self, name: str, words: str) -> None:
+        print(f"\n{words}", flush=True)
+        self.accelerator.save_state(str(Path(self.options["output_dir"]) / name))
+
     def _remove(self, name: str | None) -> None:
         path = Path(self.options["output_dir"]) / (name or "")
-        if name is not None and path.exists():
-            print(f"removing old checkpoint: {path}", flush=True)
+        if name is None or not path.exists():
+            return
+        print(f"removing old {'state' if path.is_dir() else 'checkpoint'}: {path}", flush=True)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
             path.unlink()
 
     def _draw(self, epoch: int | None) -> None:

@@ -4,6 +4,8 @@ It knows AdamW, AdamW8bit and the schedules of diffusers; everything else of sd-
 """
 
 import ast
+import importlib
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,6 +25,12 @@ def parameter_groups(model: Any, options: Options) -> dict[str, dict[str, Any]]:
             parts[f"text_encoder{name}"] = (part, options["learning_rate"] if rate is None else rate)
     trained = {name: (part.requires_grad_(), rate) for name, (part, rate) in parts.items() if rate != 0}
     return {name: {"params": list(part.parameters()), "lr": rate} for name, (part, rate) in trained.items()}
+
+
+def trained_parts(model: Any, groups: Iterable[str]) -> list[Any]:
+    """The models that are trained, in the order in which a state holds them (sdxl_train.py:494-500)."""
+    parts = {"unet": model.unet, "text_encoder1": model.text_encoder, "text_encoder2": model.text_encoder_2}
+    return [part for name, part in parts.items() if name in groups]
 
 
 def optimizer_of(options: Options, groups: list[dict[str, Any]]) -> Any:
@@ -50,6 +58,8 @@ def scheduler_of(options: Options, optimizer: Any, steps: int) -> Any:
     name, warmup = options["lr_scheduler"], options["lr_warmup_steps"]
     if isinstance(warmup, float):
         warmup = int(warmup * steps)
+    if options["lr_scheduler_type"]:
+        return _of_type(options, optimizer)
     if name not in {kind.value for kind in SchedulerType} - {"piecewise_constant"}:
         print(f"stand-in: lr_scheduler {name} is replaced by constant_with_warmup")
         name = "constant_with_warmup"
@@ -63,3 +73,12 @@ def scheduler_of(options: Options, optimizer: Any, steps: int) -> Any:
         num_cycles=options["lr_scheduler_num_cycles"],
         power=options["lr_scheduler_power"],
     )
+
+
+def _of_type(options: Options, optimizer: Any) -> Any:
+    """A class or function by its path, or of torch by its name (library/train_util.py:5287-5311)."""
+    module, _, name = options["lr_scheduler_type"].rpartition(".")
+    arguments = dict(text.split("=") for text in options["lr_scheduler_args"] or [])
+    print(f"use {options['lr_scheduler_type']} | {arguments} as lr_scheduler")
+    found = getattr(importlib.import_module(module or "torch.optim.lr_scheduler"), name)
+    return found(optimizer, **{key: ast.literal_eval(value) for key, value in arguments.items()})

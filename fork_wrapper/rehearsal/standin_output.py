@@ -32,6 +32,21 @@ def final_file(name: str | None) -> str:
     return f"{name or 'last'}.safetensors"
 
 
+def epoch_state(name: str | None, epoch: int) -> str:
+    """Folder name of the state after an epoch (library/train_util.py:90, 5937-5946)."""
+    return f"{name or 'epoch'}-{epoch:06d}-state"
+
+
+def step_state(name: str | None, step: int) -> str:
+    """Folder name of the state after a step (library/train_util.py:98, 5959-5968)."""
+    return f"{name or 'at'}-step{step:08d}-state"
+
+
+def final_state(name: str | None) -> str:
+    """Folder name of the last state (library/train_util.py:93, 5986-5994)."""
+    return f"{name or 'last'}-state"
+
+
 def superseded_epoch(epoch: int, every: int, keep: int | None) -> int | None:
     """The epoch whose checkpoint goes now; `keep` counts files (library/train_util.py:5786-5793)."""
     old = None if keep is None else epoch - every * keep

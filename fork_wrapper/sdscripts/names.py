@@ -12,12 +12,13 @@ from typing import Literal
 CheckpointKind = Literal["epoch", "step", "final"]
 
 SUFFIX = ".safetensors"
+STATE_SUFFIX = "-state"
 _TAIL = re.compile(r"^(?:-(?P<epoch>\d{6,})|-step(?P<step>\d{8,}))?$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointName:
-    """What the file name of a checkpoint says."""
+    """What the file name of a checkpoint, or the folder's of a state, says."""
 
     kind: CheckpointKind
     """After an epoch, at a step, or at the end of training."""
@@ -31,7 +32,18 @@ def parse_checkpoint(file: str, output_name: str) -> CheckpointName | None:
     """What `file` says as a checkpoint of `output_name`; None when it is another file."""
     if not (file.startswith(output_name) and file.endswith(SUFFIX)):
         return None
-    match = _TAIL.match(file[len(output_name) : -len(SUFFIX)])
+    return _parse_tail(file[len(output_name) : -len(SUFFIX)])
+
+
+def parse_state(folder: str, output_name: str) -> CheckpointName | None:
+    """What the name of a folder says as a training state of `output_name`: saved when a checkpoint of that kind was."""
+    if not (folder.startswith(output_name) and folder.endswith(STATE_SUFFIX)):
+        return None
+    return _parse_tail(folder[len(output_name) : -len(STATE_SUFFIX)])
+
+
+def _parse_tail(tail: str) -> CheckpointName | None:
+    match = _TAIL.match(tail)
     if match is None:
         return None
     if match["epoch"]:

@@ -1,0 +1,73 @@
+"""From a record back to the values that were launched: nothing is read again that may have changed since."""
+
+from pathlib import Path, PurePath
+from typing import Any
+
+from fork_wrapper.experiment import Experiment
+from fork_wrapper.record import Record
+from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.schema import MANAGED
+
+PROMPTS = "training.sample_prompts"
+
+
+def resolved_of(record: Record) -> Resolved:
+    """The values of a run as they were resolved, without what kft manages; files in its folder become `{run}/…`."""
+    folder = str(record.launch.get("cwd") or record.training["output_dir"])
+    training = {key: _movable(value, folder) for key, value in record.training.items() if not _is_managed(key)}
+    origins = {path: Origin(**origin) for path, origin in record.experiment["origins"].items()}
+    return Resolved(
+        name=record.name,
+        chain=_chain(record),
+        training=training,
+        dataset=record.dataset,
+        origins={path: origin for path, origin in origins.items() if not _is_managed(path.removeprefix("training."))},
+        overrides=tuple(record.experiment.get("overrides", ())),
+        allowed=tuple(record.experiment.get("allowed_unknown", ())),
+    )
+
+
+def own_files(record: Record) -> dict[str, str]:
+    """The files that kft wrote into the run folder for the trainer to read, by name: the prompts of a rehearsal."""
+    path = resolved_of(record).training.get("sample_prompts")
+    text = record.experiment.get("sample_prompts")
+    if not isinstance(path, str) or not path.startswith("{run}/") or text is None:
+        return {}
+    return {PurePath(path).name: str(text)}
+
+
+def processes_of(record: Record) -> int:
+    """How many processes trained, on all machines."""
+    argv = list(record.launch["argv"])
+    return int(argv[argv.index("--num_processes") + 1]) if "--num_processes" in argv else 1
+
+
+def _is_managed(key: str) -> bool:
+    return key in MANAGED or key.startswith("metadata_kft_")
+
+
+def _movable(value: Any, folder: str) -> Any:
+    inside = f"{PurePath(folder).as_posix()}/"
+    if isinstance(value, str) and value.startswith(inside):
+        return f"{{run}}/{value.removeprefix(inside)}"
+    return value
+
+
+def _chain(record: Record) -> tuple[Experiment, ...]:
+    """The experiment files as they were written; of the last one the story."""
+    files = record.experiment["files"]
+    return tuple(
+        Experiment(
+            name=str(file["name"]),
+            path=Path(file["path"]),
+            text=str(file["text"]),
+            sha256=str(file["sha256"]),
+            extends=None,
+            unset=(),
+            story=record.experiment.get("story") or {} if file is files[-1] else {},
+            training={},
+            dataset={},
+            origins={},
+        )
+        for file in files
+    )

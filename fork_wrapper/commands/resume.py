@@ -1,0 +1,81 @@
+"""`kft resume`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.check import check
+from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.run import summarise
+from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
+from fork_wrapper.run import run
+from fork_wrapper.source import open_run
+from fork_wrapper.watch import watch_run
+from fork_wrapper.words import counted
+
+EPILOG = """\b
+Examples:
+  kft resume humanoid_05/20261122-101500 --check
+  kft resume humanoid_05/20261122-101500
+  kft resume runs/humanoid_05/20261122-101500 --state humanoid_05-000004-state
+"""
+
+
+@click.command(name="resume", epilog=EPILOG, short_help="Go on with a run that was broken off, from its newest state.")
+@click.argument("name", metavar="RUN")
+@click.option("--state", type=click.Path(path_type=Path), help="A state of the run; default its newest whole one.")
+@click.option("--check", "check_only", is_flag=True, help="Say what would be done, and do nothing.")
+@json_flag
+@setting_flags(*PLACES, *SCALE)
+def command(name: str, state: Path | None, check_only: bool, as_json: bool, **flags: Any) -> None:
+    """Go on with RUN (EXPERIMENT/RUN or its folder) in a run of its own, up to the planned number of steps.
+
+    Values come from the record of RUN alone. Its state, base model and data set must be whole and unchanged; nothing
+    of RUN is overwritten. A rehearsal is resumed as one. With --check, exit code 1 says that something stands
+    against the launch.
+    """
+    settings = settings_from(flags)
+    plan = plan_resume(open_run(name, settings), settings, state=state)
+    job = job_of(plan, settings)
+    if not as_json:
+        _show(plan)
+    if check_only:
+        found = check(job.resolved, settings, job.trainer, files=job.files or {})
+        if as_json:
+            output.print_json(plan.to_json())
+        output.show_findings((*plan.findings, *found.findings))
+        if found.errors:
+            click.get_current_context().exit(1)
+        return
+    if close_killed(plan.run, settings):
+        output.say(f"{plan.run.run_id} was killed; its record is closed now, as by `kft archive`")
+    record = run(job, settings, watch_run())
+    if as_json:
+        output.print_json({**plan.to_json(), "resumed_by": record.run["id"], "new_run": dict(record.run)})
+    else:
+        summarise(record)
+
+
+def _show(plan: Resumption) -> None:
+    rows = [
+        ("run", f"{plan.run.run_id}, broken off at step {plan.reached} of {plan.total_steps}"),
+        ("state", str(plan.state.path)),
+        *(("passed over", f"{name}: {why}") for name, why in plan.choice.passed_over.items()),
+        ("done", f"{counted(plan.done.step, 'step')}, {counted(plan.done.epoch, 'epoch')}"),
+        ("remains", counted(plan.remaining, "step")),
+    ]
+    if plan.reached > plan.done.step:
+        rows.append(("done again", f"step {plan.done.step + 1} to {plan.reached}"))
+    output.print_table(("", ""), rows)
+    output.print_text("\n")
+    for words in plan.consequences:
+        output.print_folded(f"  {words}", indent=4)
+    output.print_text("\n")
+    output.print_table(("option", "was", "is"), [_row(change.key, change.was, change.value) for change in plan.changes])
+
+
+def _row(key: str, was: Any, value: Any) -> tuple[str, str, str]:
+    before, after = ("absent" if one is None else str(one) for one in (was, value))
+    return key.removeprefix("training."), before, after
