@@ -13,7 +13,7 @@ PROMPTS = "training.sample_prompts"
 
 def resolved_of(record: Record) -> Resolved:
     """The values of a run as they were resolved, without what kft manages; files in its folder become `{run}/…`."""
-    folder = str(record.launch.get("cwd") or record.training["output_dir"])
+    folder = str(record.launch.get("cwd") or record.training.get("output_dir") or "")
     training = {key: _movable(value, folder) for key, value in record.training.items() if not _is_managed(key)}
     origins = {path: Origin(**origin) for path, origin in record.experiment["origins"].items()}
     return Resolved(
@@ -48,7 +48,7 @@ def _is_managed(key: str) -> bool:
 
 def _movable(value: Any, folder: str) -> Any:
     inside = f"{PurePath(folder).as_posix()}/"
-    if isinstance(value, str) and value.startswith(inside):
+    if folder and isinstance(value, str) and value.startswith(inside):
         return f"{{run}}/{value.removeprefix(inside)}"
     return value
 

@@ -174,6 +174,9 @@ def _over(run: RunFolder, record: Record) -> Iterator[Finding]:
         host, pid = (record.run["process"].get(key) for key in ("host", "pid"))
         todo = f"wait for it, or stop it; where it is over for certain: kft archive {run.run_id} --over"
         yield Finding(what=f"it is still running (process {pid} on {host})", where=str(run.record), todo=todo)
+    elif not record.experiment["files"] or not record.training:
+        todo = "restore it from a copy, or from a sidecar"
+        yield Finding(what="its record holds no values to launch with", where=str(run.record), todo=todo)
     elif record.status in ("completed", "rehearsed"):
         what = f"it is {record.status}: {record.run['steps']} of {record.run['total_steps']} steps are done"
         todo = "train on with a new run: a longer experiment, or `--set resume=STATE` with the steps to add"

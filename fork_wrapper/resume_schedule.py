@@ -25,6 +25,8 @@ WITH_LENGTH: Mapping[str, str] = {
 }
 """Schedulers that are told how long the training is, and the functions behind them (transformers/optimization.py)."""
 
+_BY_PATH = {f"{MODULE}.{function}": name for name, function in WITH_LENGTH.items()}
+
 WARMED = ("constant_with_warmup", "inverse_sqrt")
 """Schedulers that are told the warm-up alone."""
 
@@ -114,6 +116,8 @@ def _words(one: Scheduler) -> str:
         return "none: a schedule-free optimizer keeps its own count, which is restored"
     if one.kind == "adafactor":
         return "Adafactor's own: it follows the optimizer, which is restored"
+    if one.name in _BY_PATH:
+        return f"{_BY_PATH[one.name]}: it goes on along the planned curve, whose length stands in lr_scheduler_args"
     if one.kind == "class":
         return f"{one.name}: its length stands in lr_scheduler_args; it goes on as planned"
     return f"{one.name}: it goes on as planned"

@@ -85,7 +85,7 @@ def open_run(text: str, settings: Settings) -> RunFolder:
     source = open_source(text, settings)
     if source.kind != "run":
         todo = "name EXPERIMENT/RUN, or its folder; `kft list` shows them"
-        raise InputError("a run is needed", [Finding(what=f"{text} is a {source.kind}", where=text, todo=todo)])
+        raise InputError("a run is needed", [Finding(what=f"{text} is no run ({source.kind})", where=text, todo=todo)])
     return RunFolder(folder=source.path.absolute().parent)
 
 

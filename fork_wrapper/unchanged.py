@@ -3,9 +3,10 @@
 What was never recorded cannot be compared, and that is said.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
+from dataset_tools.errors import DatasetError
+from dataset_tools.fingerprint import Fingerprint, FolderManifest
 from dataset_tools.hashing import HashCache
 from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import base_model, git_state, probe_python
@@ -37,14 +38,11 @@ def newer_programs(record: Record, settings: Settings) -> list[Finding]:
     had = (record.provenance.get("python") or {}).get("packages") or {}
     python = probe_python(settings.python, settings.cache / "pythons.json") if had else None
     have = python.packages if python else {}
-    other = [
-        f"{name} {have[name]} (was {had[name]})" for name in READERS if had.get(name) != have.get(name, had.get(name))
-    ]
+    both = [name for name in READERS if name in had and name in have]
+    other = [f"{name} {have[name]} (was {had[name]})" for name in both if have[name] != had[name]]
     if other:
-        what, todo = (
-            f"other versions than the run had: {', '.join(other)}",
-            "install those, if the state cannot be read",
-        )
+        what = f"other versions than the run had: {', '.join(other)}"
+        todo = "install those if the state cannot be read"
         found.append(Finding(what=what, where=settings.python, todo=todo, severity="warning"))
     return found
 
@@ -64,30 +62,31 @@ def _base_model(record: Record, cache: HashCache) -> list[Finding]:
 
 
 def _dataset(record: Record, cache: HashCache) -> list[Finding]:
-    was = record.provenance.get("dataset")
-    if not was:
+    was = _recorded(record.provenance.get("dataset"))
+    if was is None:
         return [_unknown("the data set", "provenance.dataset of the record")]
     now = fingerprint_subsets(record.training, record.dataset, cache, lambda: False)
+    where = ", ".join(str(one.folder) for one in was.folders)
     if now is None:
-        folders = ", ".join(str(one["folder"]) for one in was["folders"])
-        return [Finding(what="the data set cannot be read", where=folders, todo="put it back where it was")]
-    if now.sha256 == was["sha256"]:
+        return [Finding(what="the data set cannot be read", where=where, todo="put it back where it was")]
+    if now.sha256 == was.sha256:
         return []
-    names = [name for before, after in _pairs(was, now.to_json()) for name in _differing(before, after)]
+    names = [name for pair in zip(was.folders, now.folders, strict=False) for name in _differing(*pair)]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     what = f"the data set has changed: {', '.join(names[:NAMED]) or 'its folders'}{more}"
-    where = ", ".join(str(folder.folder) for folder in now.folders)
     return [Finding(what=what, where=where, todo="put back the images and captions that the run began with")]
 
 
-def _pairs(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The folders that both have, in order; with one folder more or less it is said of all."""
-    return list(zip(was["folders"], now["folders"], strict=False))
+def _recorded(value: Any) -> Fingerprint | None:
+    """The fingerprint of a record; None where there is none, or one that cannot be read."""
+    try:
+        return Fingerprint.from_json(value)
+    except DatasetError:
+        return None
 
 
-def _differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    before, after = was["files"], now["files"]
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+def _differing(was: FolderManifest, now: FolderManifest) -> list[str]:
+    return sorted(name for name in was.files.keys() | now.files.keys() if was.files.get(name) != now.files.get(name))
 
 
 def _unknown(what: str, where: str) -> Finding:

@@ -95,7 +95,7 @@ def tokenizer_download(case: Case) -> Iterator[Hit]:
     when="resume",
     why="Weights, optimizer, scheduler and random numbers are restored; step and epoch begin at 0 again. The full "
     "length is trained once more, a scheduler goes on beyond its end, and samples and checkpoints are counted anew.",
-    fix="set a length without the steps that are done",
+    fix="`kft resume RUN` goes on with a run of kft's; else set a length without the steps that are done",
     source="sdxl_train.py:520-521, sdxl_train.py:595-596, library/train_util.py:4772-4779",
 )
 def resume_counters(case: Case) -> Iterator[Hit]:

@@ -96,5 +96,12 @@ def test_all_schedulers_go_on_as_planned(root: Path, sd_scripts: Path) -> None:
     for name, curve in curves.items():
         assert curve["resumed"] == pytest.approx(curve["planned"], rel=1e-12), name
     off = {name for name, curve in curves.items() if curve["plain"] != pytest.approx(curve["planned"], rel=1e-12)}
-    assert off >= {"linear", "cosine", "cosine_with_restarts", "polynomial", "cosine_with_min_lr", "warmup_stable_decay"}
+    assert off >= {
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "polynomial",
+        "cosine_with_min_lr",
+        "warmup_stable_decay",
+    }
     assert off <= set(TRAININGS) - {"constant", "piecewise_constant"}

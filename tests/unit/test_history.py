@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from fork_wrapper import record_memory
-from fork_wrapper.history import RunLine, list_runs
+from fork_wrapper.history import RunLine, list_runs, resumed_by
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import host
 from fork_wrapper.record import Record, read_record, write_record
@@ -235,3 +235,41 @@ def test_a_kft_that_dies_later_is_noticed(settings: Settings, record: Record, mo
     assert [line.status for line in listed(settings)] == ["running"]
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: here["created"] + 60)
     assert [line.status for line in listed(settings)] == ["killed"]
+
+
+def _went_on(record: Record, number: int, **known: Any) -> Record:
+    """A run that went on from the first one at step 60 of 200."""
+    lineage = {"kind": "resume", "parent": f"one/{NAMES[0]}", "step": 60, "epoch": 6, "total_steps": 200}
+    return record.with_lineage(lineage).with_run(id=f"one/{NAMES[number]}", **known)
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [("interrupted", "resumed"), ("failed", "resumed"), ("completed", "completed"), ("rehearsed", "rehearsed")],
+)
+def test_a_resumed_training_is_one_story(settings: Settings, record: Record, status: str, shown: str) -> None:
+    """The run that was broken off says so, and the one that went on has the steps before it and the whole length."""
+    runs = [RunFolder(folder=settings.outputs / "one" / name) for name in NAMES]
+    write_record(runs[0], record.with_run(status=status, steps=75, total_steps=200))
+    write_record(runs[1], _went_on(record, 1, status="interrupted", steps=40, total_steps=140))
+    write_record(runs[2], _went_on(record, 2, status="completed", steps=140))
+    for run in runs:
+        _age(run)
+    parent = f"one/{NAMES[0]}"
+    expected = [
+        _line(parent, shown, steps=75, total_steps=200),
+        _line(f"one/{NAMES[1]}", "interrupted", steps=40, total_steps=200, parent=parent, before=60),
+        _line(f"one/{NAMES[2]}", "completed", steps=140, total_steps=200, parent=parent, before=60),
+    ]
+    for _ in range(2):  # read, and remembered
+        assert listed(settings) == expected
+    assert resumed_by(settings.outputs, parent, cache=settings.cache) == expected[1:]
+    assert resumed_by(settings.outputs, f"one/{NAMES[2]}", cache=settings.cache) == []
+
+
+def test_a_killed_run_that_was_resumed(settings: Settings, record: Record) -> None:
+    """Is resumed; nobody need close it any more."""
+    process = {"pid": os.getpid(), "created": 0.0, "host": host()["hostname"]}
+    write_record(RunFolder(folder=settings.outputs / "one" / NAMES[0]), record.with_run(process=process))
+    write_record(RunFolder(folder=settings.outputs / "one" / NAMES[1]), _went_on(record, 1, status="failed"))
+    assert [line.status for line in listed(settings)] == ["resumed", "failed"]

@@ -102,7 +102,9 @@ def test_what_needs_nothing(training: dict[str, Any], words: str) -> None:
 def test_a_second_resume_changes_nothing() -> None:
     """The length of the whole stands there already."""
     first = {key: value for key, value in go_on(lr_scheduler="cosine").items() if value is not None}
-    assert go_on(**first) == {}
+    again = continued(first, total=200, processes=1)
+    assert again.wanted == {}
+    assert again.words.startswith("cosine: it goes on along the planned curve")
 
 
 def test_every_scheduler_is_thought_of() -> None:

@@ -50,7 +50,10 @@ def test_a_file_beyond_the_needed_ones(tmp_path: Path) -> None:
             {"learning_rate": 1e-5, "train_text_encoder": True, "learning_rate_te2": 0.0},
             ("model.safetensors", "model_1.safetensors", *ORDER[1:]),
         ),
-        ({"learning_rate": 0.0, "train_text_encoder": True, "learning_rate_te1": 1e-5, "learning_rate_te2": 0.0}, ORDER),
+        (
+            {"learning_rate": 0.0, "train_text_encoder": True, "learning_rate_te1": 1e-5, "learning_rate_te2": 0.0},
+            ORDER,
+        ),
         ({**PLAIN, "optimizer_type": "AdamWScheduleFree"}, (*ORDER[:2], ORDER[3])),
         ({**PLAIN, "mixed_precision": "fp16"}, (*ORDER[:3], "scaler.pt", ORDER[3])),
         ({**PLAIN, "deepspeed": True}, ("pytorch_model", "random_states_0.pkl")),

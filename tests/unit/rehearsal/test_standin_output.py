@@ -10,15 +10,19 @@ from fork_wrapper.rehearsal.standin_output import (
     IMPLEMENTATION,
     Prompt,
     epoch_file,
+    epoch_state,
     final_file,
+    final_state,
     header,
     parse_prompt,
     read_prompts,
     sample_file,
     step_file,
+    step_state,
     superseded_epoch,
     superseded_step,
 )
+from fork_wrapper.sdscripts.names import parse_state
 
 NOON = datetime(2026, 11, 22, 12, 0, 5, 123456)  # noqa: DTZ001 - file names and headers hold local time
 
@@ -34,6 +38,18 @@ def test_checkpoint_names() -> None:
         "epoch-000001.safetensors",
         "at-step00000004.safetensors",
         "last.safetensors",
+    ]
+
+
+def test_names_of_states() -> None:
+    """Those of the checkpoints, as folders; kft reads them back."""
+    names = [epoch_state("x", 1), step_state("x", 4), final_state("x")]
+    assert names == ["x-000001-state", "x-step00000004-state", "x-state"]
+    assert [one.kind for name in names if (one := parse_state(name, "x"))] == ["epoch", "step", "final"]
+    assert [epoch_state(None, 1), step_state(None, 4), final_state(None)] == [
+        "epoch-000001-state",
+        "at-step00000004-state",
+        "last-state",
     ]
 
 

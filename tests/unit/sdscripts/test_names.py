@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.sdscripts.names import CheckpointName, final_checkpoint, parse_checkpoint
+from fork_wrapper.sdscripts.names import CheckpointName, final_checkpoint, parse_checkpoint, parse_state
 
 FINAL = CheckpointName(kind="final", epoch=None, step=None)
 
@@ -32,6 +32,26 @@ FINAL = CheckpointName(kind="final", epoch=None, step=None)
 def test_what_a_name_says(output_name: str, tail: str, name: CheckpointName | None) -> None:
     """Epoch, step and final checkpoints by their exact pattern, whatever the experiment's name holds."""
     assert parse_checkpoint(f"{output_name}{tail}.safetensors", output_name) == name
+
+
+@pytest.mark.parametrize("output_name", ["humanoid_05", "niño 🦊", "v1.5 [x]+(y)", "a-000001"])
+@pytest.mark.parametrize(
+    ("tail", "name"),
+    [
+        ("-state", FINAL),
+        ("-000001-state", CheckpointName(kind="epoch", epoch=1, step=None)),
+        ("-step00000003-state", CheckpointName(kind="step", epoch=None, step=3)),
+        ("", None),
+        ("-000001", None),
+        ("-state-state", None),
+        ("-00001-state", None),
+        ("-000001-state.tmp", None),
+        ("-000001.safetensors", None),
+    ],
+)
+def test_what_the_name_of_a_state_says(output_name: str, tail: str, name: CheckpointName | None) -> None:
+    """After an epoch, at a step or at the end; a checkpoint is no state."""
+    assert parse_state(f"{output_name}{tail}", output_name) == name
 
 
 @pytest.mark.parametrize(
