@@ -124,7 +124,10 @@ def plan_resume(run: RunFolder, settings: Settings, *, state: Path | None = None
         done=done,
         total_steps=total,
         changes=changes,
-        consequences=(f"learning rate, {words}", *consequences(resolved_of(record), done, own, length)),
+        consequences=(
+            f"learning rate, {words}",
+            *consequences(resolved_of(record), done, own, length, processes_of(record)),
+        ),
         findings=tuple(findings),
     )
 

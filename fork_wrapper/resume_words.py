@@ -15,7 +15,7 @@ from fork_wrapper.words import counted
 LIMITS = ("save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state", "save_last_n_steps_state")
 
 
-def consequences(resolved: Resolved, done: Position, own: int, length: Length) -> list[str]:
+def consequences(resolved: Resolved, done: Position, own: int, length: Length, processes: int) -> list[str]:
     """One line for each.
 
     Args:
@@ -23,10 +23,11 @@ def consequences(resolved: Resolved, done: Position, own: int, length: Length) -
         done: where the training was then.
         own: the steps that this run had done then.
         length: of this run.
+        processes: that trained, on all machines.
     """
     case = Case(training=resolved.training, dataset=resolved.dataset)
     epochs = _epochs(done, own, length.steps_per_epoch)
-    return [*_counts(done), *epochs, *_data(case), *_spacing(case, done), *_others(case)]
+    return [*_counts(done), *epochs, *_data(case), *_spacing(case, done), *_others(case, processes)]
 
 
 def _counts(done: Position) -> Iterator[str]:
@@ -67,7 +68,9 @@ def _spacing(case: Case, done: Position) -> Iterator[str]:
                 yield f"{what}_every_n_{unit} = {every} comes due at {unit[:-1]} {count + every} of the training next"
 
 
-def _others(case: Case) -> Iterator[str]:
+def _others(case: Case, processes: int) -> Iterator[str]:
+    if processes > 1:  # states are saved by the main process alone (sdxl_train.py:777-781, 826)
+        yield "random numbers of the first process alone are in a state: those of the others begin anew"
     if any(case.get(key) is not None for key in LIMITS):
         yield "save_last_n_* removes files of the new run alone; those of the run before it stay"
     groups = case.get("fused_optimizer_groups") or 0

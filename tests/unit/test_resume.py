@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from dataset_tools.hashing import HashCache
 from fork_wrapper import resume
 from fork_wrapper.errors import InputError
 from fork_wrapper.paths import RunFolder
@@ -17,6 +18,7 @@ from fork_wrapper.record import Record, read_record, write_record
 from fork_wrapper.render import render
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.settings import Settings
+from fork_wrapper.subsets import fingerprint_subsets
 from tests.unit.records import NOW, recorded
 from tests.unit.states import put_state
 
@@ -319,6 +321,34 @@ def test_another_number_of_processes(run: RunFolder, settings: Settings) -> None
     said = refusal(run, replace(settings, num_processes=2))
     assert "it was trained by 1 processes, and the settings say 2" in said
     assert "--num-processes 1" in said
+
+
+def test_several_processes(run: RunFolder, settings: Settings) -> None:
+    """The schedule counts all of them, and what only one of them saved is said."""
+    record = read_record(run.record)
+    argv = [*record.launch["argv"]]
+    argv[argv.index("--num_processes") + 1] = "2"
+    save(run, launch={**record.launch, "argv": argv})
+    plan = plan_resume(run, replace(settings, num_processes=2))
+    assert changes_of(plan)["lr_scheduler_args"] == ["num_warmup_steps=0", "num_training_steps=40"]
+    assert plan.consequences[-1].startswith("random numbers of the first process alone")
+
+
+def test_a_caption_has_changed(run: RunFolder, settings: Settings) -> None:
+    """It would be another training; named with everything else that stands against it."""
+    people = settings.datasets / "people"
+    people.mkdir(parents=True)
+    (people / "a.png").write_bytes(b"image")
+    (people / "a.txt").write_text("a person", encoding="utf-8")
+    record = read_record(run.record)
+    known = fingerprint_subsets(record.training, record.dataset, HashCache(settings.cache / "x.json"), lambda: False)
+    assert known is not None
+    save(run, provenance={**record.provenance, "dataset": known.to_json()})
+    assert plan_resume(run, settings).remaining == 10
+    (people / "a.txt").write_text("a Person", encoding="utf-8")
+    said = refusal(run, replace(settings, num_processes=2))
+    assert "the data set has changed: a.png" in said
+    assert "it was trained by 1 processes" in said
 
 
 def test_a_rehearsal_is_resumed_as_one(run: RunFolder, settings: Settings) -> None:
