@@ -17,6 +17,7 @@ from dataset_tools.hashing import hash_file
 from dataset_tools.prepare_captions import copy_captions, withdraw
 from dataset_tools.prepare_manifest import Manifest
 from dataset_tools.prepare_one import Made, Refused, prepare_one
+from dataset_tools.prepare_origin import Origin
 from dataset_tools.prepare_outcome import Outcome, Problem, next_step
 from dataset_tools.prepare_sources import clashes, find_sources
 from dataset_tools.whole_files import put_in_place
@@ -60,6 +61,7 @@ def prepare(
     means: Means,
     *,
     prune: bool = False,
+    same_source: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Prepare every picture below a folder.
@@ -70,16 +72,19 @@ def prepare(
         choices: what to make.
         means: what to work with.
         prune: remove results whose source is gone.
+        same_source: the pictures are those that the results were made from, whatever they look like now.
         tell: called with (pictures done, pictures in all).
 
     Returns:
         What was done. Pictures that cannot be prepared are among its problems; they do not stop the others.
 
     Raises:
-        DatasetError: nothing was begun (bad folders, clashing names, other choices), or results cannot be written.
+        DatasetError: nothing was begun (bad folders, clashing names, other choices, other pictures), or results cannot
+            be written.
     """
     found = _checked(sources, results)
-    manifest = Manifest(results, choices.as_json(), dict(means.made_by))
+    origin = Origin(found=found, hashes=means.hashes, trusted=same_source)
+    manifest = Manifest(results, choices.as_json(), dict(means.made_by), origin)
     run = _Run(found, manifest, choices, means)
     complete = False
     try:
@@ -269,4 +274,5 @@ class _Run:
             removed=self._removed,
             problems=tuple(sorted(self._problems, key=lambda problem: (problem.source, problem.kind))),
             others=self._found.others,
+            moved_from=self._manifest.moved_from,
         )

@@ -58,6 +58,8 @@ class Outcome:
     """By source."""
     others: Mapping[str, int]
     """Files among the sources that are neither pictures nor captions, by suffix."""
+    moved_from: str = ""
+    """The folder that the sources were in before; empty where they are where they were."""
 
 
 def next_step(kind: str) -> str:

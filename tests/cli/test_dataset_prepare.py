@@ -135,6 +135,25 @@ def test_folders_that_cannot_be_used_are_2(kft: Kft, photos: Path, project: Path
     assert "something else" in kft("dataset", "prepare", "photos", "full").err
 
 
+def test_another_source_is_2_and_a_moved_one_goes_on(kft: Kft, photos: Path, project: Path) -> None:
+    """The error says which it was and both ways on; the sum says where a moved folder was."""
+    prepare(kft, photos)
+    before = (project / "ready" / "first.png").read_bytes()
+    (project / "others").mkdir()
+    Image.new("RGB", (100, 100), "green").save(project / "others" / "first.png")
+    answer = kft("dataset", "prepare", "others", "ready", "--size", "64")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "dataset_prepare_other.txt")
+    assert (project / "ready" / "first.png").read_bytes() == before
+    photos.rename(project / "moved")
+    answer = kft("dataset", "prepare", "moved", "ready", "--size", "64")
+    assert "2 made" not in answer.out
+    assert "  moved     the pictures were in PROJECT/photos before\n" in answer.out
+    answer = kft("dataset", "prepare", "others", "ready", "--size", "64", "--same-source")
+    assert "1 made" in answer.out
+    assert (project / "ready" / "first.png").read_bytes() != before
+
+
 def test_many_problems_of_a_kind_are_not_all_listed(kft: Kft, photos: Path) -> None:
     """The first of them, and how many more; JSON has all."""
     for number in range(SHOWN + 5):
