@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from dataset_tools.caption_regex import TooSlowError
 from dataset_tools.captions import caption_path, read_bytes, tags_of
 from dataset_tools.errors import DatasetError
 from dataset_tools.scan import scan_folder
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 BACKUPS = "caption_backup"
 """Folder, within the image folder, for captions that were replaced: sd-scripts does not look into folders there."""
+
+_SEEN = 60  # letters of a tag that an error shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequenc
             caption where there is none.
 
     Raises:
-        DatasetError: the folder or a file cannot be read.
+        DatasetError: the folder or a file cannot be read, or a rule takes too long.
     """
     scan = scan_folder(folder, extension)
     tag_files = [scan_folder(folder, ending) for ending in merge]
@@ -82,6 +85,8 @@ def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequenc
         except UnicodeDecodeError:
             garbled.append(path)
             continue
+        except TooSlowError as error:
+            raise _too_slow(path, error) from None
         if edit.after != (edit.before or b""):
             changes[path] = edit
     return Edits(changes=tuple(changes.values()), captions=len(seen), garbled=tuple(garbled))
@@ -142,6 +147,15 @@ def _edit(path: Path, exists: bool, rules: CaptionRules, extra: Sequence[Path]) 
     ]
     after = rules.text((before or b"").decode(), more)
     return Edit(path=path, before=before, after=after.encode())
+
+
+def _too_slow(path: Path, error: TooSlowError) -> DatasetError:
+    seen = error.text if len(error.text) <= _SEEN else f"{error.text[:_SEEN]}..."
+    return DatasetError(
+        f"the rule with regex = {error.wanted!r} came to no end in {error.seconds:g} seconds, at {seen!r}",
+        where=path,
+        next_step="Write the rule so that nothing that repeats stands in what repeats, as in (a|aa)+.",
+    )
 
 
 def _current(path: Path) -> bytes | None:
