@@ -196,6 +196,15 @@ def test_a_garbled_caption_is_named(kft: Callable[..., Answer], pictures: Path, 
     assert (pictures / "a.txt").read_bytes() == b"caf\xe9"
 
 
+def test_garbled_tags_are_named(kft: Callable[..., Answer], pictures: Path) -> None:
+    """And not the caption that they are for, which is as it was."""
+    (pictures / "a.tags").write_bytes(b"caf\xe9")
+    (pictures / "b.tags").write_bytes(b"tall")
+    answer = kft("dataset", "caption", "pictures", "--merge-tags", ".tags", "--apply")
+    assert "  • warning: pictures/a.tags: not UTF-8, pictures/a.txt is left alone\n" in answer.err
+    assert (answer.code, texts(pictures)) == (0, {"a": "hat, red\n", "b": "hat, blue, tall"})
+
+
 def test_a_rule_without_an_end_is_2_and_nothing_is_written(
     kft: Callable[..., Answer], pictures: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,22 @@ def test_a_caption_that_is_no_utf8_is_named_and_left(tmp_path: Path) -> None:
     folder = drawn(tmp_path, a="hat", b="cape")
     (folder / "a.txt").write_bytes(b"caf\xe9")
     edits = plan_edits(folder, ".txt", STYLE)
-    assert (edits.garbled, [one.path.name for one in edits.changes]) == ((folder / "a.txt",), ["b.txt"])
+    garbled = folder / "a.txt"
+    assert (edits.garbled, [one.path.name for one in edits.changes]) == (((garbled, garbled),), ["b.txt"])
+
+
+def test_tags_that_are_no_utf8_are_named_and_not_the_caption(tmp_path: Path) -> None:
+    """Nothing is wrong with that; it is left alone, there or not, and the others are not."""
+    folder = drawn(tmp_path, a="hat", b=None, c="cape", d="belt")
+    for name, content in (
+        *(("a.tags", b"caf\xe9"), ("a.wd14", b"red"), ("b.wd14", b"\xff"), ("c.tags", b"tall")),
+        *(("d.tags", b"\xef\xbb\xbfslim"), ("d.wd14", b"\xfe")),
+    ):
+        (folder / name).write_bytes(content)
+    edits = plan_edits(folder, ".txt", CaptionRules(), (".tags", ".wd14"))
+    names = [(file.name, caption.name) for file, caption in edits.garbled]
+    assert names == [("a.tags", "a.txt"), ("b.wd14", "b.txt"), ("d.wd14", "d.txt")]
+    assert [(one.path.name, one.after) for one in edits.changes] == [("c.txt", b"cape, tall")]
 
 
 def test_a_rule_without_an_end_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
