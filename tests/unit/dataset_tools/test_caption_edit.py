@@ -117,8 +117,8 @@ def test_tags_that_are_no_utf8_are_named_and_not_the_caption(tmp_path: Path) -> 
     """Nothing is wrong with that; it is left alone, there or not, and the others are not."""
     folder = drawn(tmp_path, a="hat", b=None, c="cape", d="belt")
     for name, content in (
-        *(("a.tags", b"caf\xe9"), ("a.wd14", b"red"), ("b.wd14", b"\xff"), ("c.tags", b"tall")),
-        *(("d.tags", b"\xef\xbb\xbfslim"), ("d.wd14", b"\xfe")),
+        *(("a.tags", b"caf\xe9"), ("a.wd14", b"red"), ("b.wd14", b"\xff"), ("c.tags", b"\xef\xbb\xbftall")),
+        *(("d.tags", b"slim"), ("d.wd14", b"\xfe")),
     ):
         (folder / name).write_bytes(content)
     edits = plan_edits(folder, ".txt", CaptionRules(), (".tags", ".wd14"))
