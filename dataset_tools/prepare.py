@@ -19,6 +19,7 @@ from dataset_tools.prepare_manifest import Manifest
 from dataset_tools.prepare_one import Made, Refused, prepare_one
 from dataset_tools.prepare_origin import Origin
 from dataset_tools.prepare_outcome import Outcome, Problem, next_step
+from dataset_tools.prepare_room import unwritable, writing
 from dataset_tools.prepare_sources import clashes, find_sources
 from dataset_tools.whole_files import put_in_place
 
@@ -84,21 +85,16 @@ def prepare(
     """
     found = _checked(sources, results)
     origin = Origin(found=found, hashes=means.hashes, trusted=same_source)
-    manifest = Manifest(results, choices.as_json(), dict(means.made_by), origin)
-    run = _Run(found, manifest, choices, means)
-    complete = False
+    run: _Run | None = None
     try:
-        run.all(means.jobs or cores(), tell or (lambda _done, _all: None))
-        run.look_for_gone(prune=prune)
-        complete = True
+        with Manifest(results, choices.as_json(), dict(means.made_by), origin) as manifest:
+            run = _Run(found, manifest, choices, means)
+            run.all(means.jobs or cores(), tell or (lambda _done, _all: None))
+            run.look_for_gone(prune=prune)
     except OSError as error:
-        raise DatasetError(
-            f"the results cannot be written ({error.strerror or error})",
-            where=error.filename or results,
-            next_step="Make room or mend its permissions; the same command then goes on where it stopped.",
-        ) from error
+        left, average = run.still_to_make() if run else (len(found.pictures), 0)
+        raise unwritable(error, results, left=left, average=average) from error
     finally:
-        manifest.close(complete=complete)
         if means.hashes is not None:
             means.hashes.save()
     return run.outcome()
@@ -185,7 +181,8 @@ class _Run:
             return settled
         made = prepare_one(self._found.path(source.name), self._choices, self._means.bucket)
         if isinstance(made, Made):
-            self._manifest.part(number).write_bytes(made.data)
+            with writing(self._manifest.folder / self._result_name(source)):
+                self._manifest.part(number).write_bytes(made.data)
             return replace(made, data=b"")
         return made
 
@@ -228,8 +225,9 @@ class _Run:
             self._manifest.note(source.name, entry)
         if isinstance(work, Made):
             target = self._manifest.folder / entry["result"]["name"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(self._manifest.part(number), target)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                put_in_place(self._manifest.part(number), target)
         copies.write(self._manifest)
         self._captions += copies.count
         self._made, self._kept = self._made + isinstance(work, Made), self._kept + isinstance(work, _Kept)
@@ -260,11 +258,19 @@ class _Run:
     def _problem(self, source: str, kind: str, reason: str) -> None:
         self._problems.append(Problem(source=source, kind=kind, reason=reason, next_step=next_step(kind)))
 
+    def still_to_make(self) -> tuple[int, int]:
+        """Pictures without a result, and how many bytes a result takes on average."""
+        sizes = [int(entry["result"].get("bytes", 0)) for entry in self._results().values()]
+        names = (self._result_name(source) for source in self._found.pictures)
+        left = sum(not (self._manifest.folder / name).exists() for name in names)
+        return left, sum(sizes) // max(len(sizes), 1)
+
+    def _results(self) -> dict[str, dict[str, Any]]:
+        return {name: entry for name, entry in sorted(self._manifest.entries.items()) if "result" in entry}
+
     def outcome(self) -> Outcome:
         """The sum of it."""
-        results: dict[str, dict[str, Any]] = {
-            name: entry for name, entry in sorted(self._manifest.entries.items()) if "result" in entry
-        }
+        results = self._results()
         return Outcome(
             made=self._made,
             kept=self._kept,

@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.prepare_room import writing
 from dataset_tools.whole_files import put_in_place
 
 if TYPE_CHECKING:
@@ -71,14 +72,15 @@ class Manifest:
             self._journal = (self.work / "journal.jsonl").open("a", encoding="utf-8", newline="\n")
             self._journal.write("\n")  # the line before may be cut off
         except BaseException:
+            with contextlib.suppress(OSError):
+                self._clear()
             _unlock(self._lock, self.work)
             raise
 
     def note(self, name: str, entry: Entry) -> None:
         """Remember what became of a source, even if the process is killed right after."""
         self._learn(name, entry)
-        self._journal.write(json.dumps([name, entry]) + "\n")
-        self._journal.flush()
+        self._append([name, entry])
 
     def is_own(self, name: str, sha256: str) -> bool:
         """Whether a file of this content was written by this command for the source, and is no one's edit."""
@@ -87,16 +89,32 @@ class Manifest:
     def forget(self, name: str) -> None:
         """A source that is gone and whose result is gone as well."""
         self.entries.pop(name, None)
-        self._journal.write(json.dumps([name, None]) + "\n")
-        self._journal.flush()
+        self._append([name, None])
+
+    def _append(self, line: list[Any]) -> None:
+        with writing(self.work / "journal.jsonl"):
+            self._journal.write(json.dumps(line) + "\n")
+            self._journal.flush()
 
     def close(self, *, complete: bool) -> None:
-        """Write the manifest; afterwards nothing is left of the work folder."""
-        self._journal.close()
-        self._write(complete=complete)
-        (self.work / "journal.jsonl").unlink()
-        self._clear()
-        _unlock(self._lock, self.work)
+        """Write the manifest; afterwards nothing is left of the work folder, but for the journal where that fails."""
+        try:
+            self._clear()  # on a full disk, what is unfinished takes the room that the manifest needs
+            self._journal.close()
+            self._write(complete=complete)
+            (self.work / "journal.jsonl").unlink()
+        finally:
+            with contextlib.suppress(OSError):
+                self._clear()
+            _unlock(self._lock, self.work)
+
+    def __enter__(self) -> Manifest:  # noqa: PYI034 - Python 3.10 has no Self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; where the block failed, that is what has to be told."""
+        with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
+            self.close(complete=kind is None)
 
     def part(self, number: int) -> Path:
         """Where an unfinished file may lie."""
@@ -148,12 +166,13 @@ class Manifest:
         head = {"form": FORM, "complete": complete, "choices": self.choices, "made_by": self._made_by}
         lines = [json.dumps({"source": name, **entry}, sort_keys=True) for name, entry in sorted(self.entries.items())]
         temporary = self.work / "manifest.part"
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(f'{json.dumps(head)[:-1]},\n "made_from": {json.dumps(self._made_from)},\n "pictures": [\n')
-            file.write(",\n".join(lines) + "\n]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        put_in_place(temporary, self.folder / MANIFEST)
+        with writing(self.folder / MANIFEST):
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(f'{json.dumps(head)[:-1]},\n "made_from": {json.dumps(self._made_from)},\n "pictures": [\n')
+                file.write(",\n".join(lines) + "\n]}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            put_in_place(temporary, self.folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -164,6 +164,24 @@ def test_many_problems_of_a_kind_are_not_all_listed(kft: Kft, photos: Path) -> N
     assert len(json.loads(prepare(kft, photos, "--json").out)["problems"]) == SHOWN + 8
 
 
+def test_a_full_disk_is_2_and_the_same_command_goes_on(
+    kft: Kft, photos: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file, what is there and what is wanting; nothing half is left."""
+
+    def full(_finished: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dataset_tools.prepare.put_in_place", full)
+        patch.setattr("dataset_tools.prepare_room._free", lambda *_: "its disk has 20.5 kB")
+        answer = prepare(kft, photos, "--jobs", "1")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "dataset_prepare_full.txt")
+    assert [path.name for path in (project / "ready").rglob("*") if path.is_file()] == ["prepare.json"]
+    assert "2 made" in prepare(kft, photos).out
+
+
 def test_an_interruption_is_130_and_says_how_to_go_on(kft: Kft, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C."""
 
