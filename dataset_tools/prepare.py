@@ -118,7 +118,10 @@ def _checked(sources: Path, results: Path) -> Sources:
         )
     found = find_sources(sources)
     if not found.pictures:
-        raise DatasetError("there is no picture in it", where=sources, next_step="Name the folder that holds them.")
+        behind = f", but behind links to folders: {', '.join(list(found.linked)[:_SHOWN])}" if found.linked else ""
+        raise DatasetError(
+            f"there is no picture in it{behind}", where=sources, next_step="Name the folder that holds them."
+        )
     if groups := clashes(found.pictures):
         lines = [", ".join(group) for group in groups[:_SHOWN]]
         lines += [f"and {len(groups) - _SHOWN} more"] if len(groups) > _SHOWN else []
@@ -140,6 +143,8 @@ class _Run:
         self._means = means
         self._problems: list[Problem] = []
         self._made = self._kept = self._captions = self._removed = 0
+        for name, target in found.linked.items():
+            self._problem(name, "linked-folder", f"a link to {target}, whose pictures are left out")
 
     def all(self, jobs: int, tell: Callable[[int, int], None]) -> None:
         """Every picture, some at a time; an interruption waits for those at work and begins no other."""

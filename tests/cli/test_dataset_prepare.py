@@ -1,6 +1,7 @@
 """`kft dataset prepare`, as people call it."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,24 @@ def test_what_is_said(kft: Kft, photos: Path) -> None:
     answer = prepare(kft, photos, "--size", "80")
     assert answer.code == 1
     assert_golden(answer.out + answer.err, GOLDEN / "dataset_prepare.txt")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links cannot be made there")
+def test_links_to_folders_are_said(kft: Kft, photos: Path, project: Path) -> None:
+    """By prepare and by check alike, with where they lead; neither looks into them."""
+    for name in ("small.webp", "fourth.png", "page.png", "notes.md"):
+        (photos / name).unlink()
+    (project / "other").mkdir()
+    Image.new("RGB", (100, 100), "green").save(project / "other" / "third.png")
+    (photos / "linked").symlink_to(project / "other")
+    prepared = prepare(kft, photos)
+    checked = kft("dataset", "check", "photos")
+    assert (prepared.code, checked.code) == (1, 1)
+    assert prepared.err == (
+        "  • linked-folder: a link to PROJECT/other, whose pictures are left out\n    photos/linked\n"
+        "    → Put that folder itself there, prepare it into a folder of its own, or remove the link.\n"
+    )
+    assert "linked  images lie in it, a link to PROJECT/other\n" in checked.out
 
 
 def test_a_good_folder_is_0_and_again_nothing_is_made(kft: Kft, photos: Path) -> None:

@@ -19,7 +19,7 @@ ENTRY: dict[str, Any] = {"sha256": "s", "result": {"name": "a.png", "sha256": "r
 
 def manifest(folder: Path, **choices: Any) -> Manifest:
     """Opened for these choices."""
-    origin = Origin(found=Sources(folder=Path("/photos"), pictures=(), others={}))
+    origin = Origin(found=Sources(folder=Path("/photos"), pictures=(), others={}, linked={}))
     return Manifest(folder, {**CHOICES, **choices}, {"kft": "1"}, origin)
 
 
