@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dataset_tools import alike as module
+from dataset_tools import candidates
 from dataset_tools.alignment import Pairs, aligned, colours, lights, planes
 from dataset_tools.alike import alike
 from dataset_tools.characters import character
@@ -25,7 +26,7 @@ def test_recall_and_precision_on_altered_pictures() -> None:
 
 def test_clusters_find_nearly_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many pictures each is compared with its nearest clusters alone."""
-    monkeypatch.setattr(module, "WHOLE", 100)
+    monkeypatch.setattr(candidates, "WHOLE", 100)
     found = measure(3, 9, seed=12, side=96)
     assert (found.recall >= 0.9, found.precision >= 0.98) == (True, True), found
 
