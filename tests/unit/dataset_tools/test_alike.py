@@ -31,6 +31,16 @@ def test_clusters_find_nearly_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.recall >= 0.9, found.precision >= 0.98) == (True, True), found
 
 
+def test_each_picture_has_a_right_to_its_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair once, at its best; what many of one kind are to each other crowds nothing out."""
+    monkeypatch.setattr(candidates, "_EACH", 2)
+    hits = [(5, 6, 0, 0.93), (5, 7, 1, 0.94), (5, 6, 2, 0.95), (5, 8, 3, 0.99), (5, 8, 6, 0.98), (1, 2, 4, 0.925)]
+    parts = [np.array(part, np.float32) for part in (hits[:2], [*hits[2:], (9, 1, 5, 0.98)])]
+    kept = [tuple(round(float(one), 3) for one in hit) for hit in candidates._nearest(parts)]
+    assert kept == [(1, 2, 4, 0.925), (5, 8, 3, 0.99), (5, 6, 2, 0.95), (9, 1, 5, 0.98)]
+    assert candidates._nearest([]).shape == (0, 4)
+
+
 def test_characters_of_one_kind_are_no_pair() -> None:
     """Same style, same size, same background: another head or hat is another picture."""
     assert alike([signature(draw(character(2024, number), 96)) for number in range(8)]) == []
