@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from dataset_tools.caption_regex import TooSlowError
 from dataset_tools.captions import caption_path, read_bytes, tags_of
 from dataset_tools.errors import DatasetError
 from dataset_tools.scan import scan_folder
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 BACKUPS = "caption_backup"
 """Folder, within the image folder, for captions that were replaced: sd-scripts does not look into folders there."""
+
+_SEEN = 60  # letters of a tag that an error shows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,9 @@ class Edits:
     """In the order of the images."""
     captions: int
     """Captions that were looked at."""
-    garbled: tuple[Path, ...]
-    """Captions that are no UTF-8: left alone."""
+    garbled: tuple[tuple[Path, Path], ...]
+    """Files that are no UTF-8, each with the caption that was left alone for it: itself, or one that its tags are for.
+    """
 
 
 def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequence[str] = ()) -> Edits:
@@ -64,24 +68,28 @@ def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequenc
             caption where there is none.
 
     Raises:
-        DatasetError: the folder or a file cannot be read.
+        DatasetError: the folder or a file cannot be read, or a rule takes too long.
     """
     scan = scan_folder(folder, extension)
     tag_files = [scan_folder(folder, ending) for ending in merge]
     changes: dict[Path, Edit] = {}
     seen: set[Path] = set()
-    garbled: list[Path] = []
+    garbled: list[tuple[Path, Path]] = []
     for index, picture in enumerate(scan.pictures):
         extra = [path for one in tag_files if (path := one.pictures[index].caption)]
         path = picture.caption or caption_path(picture.image, scan.caption_extension)
         if path in seen or not (picture.caption or extra):
             continue
         seen.add(path)
-        try:
-            edit = _edit(path, picture.caption is not None, rules, extra)
-        except UnicodeDecodeError:
-            garbled.append(path)
+        before = read_bytes(path) if picture.caption is not None else None
+        content = {path: before or b"", **{file: read_bytes(file) for file in extra}}
+        if bad := [file for file, data in content.items() if _is_garbled(data)]:
+            garbled += [(file, path) for file in bad]
             continue
+        try:
+            edit = _edit(path, before, rules, [content[file] for file in extra])
+        except TooSlowError as error:
+            raise _too_slow(path, error) from None
         if edit.after != (edit.before or b""):
             changes[path] = edit
     return Edits(changes=tuple(changes.values()), captions=len(seen), garbled=tuple(garbled))
@@ -131,17 +139,28 @@ def keep(edits: Sequence[Edit], backup: Path) -> None:
         write_whole(backup / edit.path.name, edit.before or b"")
 
 
-def _edit(path: Path, exists: bool, rules: CaptionRules, extra: Sequence[Path]) -> Edit:
-    before = read_bytes(path) if exists else None
+def _is_garbled(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _edit(path: Path, before: bytes | None, rules: CaptionRules, extra: Sequence[bytes]) -> Edit:
     separator = rules.separator.strip()
-    more = [
-        tag
-        for file in extra
-        for line in read_bytes(file).decode("utf-8-sig").splitlines()
-        for tag in tags_of(line, separator)
-    ]
-    after = rules.text((before or b"").decode(), more)
-    return Edit(path=path, before=before, after=after.encode())
+    lines = (line for tags in extra for line in tags.decode("utf-8-sig").splitlines())
+    more = [tag for line in lines for tag in tags_of(line, separator)]
+    return Edit(path=path, before=before, after=rules.text((before or b"").decode(), more).encode())
+
+
+def _too_slow(path: Path, error: TooSlowError) -> DatasetError:
+    seen = error.text if len(error.text) <= _SEEN else f"{error.text[:_SEEN]}..."
+    return DatasetError(
+        f"the rule with regex = {error.wanted!r} came to no end in {error.seconds:g} seconds, at {seen!r}",
+        where=path,
+        next_step="Write the rule so that nothing that repeats stands in what repeats, as in (a|aa)+.",
+    )
 
 
 def _current(path: Path) -> bytes | None:

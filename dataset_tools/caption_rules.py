@@ -23,6 +23,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dataset_tools.caption_regex import Patience
 from dataset_tools.captions import SEPARATOR, tags_of
 
 if TYPE_CHECKING:
@@ -40,16 +41,16 @@ class Pattern:
     wanted: str
     """As written."""
 
-    def found_in(self, tag: str) -> bool:
+    def found_in(self, tag: str, patience: Patience) -> bool:
         """Whether the tag has it."""
         if self.kind == "regex":
-            return re.search(self.wanted, tag) is not None
+            return patience.is_found(self.wanted, tag)
         return tag == self.wanted if self.kind == "tag" else self.wanted in tag
 
-    def replaced(self, tag: str, by: str) -> str:
+    def replaced(self, tag: str, by: str, patience: Patience) -> str:
         """The tag with what was found replaced; `by` may name groups of a regular expression."""
         if self.kind == "regex":
-            return re.sub(self.wanted, by, tag)
+            return patience.replaced(self.wanted, by, tag)
         return by if tag == self.wanted else tag if self.kind == "tag" else tag.replace(self.wanted, by)
 
 
@@ -71,29 +72,35 @@ class CaptionRules:
     unique: bool = True
     """Whether a tag that stands twice goes the second time."""
 
-    def tags(self, tags: Iterable[str]) -> list[str]:
-        """The tags of a caption as they should be."""
+    def tags(self, tags: Iterable[str], patience: Patience) -> list[str]:
+        """The tags of a caption as they should be; TooSlowError where a rule takes too long."""
         new = list(tags)
         for pattern, by in self.replace:
-            new = [part for tag in new for part in tags_of(pattern.replaced(tag, by), self.separator.strip())]
-        new = [tag for tag in new if not any(pattern.found_in(tag) for pattern in self.remove)]
+            new = [part for tag in new for part in tags_of(pattern.replaced(tag, by, patience), self.separator.strip())]
+        new = [tag for tag in new if not any(pattern.found_in(tag, patience) for pattern in self.remove)]
         if self.unique:
             new = list(dict.fromkeys(new))
         edges = {*self.prefix, *self.suffix}
         return [*self.prefix, *(tag for tag in new if tag not in edges), *self.suffix]
 
     def text(self, text: str, more: Sequence[str] = ()) -> str:
-        """The whole content of a caption file as it should be; `more` tags go behind those of its first line."""
-        lines = _LINE.findall(text.removeprefix("\ufeff")) or [""]
-        mended = [self._line(lines[0], more, always=True), *(self._line(line, (), always=False) for line in lines[1:])]
-        return "".join(mended) if mended != lines else text
+        """The whole content of a caption file as it should be; `more` tags go behind those of its first line.
 
-    def _line(self, line: str, more: Sequence[str], *, always: bool) -> str:
+        Raises:
+            TooSlowError: a rule takes too long.
+        """
+        patience = Patience()
+        first, *others = _LINE.findall(text.removeprefix("\ufeff")) or [""]
+        mended = [self._line(first, more, patience, always=True)]
+        mended += [self._line(line, (), patience, always=False) for line in others]
+        return "".join(mended) if mended != [first, *others] else text
+
+    def _line(self, line: str, more: Sequence[str], patience: Patience, *, always: bool) -> str:
         words = line.rstrip("\r\n")
         old = list(tags_of(words, self.separator.strip()))
         if not old and not always:  # nothing between two captions stays nothing
             return line
-        new = self.tags((*old, *more))
+        new = self.tags((*old, *more), patience)
         return line if new == old else self._joint.join(new) + line[len(words) :]
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dataset_tools.caption_regex import wrong_with
 from dataset_tools.caption_rules import CaptionRules, Pattern
 from dataset_tools.captions import SEPARATOR, tags_of
 from dataset_tools.errors import DatasetError
@@ -85,11 +85,8 @@ class _Reader:
         if not isinstance(by, str):
             self.problems.append(f'{place} needs to = "text"')
             return None
-        try:
-            if pattern.kind == "regex":
-                re.sub(f"{pattern.wanted}|", by, "")  # `|`: it is found once, so that its groups are looked up
-        except (re.error, IndexError) as error:
-            self.problems.append(f"{place}: to = {by!r} does not fit its regex ({error})")
+        if pattern.kind == "regex" and (wrong := wrong_with(pattern.wanted, by)):
+            self.problems.append(f"{place}: {wrong}")
             return None
         return pattern, by
 
@@ -107,10 +104,7 @@ class _Reader:
             self.problems.append(f"{place} says what no rule knows: {', '.join(sorted(set(item) - {*kinds, *more}))}")
             return None
         kind: Any = kinds[0]
-        if kind == "regex":
-            try:
-                re.compile(item[kind])
-            except re.error as error:
-                self.problems.append(f"{place}: {item[kind]!r} is no regular expression ({error})")
-                return None
+        if kind == "regex" and (wrong := wrong_with(item[kind])):
+            self.problems.append(f"{place}: {wrong}")
+            return None
         return Pattern(kind=kind, wanted=item[kind].strip() if kind == "tag" else item[kind])

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from dataset_tools.below import hold_pictures, is_meant, leads_to
 from dataset_tools.faults import Fault, Remedy, fault
 from dataset_tools.scan import IMAGE_SUFFIXES, PICTURE_LIKE
 from dataset_tools.survey import LATENTS_SUFFIX, METADATA_CACHE, TEXT_ENCODER_SUFFIX
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from dataset_tools.scan import FolderScan
     from dataset_tools.survey import CacheFile, FolderSurvey
     from dataset_tools.training_folder import TrainingFolder
-
-ASIDE = "kft-aside"
-"""The folder below an image folder into which files are moved aside."""
 
 _UNHELD = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -48,8 +46,10 @@ def inspect_names(folder: TrainingFolder, scan: FolderScan, names: set[str], bel
         if name.lower().endswith(PICTURE_LIKE) and not name.startswith("._") and suffix.lower() not in folder.readable:
             yield fault("image-ignored", scan.folder / name, _ignored(name, suffix))
     for name in sorted(below):
-        if name != ASIDE and not name.startswith(".") and _holds_images(scan.folder / name):
-            yield fault("image-below", scan.folder / name, "images lie in it")
+        path = scan.folder / name
+        if is_meant(name) and hold_pictures(path, IMAGE_SUFFIXES):
+            target = leads_to(path)
+            yield fault("image-below", path, f"images lie in it, a link to {target}" if target else "images lie in it")
     for group in scan.same_stem:
         yield fault(
             "image-same-stem", group[0], f"it differs from {group[1].name} in its suffix alone", others=group[1:]
@@ -63,14 +63,6 @@ def _ignored(name: str, suffix: str) -> str:
     if suffix.lower() in IMAGE_SUFFIXES:
         return f"{suffix} is neither in lower nor in upper case"
     return f"{suffix} is not read"
-
-
-def _holds_images(folder: Path) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return any(entry.name.lower().endswith(IMAGE_SUFFIXES) and entry.is_file() for entry in entries)
-    except OSError:
-        return False
 
 
 def _odd_names(scan: FolderScan) -> Iterator[Fault]:

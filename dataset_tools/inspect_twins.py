@@ -89,7 +89,7 @@ class Twins:
         if len(self._compared) < 2:
             return []
         question = hashlib.sha256(self._signatures)  # their order is that of the files, and part of it
-        notes = Notes(memory / NOTES, form=1, most=12) if memory is not None else None
+        notes = Notes(memory / NOTES, form=2, most=12) if memory is not None else None
         known: Any = notes.get(question.hexdigest()) if notes is not None else None
         if _are_pairs(known, len(self._compared)):
             return [(one, other, mirrored) for one, other, mirrored in known]

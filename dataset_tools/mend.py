@@ -12,8 +12,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dataset_tools.below import ASIDE
 from dataset_tools.errors import DatasetError
-from dataset_tools.inspect_files import ASIDE
 from dataset_tools.whole_files import write_whole
 
 if TYPE_CHECKING:

@@ -17,7 +17,9 @@ from dataset_tools.hashing import hash_file
 from dataset_tools.prepare_captions import copy_captions, withdraw
 from dataset_tools.prepare_manifest import Manifest
 from dataset_tools.prepare_one import Made, Refused, prepare_one
+from dataset_tools.prepare_origin import Origin
 from dataset_tools.prepare_outcome import Outcome, Problem, next_step
+from dataset_tools.prepare_room import unwritable, writing
 from dataset_tools.prepare_sources import clashes, find_sources
 from dataset_tools.whole_files import put_in_place
 
@@ -60,6 +62,7 @@ def prepare(
     means: Means,
     *,
     prune: bool = False,
+    same_source: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Prepare every picture below a folder.
@@ -70,30 +73,28 @@ def prepare(
         choices: what to make.
         means: what to work with.
         prune: remove results whose source is gone.
+        same_source: the pictures are those that the results were made from, whatever they look like now.
         tell: called with (pictures done, pictures in all).
 
     Returns:
         What was done. Pictures that cannot be prepared are among its problems; they do not stop the others.
 
     Raises:
-        DatasetError: nothing was begun (bad folders, clashing names, other choices), or results cannot be written.
+        DatasetError: nothing was begun (bad folders, clashing names, other choices, other pictures), or results cannot
+            be written.
     """
     found = _checked(sources, results)
-    manifest = Manifest(results, choices.as_json(), dict(means.made_by))
-    run = _Run(found, manifest, choices, means)
-    complete = False
+    origin = Origin(found=found, hashes=means.hashes, trusted=same_source)
+    run: _Run | None = None
     try:
-        run.all(means.jobs or cores(), tell or (lambda _done, _all: None))
-        run.look_for_gone(prune=prune)
-        complete = True
+        with Manifest(results, choices.as_json(), dict(means.made_by), origin) as manifest:
+            run = _Run(found, manifest, choices, means)
+            run.all(means.jobs or cores(), tell or (lambda _done, _all: None))
+            run.look_for_gone(prune=prune)
     except OSError as error:
-        raise DatasetError(
-            f"the results cannot be written ({error.strerror or error})",
-            where=error.filename or results,
-            next_step="Make room or mend its permissions; the same command then goes on where it stopped.",
-        ) from error
+        left, average = run.still_to_make() if run else (len(found.pictures), 0)
+        raise unwritable(error, results, left=left, average=average) from error
     finally:
-        manifest.close(complete=complete)
         if means.hashes is not None:
             means.hashes.save()
     return run.outcome()
@@ -117,7 +118,10 @@ def _checked(sources: Path, results: Path) -> Sources:
         )
     found = find_sources(sources)
     if not found.pictures:
-        raise DatasetError("there is no picture in it", where=sources, next_step="Name the folder that holds them.")
+        behind = f", but behind links to folders: {', '.join(list(found.linked)[:_SHOWN])}" if found.linked else ""
+        raise DatasetError(
+            f"there is no picture in it{behind}", where=sources, next_step="Name the folder that holds them."
+        )
     if groups := clashes(found.pictures):
         lines = [", ".join(group) for group in groups[:_SHOWN]]
         lines += [f"and {len(groups) - _SHOWN} more"] if len(groups) > _SHOWN else []
@@ -139,6 +143,8 @@ class _Run:
         self._means = means
         self._problems: list[Problem] = []
         self._made = self._kept = self._captions = self._removed = 0
+        for name, target in found.linked.items():
+            self._problem(name, "linked-folder", f"a link to {target}, whose pictures are left out")
 
     def all(self, jobs: int, tell: Callable[[int, int], None]) -> None:
         """Every picture, some at a time; an interruption waits for those at work and begins no other."""
@@ -180,7 +186,8 @@ class _Run:
             return settled
         made = prepare_one(self._found.path(source.name), self._choices, self._means.bucket)
         if isinstance(made, Made):
-            self._manifest.part(number).write_bytes(made.data)
+            with writing(self._manifest.folder / self._result_name(source)):
+                self._manifest.part(number).write_bytes(made.data)
             return replace(made, data=b"")
         return made
 
@@ -223,8 +230,9 @@ class _Run:
             self._manifest.note(source.name, entry)
         if isinstance(work, Made):
             target = self._manifest.folder / entry["result"]["name"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(self._manifest.part(number), target)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                put_in_place(self._manifest.part(number), target)
         copies.write(self._manifest)
         self._captions += copies.count
         self._made, self._kept = self._made + isinstance(work, Made), self._kept + isinstance(work, _Kept)
@@ -255,11 +263,19 @@ class _Run:
     def _problem(self, source: str, kind: str, reason: str) -> None:
         self._problems.append(Problem(source=source, kind=kind, reason=reason, next_step=next_step(kind)))
 
+    def still_to_make(self) -> tuple[int, int]:
+        """Pictures without a result, and how many bytes a result takes on average."""
+        sizes = [int(entry["result"].get("bytes", 0)) for entry in self._results().values()]
+        names = (self._result_name(source) for source in self._found.pictures)
+        left = sum(not (self._manifest.folder / name).exists() for name in names)
+        return left, sum(sizes) // max(len(sizes), 1)
+
+    def _results(self) -> dict[str, dict[str, Any]]:
+        return {name: entry for name, entry in sorted(self._manifest.entries.items()) if "result" in entry}
+
     def outcome(self) -> Outcome:
         """The sum of it."""
-        results: dict[str, dict[str, Any]] = {
-            name: entry for name, entry in sorted(self._manifest.entries.items()) if "result" in entry
-        }
+        results = self._results()
         return Outcome(
             made=self._made,
             kept=self._kept,
@@ -269,4 +285,5 @@ class _Run:
             removed=self._removed,
             problems=tuple(sorted(self._problems, key=lambda problem: (problem.source, problem.kind))),
             others=self._found.others,
+            moved_from=self._manifest.moved_from,
         )

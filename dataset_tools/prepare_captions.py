@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dataset_tools.prepare_room import writing
 from dataset_tools.whole_files import put_in_place
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class Copies:
         """Copy, each in one step."""
         for name, content in self.contents.items():
             temporary, target = manifest.part(-1), manifest.folder / name
-            temporary.write_bytes(content)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            put_in_place(temporary, target)
+            with writing(target):
+                temporary.write_bytes(content)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                put_in_place(temporary, target)
         for name in self.dropped:
             (manifest.folder / name).unlink(missing_ok=True)
 

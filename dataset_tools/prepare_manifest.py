@@ -1,8 +1,9 @@
 """`prepare.json`, which says what became of each picture, and the journal that a killed run leaves.
 
-The manifest holds no date, no path of a machine and no order of work: two runs over the same pictures with the same
-choices and the same Pillow write the same bytes. While a run goes on, each finished picture is one line of a journal in
-`.prepare/`, written before its file gets its name; a next run begins with both.
+The manifest holds no date, no order of work and one path, that of the sources, on a line of its own: but for that line
+two runs over the same pictures with the same choices and the same Pillow write the same bytes. While a run goes on,
+each finished picture is one line of a journal in `.prepare/`, written before its file gets its name; a next run begins
+with both.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.prepare_room import writing
 from dataset_tools.whole_files import put_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dataset_tools.prepare_origin import Origin
 
 MANIFEST = "prepare.json"
 """In the folder of results."""
@@ -34,40 +38,49 @@ Entry = dict[str, Any]
 class Manifest:
     """The state of one folder of results, held by one process."""
 
-    def __init__(self, folder: Path, choices: dict[str, Any], made_by: dict[str, str]) -> None:
+    def __init__(self, folder: Path, choices: dict[str, Any], made_by: dict[str, str], origin: Origin) -> None:
         """Take the folder: only one process at a time may.
 
-        `choices` are what was asked for; `made_by` names the versions that make the results.
+        `choices` are what was asked for; `made_by` names the versions that make the results; `origin` is what they
+        are made from.
 
         Raises:
-            DatasetError: another process works there, the folder holds something else, or other choices made it.
+            DatasetError: another process works there, the folder holds something else, or other choices or other
+                pictures made it. Then nothing in it has changed.
         """
         self.folder = folder
         self.work = folder / WORK
         self.choices = choices
         self._made_by = made_by
+        self._made_from = origin.folder
+        self.moved_from = ""
         _refuse_foreign(folder)
         self.work.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.work / "lock", folder)
         try:
             self.entries: dict[str, Entry] = {}
             self._known: dict[str, set[str]] = {}
-            first = self._read() is None
+            stored = self._read()
+            first = stored is None
             self._replay()
+            before = (stored or {}).get("made_from", "")  # versions before did not write it down
+            origin.refuse_others(before, self.entries, folder)
+            self.moved_from = before if before != origin.folder else ""
             self._clear()
             if first:
                 self._write(complete=False)
             self._journal = (self.work / "journal.jsonl").open("a", encoding="utf-8", newline="\n")
             self._journal.write("\n")  # the line before may be cut off
         except BaseException:
-            self._lock.close()
+            with contextlib.suppress(OSError):
+                self._clear()
+            _unlock(self._lock, self.work)
             raise
 
     def note(self, name: str, entry: Entry) -> None:
         """Remember what became of a source, even if the process is killed right after."""
         self._learn(name, entry)
-        self._journal.write(json.dumps([name, entry]) + "\n")
-        self._journal.flush()
+        self._append([name, entry])
 
     def is_own(self, name: str, sha256: str) -> bool:
         """Whether a file of this content was written by this command for the source, and is no one's edit."""
@@ -76,16 +89,32 @@ class Manifest:
     def forget(self, name: str) -> None:
         """A source that is gone and whose result is gone as well."""
         self.entries.pop(name, None)
-        self._journal.write(json.dumps([name, None]) + "\n")
-        self._journal.flush()
+        self._append([name, None])
+
+    def _append(self, line: list[Any]) -> None:
+        with writing(self.work / "journal.jsonl"):
+            self._journal.write(json.dumps(line) + "\n")
+            self._journal.flush()
 
     def close(self, *, complete: bool) -> None:
-        """Write the manifest; afterwards nothing is left of the work folder."""
-        self._journal.close()
-        self._write(complete=complete)
-        (self.work / "journal.jsonl").unlink()
-        self._clear()
-        _unlock(self._lock, self.work)
+        """Write the manifest; afterwards nothing is left of the work folder, but for the journal where that fails."""
+        try:
+            self._clear()  # on a full disk, what is unfinished takes the room that the manifest needs
+            self._journal.close()
+            self._write(complete=complete)
+            (self.work / "journal.jsonl").unlink()
+        finally:
+            with contextlib.suppress(OSError):
+                self._clear()
+            _unlock(self._lock, self.work)
+
+    def __enter__(self) -> Manifest:  # noqa: PYI034 - Python 3.10 has no Self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; where the block failed, that is what has to be told."""
+        with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
+            self.close(complete=kind is None)
 
     def part(self, number: int) -> Path:
         """Where an unfinished file may lie."""
@@ -137,12 +166,13 @@ class Manifest:
         head = {"form": FORM, "complete": complete, "choices": self.choices, "made_by": self._made_by}
         lines = [json.dumps({"source": name, **entry}, sort_keys=True) for name, entry in sorted(self.entries.items())]
         temporary = self.work / "manifest.part"
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(f'{json.dumps(head)[:-1]},\n "pictures": [\n')
-            file.write(",\n".join(lines) + "\n]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        put_in_place(temporary, self.folder / MANIFEST)
+        with writing(self.folder / MANIFEST):
+            with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(f'{json.dumps(head)[:-1]},\n "made_from": {json.dumps(self._made_from)},\n "pictures": [\n')
+                file.write(",\n".join(lines) + "\n]}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            put_in_place(temporary, self.folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -157,6 +187,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         if stored["form"] != FORM or not isinstance(stored["choices"], dict):
             raise ValueError
         if not all(isinstance(entry["source"], str) for entry in stored["pictures"]):
+            raise ValueError
+        if not isinstance(stored.get("made_from", ""), str):
             raise ValueError
     except FileNotFoundError:
         return None

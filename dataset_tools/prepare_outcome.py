@@ -16,6 +16,7 @@ _NEXT: Mapping[str, str] = {
     "caption": "Carry the change over by hand, or remove the copy to have it copied again.",
     "animated": "Save the frame to train on as a file of its own.",
     "unsupported": "Convert it to PNG.",
+    "linked-folder": "Put that folder itself there, prepare it into a folder of its own, or remove the link.",
     "no-bucket": "Crop it to a less extreme ratio, or remove it.",
     "unreadable": "Check its permissions and whether its disk is connected.",
     "memory": "Give --jobs 1, or make it smaller.",
@@ -26,12 +27,12 @@ _OTHERWISE = "Replace it by a whole copy, or remove it."
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A source, or a file made from it, that needs someone's attention."""
+    """A source, a file made from it, or a folder of sources that needs someone's attention."""
 
     source: str
     """Below the folder of sources, with slashes."""
     kind: str
-    """As `Refused.kind`; or edited, in-the-way, gone, caption."""
+    """As `Refused.kind`; or edited, in-the-way, gone, caption, linked-folder."""
     reason: str
     """One line, without the source's name."""
     next_step: str
@@ -58,6 +59,8 @@ class Outcome:
     """By source."""
     others: Mapping[str, int]
     """Files among the sources that are neither pictures nor captions, by suffix."""
+    moved_from: str = ""
+    """The folder that the sources were in before; empty where they are where they were."""
 
 
 def next_step(kind: str) -> str:

@@ -1,7 +1,8 @@
 """What there is to prepare: every picture below a folder, its captions, and the name that each result will have.
 
 Unlike a scan of what sd-scripts would train on, this looks into sub-folders, takes any spelling of a suffix and also
-pictures that sd-scripts cannot read. Hidden files and folders are left out; links to folders are not followed.
+pictures that sd-scripts cannot read. Hidden files and folders are left out, and what `check` put aside; links to
+folders are not followed: those behind which pictures lie are named.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from dataset_tools.below import hold_pictures, is_meant, leads_to
 from dataset_tools.errors import DatasetError
 from dataset_tools.scan import TEXT_SUFFIXES
 
@@ -54,6 +56,8 @@ class Sources:
     """Sorted by name."""
     others: Mapping[str, int]
     """How many files of which suffix are neither pictures nor their captions."""
+    linked: Mapping[str, str]
+    """Links to folders with pictures that are found nowhere else here, and where they lead: these are left out."""
 
     def path(self, name: str) -> Path:
         """The file of a name."""
@@ -68,17 +72,31 @@ def find_sources(folder: Path) -> Sources:
     """
     pictures: list[Source] = []
     others: Counter[str] = Counter()
+    links: dict[str, str] = {}
+    seen: set[str] = set()
     for place, folders, files in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(place)
+        below = PurePosixPath(here.relative_to(folder).as_posix())
+        seen.add(os.path.realpath(place))
+        targets = {name: leads_to(here / name) for name in sorted(folders) if is_meant(name)}
+        folders[:] = [name for name, target in targets.items() if not target]
+        links |= {str(below / name): target for name, target in targets.items() if target}
         found, rest = _sorted_out(sorted(name for name in files if not name.startswith(".")))
-        below = PurePosixPath(Path(place).relative_to(folder).as_posix())
         pictures += [
             Source(name=str(below / name), captions=tuple(str(below / text) for text in texts))
             for name, texts in found.items()
         ]
         others.update(os.path.splitext(name)[1].lower() for name in rest)  # noqa: PTH122 - of a name
-    ordered = tuple(sorted(pictures, key=lambda picture: picture.name))
-    return Sources(folder=folder, pictures=ordered, others=dict(sorted(others.items())))
+    return Sources(
+        folder=folder,
+        pictures=tuple(sorted(pictures, key=lambda picture: picture.name)),
+        others=dict(sorted(others.items())),
+        linked={name: target for name, target in sorted(links.items()) if target not in seen and _has(target)},
+    )
+
+
+def _has(folder: str) -> bool:
+    return hold_pictures(Path(folder), tuple(PICTURE_SUFFIXES))
 
 
 def clashes(pictures: Iterable[Source]) -> list[tuple[str, ...]]:

@@ -3,8 +3,9 @@
 The rules are those of kohya-ss/sd-scripts at 48d368fa; each is quoted as library/train_util.py:line.
 
 - A picture is a name that ends in one of `IMAGE_SUFFIXES` (104), directly in the folder: the search is not
-  recursive (2847-2856). Each suffix counts in lower case and in upper case, `.Png` in neither, except on
-  Windows, where `glob` ignores case. Names that begin with a dot are never found: `glob` hides them from `*`.
+  recursive (2847-2856), into linked folders no more than into others. Each suffix counts in lower case and in
+  upper case, `.Png` in neither, except on Windows, where `glob` ignores case. Names that begin with a dot are
+  never found: `glob` hides them from `*`.
 - The kind of the entry is not looked at, so a folder called `x.png`, or a link to nothing, is taken for a
   picture and ends the training when it is opened. Such entries are `FolderScan.not_files` here.
 - A picture's caption is `<path without suffix><extension>`; where that is no file, and the path *as a whole,

@@ -2,7 +2,9 @@
 
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from fork_wrapper.errors import Finding, InputError
@@ -69,12 +71,12 @@ def _known(source: Source) -> dict[str, str]:
     """What a record or an experiment knows beyond the configs."""
     files: dict[str, str] = {}
     if source.resolved is not None:
-        files |= {f"experiment/{link.name}.toml": link.text for link in source.resolved.chain}
+        for link in source.resolved.chain:
+            files[_apart(f"experiment/{link.name}.toml", files)] = link.text
     if source.record is not None:
         record = source.record
-        files |= {
-            f"experiment/{plain_name(str(file['name']))}.toml": str(file["text"]) for file in record.experiment["files"]
-        }
+        for file in record.experiment["files"]:
+            files[_apart(f"experiment/{plain_name(str(file['name']))}.toml", files)] = str(file["text"])
         packages = (record.provenance.get("python") or {}).get("packages") or {}
         if packages:
             files["packages.txt"] = "".join(f"{name}=={version}\n" for name, version in sorted(packages.items()))
@@ -89,17 +91,28 @@ def _recovered_from(source: Source) -> tuple[dict[str, str], dict[str, str]]:
     """The files that a foreign source was read from, and those that stay where they are, with the reason."""
     files: dict[str, str] = {}
     kept_back: dict[str, str] = {}
-    for number, file in enumerate(source.found.files if source.found is not None else (), start=1):
-        plain = plain_name(file.path.stem) + file.path.suffix.lower()
-        name = f"source/{number}-{plain}" if f"source/{plain}" in files else f"source/{plain}"
+    for file in source.found.files if source.found is not None else ():
         if file.path.suffix.lower() in WEIGHTS:
             continue
+        name = _apart(f"source/{plain_name(file.path.stem)}{file.path.suffix.lower()}", {**files, **kept_back})
         text = file.path.read_text(encoding="utf-8", errors="replace")
         if sets_secret(text):
             kept_back[name] = "it holds what looks like a token or password, and a bundle is for handing on"
         else:
             files[name] = text
     return files, kept_back
+
+
+def _apart(name: str, taken: Iterable[str]) -> str:
+    """The name, or with a number before it where one is taken that Windows or macOS does not tell from it."""
+    known = {_as_disks_see_it(one) for one in taken}
+    folder, _slash, file = name.rpartition("/")
+    names = chain([name], (f"{folder}/{number}-{file}" for number in count(2)))
+    return next(one for one in names if _as_disks_see_it(one) not in known)
+
+
+def _as_disks_see_it(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:

@@ -118,8 +118,9 @@ def _mend(folder: Path, extension: str, flags: dict[str, Any]) -> int:
 
     rules = load_rules(flags["rules"]) if flags["rules"] else CaptionRules()
     edits = plan_edits(folder, extension, rules, flags["merge"])
-    for path in edits.garbled:
-        output.say("  • ", ("warning: ", "warning"), f"{path}: not UTF-8, left alone")
+    for path, caption in edits.garbled:
+        left = "left alone" if path == caption else f"{caption} is left alone"
+        output.say("  • ", ("warning: ", "warning"), f"{path}: not UTF-8, {left}")
     count = f"{len(edits.changes)} of {edits.captions} captions"
     if not flags["apply"]:
         for edit in edits.changes:

@@ -93,10 +93,11 @@ def _limits(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--background", callback=_colour, default="white", metavar="COLOUR", help="Name or #rrggbb.  [white]")
 @click.option("--upscale", is_flag=True, help="Enlarge pictures that are too small rather than refuse them.")
 @click.option("--prune", is_flag=True, help="Remove results whose source is gone.")
+@click.option("--same-source", is_flag=True, help="SRC is what DST was made from, moved and edited since.")
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Threads.  [one for each core]")
 @json_flag
 @setting_flags("cache")
-def command(src: Path, dst: Path, prune: bool, jobs: int | None, as_json: bool, **flags: Any) -> None:
+def command(src: Path, dst: Path, jobs: int | None, as_json: bool, **flags: Any) -> None:
     """Make training images of all pictures below SRC, in DST, with their captions.
 
     Upright, sRGB, 8 bits, one size, by Lanczos. Nothing in SRC is changed. The same command again goes on where it
@@ -111,7 +112,8 @@ def command(src: Path, dst: Path, prune: bool, jobs: int | None, as_json: bool, 
     )
     try:
         with output.counting("preparing") as tell:
-            outcome = prepare(src, dst, choices, means, prune=prune, tell=tell)
+            which = {name: flags[name] for name in ("prune", "same_source")}
+            outcome = prepare(src, dst, choices, means, **which, tell=tell)
     except DatasetError as error:
         finding = Finding(what=error.what, where=error.where, todo=error.next_step)
         raise InputError("the pictures cannot be prepared", [finding]) from None
@@ -183,6 +185,8 @@ def _summary(outcome: Outcome, dst: Path, choices: Choices) -> str:
         f"  size      {size}, {choices.fit}, {choices.image_format}",
         f"  captions  {there - outcome.captioned} without, {outcome.captioned} with; {outcome.captions} copied",
     ]
+    if outcome.moved_from:
+        lines.append(f"  moved     the pictures were in {outcome.moved_from} before")
     if outcome.upscaled:
         lines.append(f"  enlarged  {_few(outcome.upscaled)}")
     if outcome.removed:

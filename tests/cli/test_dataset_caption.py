@@ -196,6 +196,29 @@ def test_a_garbled_caption_is_named(kft: Callable[..., Answer], pictures: Path, 
     assert (pictures / "a.txt").read_bytes() == b"caf\xe9"
 
 
+def test_garbled_tags_are_named(kft: Callable[..., Answer], pictures: Path) -> None:
+    """And not the caption that they are for, which is as it was."""
+    (pictures / "a.tags").write_bytes(b"caf\xe9")
+    (pictures / "b.tags").write_bytes(b"tall")
+    answer = kft("dataset", "caption", "pictures", "--merge-tags", ".tags", "--apply")
+    assert "  • warning: pictures/a.tags: not UTF-8, pictures/a.txt is left alone\n" in answer.err
+    assert (answer.code, texts(pictures)) == (0, {"a": "hat, red\n", "b": "hat, blue, tall"})
+
+
+def test_a_rule_without_an_end_is_2_and_nothing_is_written(
+    kft: Callable[..., Answer], pictures: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the rule, the caption and what to do; the captions before it are as they were."""
+    monkeypatch.setattr("dataset_tools.caption_regex.LIMIT", 0.2)
+    (pictures / "b.txt").write_text("hat, " + "ha" * 30 + "!")
+    (project / "rules.toml").write_text("prefix = ['style']\nreplace = [{ regex = '^(h|a|ha)+$', to = 'laughing' }]")
+    answer = kft("dataset", "caption", "pictures", "--rules", "rules.toml", "--apply")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "dataset_caption_endless.txt")
+    assert texts(pictures) == {"a": "hat, red\n", "b": "hat, " + "ha" * 30 + "!"}
+    assert not (pictures / "caption_backup").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,6 +1,7 @@
 """`kft dataset prepare`, as people call it."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,24 @@ def test_what_is_said(kft: Kft, photos: Path) -> None:
     answer = prepare(kft, photos, "--size", "80")
     assert answer.code == 1
     assert_golden(answer.out + answer.err, GOLDEN / "dataset_prepare.txt")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links cannot be made there")
+def test_links_to_folders_are_said(kft: Kft, photos: Path, project: Path) -> None:
+    """By prepare and by check alike, with where they lead; neither looks into them."""
+    for name in ("small.webp", "fourth.png", "page.png", "notes.md"):
+        (photos / name).unlink()
+    (project / "other").mkdir()
+    Image.new("RGB", (100, 100), "green").save(project / "other" / "third.png")
+    (photos / "linked").symlink_to(project / "other")
+    prepared = prepare(kft, photos)
+    checked = kft("dataset", "check", "photos")
+    assert (prepared.code, checked.code) == (1, 1)
+    assert prepared.err == (
+        "  • linked-folder: a link to PROJECT/other, whose pictures are left out\n    photos/linked\n"
+        "    → Put that folder itself there, prepare it into a folder of its own, or remove the link.\n"
+    )
+    assert "linked  images lie in it, a link to PROJECT/other\n" in checked.out
 
 
 def test_a_good_folder_is_0_and_again_nothing_is_made(kft: Kft, photos: Path) -> None:
@@ -135,6 +154,25 @@ def test_folders_that_cannot_be_used_are_2(kft: Kft, photos: Path, project: Path
     assert "something else" in kft("dataset", "prepare", "photos", "full").err
 
 
+def test_another_source_is_2_and_a_moved_one_goes_on(kft: Kft, photos: Path, project: Path) -> None:
+    """The error says which it was and both ways on; the sum says where a moved folder was."""
+    prepare(kft, photos)
+    before = (project / "ready" / "first.png").read_bytes()
+    (project / "others").mkdir()
+    Image.new("RGB", (100, 100), "green").save(project / "others" / "first.png")
+    answer = kft("dataset", "prepare", "others", "ready", "--size", "64")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "dataset_prepare_other.txt")
+    assert (project / "ready" / "first.png").read_bytes() == before
+    photos.rename(project / "moved")
+    answer = kft("dataset", "prepare", "moved", "ready", "--size", "64")
+    assert "2 made" not in answer.out
+    assert "  moved     the pictures were in PROJECT/photos before\n" in answer.out
+    answer = kft("dataset", "prepare", "others", "ready", "--size", "64", "--same-source")
+    assert "1 made" in answer.out
+    assert (project / "ready" / "first.png").read_bytes() != before
+
+
 def test_many_problems_of_a_kind_are_not_all_listed(kft: Kft, photos: Path) -> None:
     """The first of them, and how many more; JSON has all."""
     for number in range(SHOWN + 5):
@@ -143,6 +181,24 @@ def test_many_problems_of_a_kind_are_not_all_listed(kft: Kft, photos: Path) -> N
     assert answer.err.count("• empty: the file is empty") == SHOWN
     assert "• empty: 5 more like these" in answer.err
     assert len(json.loads(prepare(kft, photos, "--json").out)["problems"]) == SHOWN + 8
+
+
+def test_a_full_disk_is_2_and_the_same_command_goes_on(
+    kft: Kft, photos: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file, what is there and what is wanting; nothing half is left."""
+
+    def full(_finished: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dataset_tools.prepare.put_in_place", full)
+        patch.setattr("dataset_tools.prepare_room._free", lambda *_: "its disk has 20.5 kB")
+        answer = prepare(kft, photos, "--jobs", "1")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "dataset_prepare_full.txt")
+    assert [path.name for path in (project / "ready").rglob("*") if path.is_file()] == ["prepare.json"]
+    assert "2 made" in prepare(kft, photos).out
 
 
 def test_an_interruption_is_130_and_says_how_to_go_on(kft: Kft, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

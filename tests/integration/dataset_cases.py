@@ -3,6 +3,7 @@
 Images are of one colour: only their sizes count.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,15 @@ def bitmaps(folder: Path) -> None:
     Image.new("L", (32, 128)).save(folder / "a" / "z4.jpeg")
     (folder / "a" / "z5.png").touch()
     (folder / "a" / "z5_0032x0256_sdxl.npz").touch()
+
+
+def folders_below(folder: Path) -> None:
+    """Images in a folder below and behind a link to a folder, which are not found, and a link to an image, which is."""
+    (folder / "a" / "more").mkdir()
+    Image.new("L", (128, 32)).save(folder / "a" / "more" / "w.png")
+    with contextlib.suppress(OSError):  # Windows asks for rights that few have
+        (folder / "a" / "linked").symlink_to(folder / "b", target_is_directory=True)
+        (folder / "a" / "z.png").symlink_to(folder / "b" / "s0.png")
 
 
 EXAMPLES: Mapping[str, Example] = {
@@ -234,6 +244,7 @@ EXAMPLES: Mapping[str, Example] = {
         also=lambda folder: (folder / "a" / "x.png").mkdir(),
         dies="the size of DIR/a/x.png cannot be read",
     ),
+    "folders below and links": Example(datasets=one(SMALL), folders={"a": SQUARES, "b": TWO_KINDS}, also=folders_below),
     "latents without a size": Example(
         datasets=one(SMALL),
         training=LATENTS,

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import tomli_w
+from PIL import Image
 
+from fork_wrapper.cli import call
 from fork_wrapper.files import parse_toml
 from fork_wrapper.layout import layouts
 from fork_wrapper.rules.case import Case, Host
@@ -35,6 +37,15 @@ BUCKETINGS = tuple(
     for enabled, no_upscale in ((True, False), (True, True), (False, True))
     if not enabled or (low - low % steps <= min(resolution) and max(resolution) <= high and (low or no_upscale))
 )
+PREPARED: Mapping[str, Bucketing] = {
+    f"{width}x{height} {low},{high},{steps}": Bucketing(
+        resolution=(width, height), enabled=True, no_upscale=False, smallest=low, largest=high, steps=steps
+    )
+    for (width, height), (low, high, steps) in (
+        *(((128, 128), (64, 256, 8)), ((96, 160), (32, 256, 16)), ((104, 104), (50, 210, 20))),
+    )
+}
+"""What small pictures are prepared for, by `--size` and `--buckets`."""
 CHOICES: Mapping[str, tuple[Any, ...]] = {
     "gradient_accumulation_steps": (1, 1, 2, 3, 4),
     "save_every_n_epochs": (None, 1, 2, 3, -2),
@@ -90,6 +101,17 @@ def sizes_for(bucketing: Bucketing) -> list[Size]:
     return [*sizes, (1024, 1024), (1025, 1023), (64, 64), (0, 0), (5, 0)]
 
 
+def small_sizes(bucketing: Bucketing) -> list[Size]:
+    """Five hundred and more, no two the same: buckets, half-way between their ratios, one pixel beside that, others."""
+    draw = random.Random(13)
+    ratios = sorted({Fraction(*one) for one in bucketing.fixed})
+    halves = [(one + other) / 2 for one, other in pairwise(ratios)]
+    ties = [(half.numerator, half.denominator) for half in halves if max(half.as_integer_ratio()) < 600]
+    beside = [(width + more, height) for width, height in ties for more in (-1, 1) if width + more]
+    others = [(draw.randint(20, 400), draw.randint(20, 400)) for _ in range(480)]
+    return list(dict.fromkeys([*bucketing.fixed, *ties, *beside, (1, 300), (500, 2), (7, 7), *others]))
+
+
 TRAININGS = drawn_trainings()
 
 
@@ -122,6 +144,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, root: Path, sd_scripts: Path
         paths = {"train_toml": str(home / "train.toml"), "dataset_toml": str(home / "dataset.toml")}
         questions.append({**paths, "processes": example.processes})
     places = [{"bucketing": asdict(one), "images": sizes_for(one)} for one in BUCKETINGS]
+    places += [{"bucketing": asdict(one), "images": small_sizes(one)} for one in PREPARED.values()]
     trainings = [{**asdict(one), "folder": str(folder / f"training-{n}")} for n, one in enumerate(TRAININGS)]
     done = subprocess.run(
         [sys.executable, str(root / "tests" / "integration" / "real_datasets.py"), str(sd_scripts)],
@@ -170,7 +193,7 @@ def test_a_problem_is_where_the_program_dies(asked: Asked, name: str) -> None:
 def test_every_image_goes_where_the_program_puts_it(asked: Asked) -> None:
     """Bucket and resized size of thousands of sizes, ties included; what has no bucket dies there."""
     placed = 0
-    for bucketing, real in zip(BUCKETINGS, asked.answers["places"], strict=True):
+    for bucketing, real in zip(BUCKETINGS, asked.answers["places"][: len(BUCKETINGS)], strict=True):
         assert "died" not in real, bucketing
         for image, answer in zip(sizes_for(bucketing), real["placed"], strict=True):
             assert _place(bucketing, image) == answer, (bucketing, image)
@@ -184,6 +207,35 @@ def _place(bucketing: Bucketing, image: Size) -> list[int] | str:
     except BucketError:
         return "ZeroDivisionError"
     return [*placed.bucket, *placed.resized]
+
+
+@pytest.mark.parametrize("choices", PREPARED)
+def test_every_prepared_file_has_the_programs_bucket(asked: Asked, tmp_path: Path, choices: str) -> None:
+    """`prepare --fit bucket`: size of the file, and what of the picture is in it, for each of five hundred sizes."""
+    bucketing, number = PREPARED[choices], list(PREPARED).index(choices)
+    sizes, answers = small_sizes(bucketing), asked.answers["places"][len(BUCKETINGS) + number]["placed"]
+    assert len(set(sizes)) == len(sizes) >= 500
+    (tmp_path / "photos").mkdir()
+    for width, height in sizes:
+        Image.new("RGB", (width, height), (width % 256, height % 256, 9)).save(
+            tmp_path / "photos" / f"{width}x{height}.bmp"
+        )
+    size, limits = choices.split()
+    flags = ("--fit", "bucket", "--size", size, "--buckets", limits, "--upscale", "--format", "jpeg")
+    places = (str(tmp_path / "photos"), str(tmp_path / "out"), "--cache", str(tmp_path / "cache"))
+    assert call(["dataset", "prepare", *places, *flags]) == 0
+    manifest = json.loads((tmp_path / "out" / "prepare.json").read_text(encoding="utf-8"))
+    crops = {entry["source"]: entry["result"]["crop"] for entry in manifest["pictures"]}
+    for image, answer in zip(sizes, answers, strict=True):
+        bucket, resized = answer[:2], answer[2:]
+        name = f"{image[0]}x{image[1]}"
+        with Image.open(tmp_path / "out" / f"{name}.jpg") as made:
+            assert list(made.size) == bucket, name
+        cut = [max(0, whole - part) // 2 for whole, part in zip(resized, bucket, strict=True)]
+        ends = [min(whole, begin + part) for whole, begin, part in zip(resized, cut, bucket, strict=True)]
+        wanted = [side * image[at % 2] / resized[at % 2] for at, side in enumerate((*cut, *ends))]
+        assert crops[f"{name}.bmp"] == pytest.approx(wanted, abs=0.001), name
+    assert len({tuple(answer[:2]) for answer in answers}) == len(bucketing.fixed)
 
 
 @pytest.mark.parametrize("index", range(len(TRAININGS)))

@@ -69,6 +69,7 @@ def test_only_the_rehearsal_imports_what_trains() -> None:
     assert users("dataset_tools", ("numpy",)) == {
         "dataset_tools.alignment",
         "dataset_tools.alike",
+        "dataset_tools.candidates",
         "dataset_tools.inspect_twins",
         "dataset_tools.single_thread",
     }
@@ -92,6 +93,7 @@ def test_help_loads_nothing_heavy() -> None:
         "import sys; from fork_wrapper.cli import call; call(['--help']); "
         "print([n for n in sys.argv[1:] if n in sys.modules], file=sys.stderr)"
     )
-    heavy = ["torch", "PIL", "numpy", "accelerate", "rich", "toml", "tomllib", "psutil", "safetensors", "asyncio"]
+    slow = ("torch", "PIL", "numpy", "accelerate", "rich", "regex")
+    heavy = [*slow, "toml", "tomllib", "psutil", "safetensors", "asyncio"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stderr.strip() == "[]"

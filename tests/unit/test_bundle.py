@@ -181,3 +181,41 @@ def test_sources_of_one_name_both_go_along(settings: Settings, tmp_path: Path) -
     sources = {name: text for name, text in made.files.items() if name.startswith("source/")}
     assert list(sources) == ["source/2-a.toml", "source/a.toml"]
     assert "resolution" in sources["source/2-a.toml"]
+
+
+@pytest.mark.parametrize(
+    ("other", "second"),
+    [
+        ("A.toml", "source/2-A.toml"),
+        ("a.TOML", "source/2-a.toml"),
+        ("\u00e9.toml", "source/\u00e9.toml"),
+    ],
+)
+def test_sources_that_some_disks_do_not_tell_apart(settings: Settings, tmp_path: Path, other: str, second: str) -> None:
+    """Both go along under names that Windows and macOS tell apart."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / other).write_text("[general]\n[[datasets]]\nresolution = 512\n", encoding="utf-8")
+    (tmp_path / "a.toml").write_text(f"learning_rate = 1e-5\ndataset_config = 'data/{other}'\n", encoding="utf-8")
+    made = bundle(open_source(str(tmp_path / "a.toml"), settings), settings, tmp_path / "out")
+    sources = {name: text for name, text in made.files.items() if name.startswith("source/")}
+    assert set(sources) == {"source/a.toml", second}
+    assert "resolution" in sources[second]
+
+
+def test_experiments_that_some_disks_do_not_tell_apart(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """A record of Linux may have One and one, and two spellings of an accent; a number that is taken is passed over."""
+    raw = json.loads(run.record.read_text())
+    names = ("one", "One", "2-ONE", "x/y", "x_y", "e\u0301", "\u00c9")
+    raw["experiment"]["files"] = [{**raw["experiment"]["files"][0], "name": name, "text": name} for name in names]
+    run.record.write_text(json.dumps(raw))
+    made = bundle(open_source(str(run.record), settings), settings, tmp_path / "out")
+    experiments = {name.removeprefix("experiment/"): text for name, text in made.files.items() if "experiment/" in name}
+    assert experiments == {
+        "one.toml": "one",
+        "2-One.toml": "One",
+        "2-2-ONE.toml": "2-ONE",
+        "x_y.toml": "x/y",
+        "2-x_y.toml": "x_y",
+        "e\u0301.toml": "e\u0301",
+        "2-\u00c9.toml": "\u00c9",
+    }

@@ -98,23 +98,24 @@ def measure(characters: int, photographs: int, seed: int, side: int = 160) -> Me
             names.append(name)
             of.append(number)
             signatures.append(signature(one))
-    return _judged(alike(signatures), names, np.array(of))
+    return judged(alike(signatures), names, np.array(of))
 
 
-def _judged(pairs: list[Pair], names: list[str], of: np.ndarray) -> Measured:
+def judged(pairs: list[Pair], names: list[str], of: np.ndarray) -> Measured:
+    """Pairs that were found, against the pictures of which each is a form."""
     group = np.arange(len(of))
     for pair in pairs:
         group[group == group[pair.second]] = group[pair.first]
-    first, second = np.triu_indices(len(of), 1)
-    same, found = of[first] == of[second], group[first] == group[second]
     missed: dict[str, int] = {}
     original = {int(of[at]): group[at] for at, name in enumerate(names) if name == "original"}
     for at, name in enumerate(names):
         if group[at] != original[int(of[at])]:
             missed[name] = missed.get(name, 0) + 1
-    return Measured(
-        recall=float((same & found).sum() / same.sum()),
-        precision=float((same & found).sum() / max(found.sum(), 1)),
-        missed=missed,
-        pairs=int(same.sum()),
-    )
+    same, found, right = (_pairs_within(keys) for keys in (of, group, of.astype(np.int64) * len(of) + group))
+    return Measured(recall=right / same, precision=right / max(found, 1), missed=missed, pairs=same)
+
+
+def _pairs_within(keys: np.ndarray) -> int:
+    """How many pairs have one key."""
+    counts = np.unique(keys, return_counts=True)[1].astype(np.int64)
+    return int((counts * (counts - 1) // 2).sum())

@@ -332,6 +332,21 @@ def images_in_a_folder_below(folder: Path) -> list[Expected]:
 
 
 @plant
+def images_far_below(folder: Path) -> list[Expected]:
+    (folder / "a" / "b").mkdir(parents=True)
+    (folder / "a" / "b" / "deep.png").write_bytes(content(33, "PNG"))
+    return one("a", "image-below", "warning")
+
+
+@plant
+def images_behind_a_link(folder: Path) -> list[Expected]:
+    (folder.parent / "elsewhere").mkdir()
+    (folder.parent / "elsewhere" / "deep.png").write_bytes(content(33, "PNG"))
+    (folder / "linked").symlink_to(folder.parent / "elsewhere")
+    return one("linked", "image-below", "warning")
+
+
+@plant
 def two_images_one_caption(folder: Path) -> list[Expected]:
     (folder / "shared.png").write_bytes(content(34, "PNG"))
     (folder / "shared.jpg").write_bytes(content(35, "JPEG"))

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from dataset_tools import alike as module
+from dataset_tools import candidates
 from dataset_tools.alignment import Pairs, aligned, colours, lights, planes
 from dataset_tools.alike import alike
 from dataset_tools.characters import character
@@ -25,9 +26,19 @@ def test_recall_and_precision_on_altered_pictures() -> None:
 
 def test_clusters_find_nearly_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many pictures each is compared with its nearest clusters alone."""
-    monkeypatch.setattr(module, "WHOLE", 100)
+    monkeypatch.setattr(candidates, "WHOLE", 100)
     found = measure(3, 9, seed=12, side=96)
     assert (found.recall >= 0.9, found.precision >= 0.98) == (True, True), found
+
+
+def test_each_picture_has_a_right_to_its_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair once, at its best; what many of one kind are to each other crowds nothing out."""
+    monkeypatch.setattr(candidates, "_EACH", 2)
+    hits = [(5, 6, 0, 0.93), (5, 7, 1, 0.94), (5, 6, 2, 0.95), (5, 8, 3, 0.99), (5, 8, 6, 0.98), (1, 2, 4, 0.925)]
+    parts = [np.array(part, np.float32) for part in (hits[:2], [*hits[2:], (9, 1, 5, 0.98)])]
+    kept = [tuple(round(float(one), 3) for one in hit) for hit in candidates._nearest(parts)]
+    assert kept == [(1, 2, 4, 0.925), (5, 8, 3, 0.99), (5, 6, 2, 0.95), (9, 1, 5, 0.98)]
+    assert candidates._nearest([]).shape == (0, 4)
 
 
 def test_characters_of_one_kind_are_no_pair() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dataset_tools.caption_edit import Edit, apply_edits, new_backup, plan_edits
-from dataset_tools.caption_rules import CaptionRules
+from dataset_tools.caption_rules import CaptionRules, Pattern
 from dataset_tools.errors import DatasetError
 from dataset_tools.scan import scan_folder
 from dataset_tools.whole_files import write_whole
@@ -109,7 +109,34 @@ def test_a_caption_that_is_no_utf8_is_named_and_left(tmp_path: Path) -> None:
     folder = drawn(tmp_path, a="hat", b="cape")
     (folder / "a.txt").write_bytes(b"caf\xe9")
     edits = plan_edits(folder, ".txt", STYLE)
-    assert (edits.garbled, [one.path.name for one in edits.changes]) == ((folder / "a.txt",), ["b.txt"])
+    garbled = folder / "a.txt"
+    assert (edits.garbled, [one.path.name for one in edits.changes]) == (((garbled, garbled),), ["b.txt"])
+
+
+def test_tags_that_are_no_utf8_are_named_and_not_the_caption(tmp_path: Path) -> None:
+    """Nothing is wrong with that; it is left alone, there or not, and the others are not."""
+    folder = drawn(tmp_path, a="hat", b=None, c="cape", d="belt")
+    for name, content in (
+        *(("a.tags", b"caf\xe9"), ("a.wd14", b"red"), ("b.wd14", b"\xff"), ("c.tags", b"\xef\xbb\xbftall")),
+        *(("d.tags", b"slim"), ("d.wd14", b"\xfe")),
+    ):
+        (folder / name).write_bytes(content)
+    edits = plan_edits(folder, ".txt", CaptionRules(), (".tags", ".wd14"))
+    names = [(file.name, caption.name) for file, caption in edits.garbled]
+    assert names == [("a.tags", "a.txt"), ("b.wd14", "b.txt"), ("d.wd14", "d.txt")]
+    assert [(one.path.name, one.after) for one in edits.changes] == [("c.txt", b"cape, tall")]
+
+
+def test_a_rule_without_an_end_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which rule, in which caption, at which tag, which may be long."""
+    monkeypatch.setattr("dataset_tools.caption_regex.LIMIT", 0.2)
+    folder = drawn(tmp_path, a="hat", b=f"cape, {'a' * 70}!", c="belt")
+    endless = CaptionRules(remove=(Pattern(kind="tag", wanted="x"), Pattern(kind="regex", wanted="(a|aa)+$")))
+    with pytest.raises(DatasetError) as caught:
+        plan_edits(folder, ".txt", endless)
+    assert caught.value.what == (f"the rule with regex = '(a|aa)+$' came to no end in 0.2 seconds, at '{'a' * 60}...'")
+    assert caught.value.where == str(folder / "b.txt")
+    assert caught.value.next_step.endswith(".")
 
 
 def test_a_caption_of_two_images_changes_once(tmp_path: Path) -> None:

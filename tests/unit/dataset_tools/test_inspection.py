@@ -58,13 +58,31 @@ def test_every_planted_fault_is_found_and_nothing_else(tmp_path: Path) -> None:
     settle(folder)
     memory = tmp_path / "memory"
     found = inspect([folder_of(folder)], memory=memory)
-    assert len(PLANTS) == 69
+    assert len(PLANTS) == 71
     assert seen(found) - expected == Counter()
     assert expected - seen(found) == Counter()
     assert set(KINDS) - {one.kind for one in expected} - BY_FOLDER - BY_SYSTEM == {"image-no-bucket"}
     again = inspect([folder_of(folder)], memory=memory)
     assert again.faults == found.faults
     assert again.decoded == 1, "a HEIC, which another Pillow may read; all else is known"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links cannot be made there")
+def test_a_link_to_a_folder_says_where_it_leads(tmp_path: Path) -> None:
+    """sd-scripts looks into it no more than into others; one without images, or put aside, is nobody's concern."""
+    clean_set(tmp_path / "set", 3)
+    for name in ("other", "aside"):
+        (tmp_path / name).mkdir()
+        picture(5).save(tmp_path / name / "a.png")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").touch()
+    for name, target in (("linked", "other"), ("words", "texts"), ("kft-aside", "aside"), (".hidden", "aside")):
+        (tmp_path / "set" / name).symlink_to(tmp_path / target)
+    (one,) = inspect([folder_of(tmp_path / "set")]).faults
+    assert (one.kind, one.file.name, one.reason) == (
+        *("image-below", "linked"),
+        f"images lie in it, a link to {tmp_path / 'other'}",
+    )
 
 
 def test_a_clean_set_has_no_findings(tmp_path: Path) -> None:

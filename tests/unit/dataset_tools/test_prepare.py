@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -254,6 +255,23 @@ def test_folders_that_lie_within_each_other_are_refused(photos: Path) -> None:
         run(photos.parent / "none")
     with pytest.raises(DatasetError, match="cannot be listed"):
         run(photos.parent / "missing")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links cannot be made there")
+def test_pictures_behind_a_link_to_a_folder_are_said(photos: Path, tmp_path: Path) -> None:
+    """They are no training images, whether there are others or not."""
+    noise(tmp_path / "other" / "x.png")
+    (photos / "linked").symlink_to(tmp_path / "other")
+    outcome = run(photos)
+    assert (outcome.made, [(one.source, one.kind, one.reason) for one in outcome.problems]) == (
+        4,
+        [("linked", "linked-folder", f"a link to {tmp_path / 'other'}, whose pictures are left out")],
+    )
+    assert "folder" in outcome.problems[0].next_step
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "linked").symlink_to(tmp_path / "other")
+    with pytest.raises(DatasetError, match="no picture in it, but behind links to folders: linked"):
+        run(tmp_path / "only", tmp_path / "new")
 
 
 def test_buckets_and_padding(photos: Path) -> None:

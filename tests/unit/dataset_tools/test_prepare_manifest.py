@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.prepare_manifest import MANIFEST, WORK, Manifest, read_manifest
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from dataset_tools.prepare_origin import Origin
+from dataset_tools.prepare_sources import Sources
 
 CHOICES = {"size": [8, 8], "upscale": False}
 ENTRY: dict[str, Any] = {"sha256": "s", "result": {"name": "a.png", "sha256": "r"}, "captions": {"a.txt": "c"}}
@@ -19,7 +19,8 @@ ENTRY: dict[str, Any] = {"sha256": "s", "result": {"name": "a.png", "sha256": "r
 
 def manifest(folder: Path, **choices: Any) -> Manifest:
     """Opened for these choices."""
-    return Manifest(folder, {**CHOICES, **choices}, {"kft": "1"})
+    origin = Origin(found=Sources(folder=Path("/photos"), pictures=(), others={}, linked={}))
+    return Manifest(folder, {**CHOICES, **choices}, {"kft": "1"}, origin)
 
 
 def killed(opened: Manifest) -> None:
@@ -40,8 +41,9 @@ def test_one_line_for_each_picture_and_nothing_else_is_left(tmp_path: Path) -> N
     opened.close(complete=True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [MANIFEST]
     lines = (tmp_path / "out" / MANIFEST).read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 5
-    assert '"source": "a.png"' in lines[2]
+    assert len(lines) == 6
+    assert lines[1] == f' "made_from": {json.dumps(str(Path("/photos").resolve()))},'
+    assert '"source": "a.png"' in lines[3]
     stored = read_manifest(tmp_path / "out")
     assert stored is not None
     assert [entry["source"] for entry in stored["pictures"]] == ["a.png", "b.png"]
@@ -99,6 +101,7 @@ def test_other_choices_are_refused_and_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"other choices: size was \[8, 8\]"):
         manifest(tmp_path, size=[9, 9])
     assert (tmp_path / MANIFEST).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [MANIFEST]
     manifest(tmp_path).close(complete=True)
 
 
@@ -132,7 +135,10 @@ def test_only_one_process_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", '{"form": 99, "choices": {}, "pictures": []}', '{"form": 1, "choices": {}, "pictures": [3]}'],
+    [
+        *("", "{", "[]", "3", '{"form": 99, "choices": {}, "pictures": []}'),
+        *('{"form": 1, "choices": {}, "pictures": [3]}', '{"form": 1, "choices": {}, "pictures": [], "made_from": 3}'),
+    ],
 )
 def test_a_manifest_of_another_kind_is_an_error(tmp_path: Path, text: str) -> None:
     """And stays as it is."""
