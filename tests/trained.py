@@ -33,10 +33,8 @@ def trained(
     rehearsal: bool = False,
 ) -> RunFolder:
     """A run of an experiment that was completed, or rehearsed, with samples and a checkpoint after every epoch."""
-    folder = recorded(name, settings, rehearsal={"trainer": "stand-in", "changes": []} if rehearsal else None)
-    run = RunFolder(folder=settings.outputs / name / stamp)
-    if run.folder != folder.folder:
-        folder.folder.rename(run.folder)
+    said = {"trainer": "stand-in", "changes": []} if rehearsal else None
+    run = recorded(name, settings, rehearsal=said, stamp=stamp)
     record = _closed(read_record(run.record), run, steps, epochs, prompts)
     write_record(run, record.with_run(status="rehearsed" if rehearsal else "completed"))
     write_events(
