@@ -5,11 +5,19 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+PIPED = (
+    "import os, sys; ends = [os.dup(int(word)) for word in sys.argv[1:3]]; "
+    "[os.dup2(end, wanted) and os.set_inheritable(wanted, True) for end, wanted in zip(ends, (3, 4))]; "
+    "os.execvp(sys.argv[3], sys.argv[3:])"
+)
+"""Starts a program whose descriptors 3 and 4 are the ends of pipes: from 3 Chromium reads, to 4 it writes."""
 
 PATIENCE = 60.0
 """Seconds that an answer may take."""
@@ -23,16 +31,21 @@ class Browser:
         self._read, write = os.pipe()
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]
         words = [program, *flags, f"--user-data-dir={folder}", "about:blank"]
-        # Chromium reads from descriptor 3 and writes to 4.
-        line = f'exec "$@" 3<&{read} 4>&{write}'
+        argv = [sys.executable, "-c", PIPED, str(read), str(write), *words]
         with (folder.parent / "chromium.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                ["sh", "-c", line, "sh", *words], pass_fds=(read, write), stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(argv, pass_fds=(read, write), stdout=log, stderr=log)
         os.close(read)
         os.close(write)
         self._number, self._rest = 0, b""
         self.events: list[dict[str, Any]] = []
+        try:
+            self._attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self) -> None:
+        """Find the one page there is, and be told of what happens in it."""
         target = next(one for one in self._call("Target.getTargets")["targetInfos"] if one["type"] == "page")
         attached = self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -45,6 +58,10 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it."""
         with contextlib.suppress(Exception):
             self._call("Browser.close")
         try:

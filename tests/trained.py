@@ -45,7 +45,11 @@ def trained(
         seed = prompt.partition("--d ")[2].split(" ")[0]
         for epoch in range(1, epochs + 1):
             suffix = f"_{seed}" if seed else ""
-            draw_sample(run.samples / f"{name}_e{epoch:06}_{number:02}_2026010203{epoch:04}{suffix}.png", side, epoch)
+            draw_sample(
+                run.samples / f"{name}_e{epoch:06}_{number:02}_2026010203{epoch:04}{suffix}.png",
+                side,
+                epoch + 16 * number + 7 * sum(name.encode()),
+            )
     return run
 
 
@@ -112,7 +116,7 @@ def scalars(steps: int, seed: int = 0) -> list[Scalar]:
 def draw_sample(path: Path, side: int, shade: int) -> None:
     """A picture with a gradient, edges and some grain: as hard to press as a drawn character."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.linear_gradient("L").resize((side, side)).convert("RGB")
+    image = Image.linear_gradient("L").resize((side, side)).rotate(shade).convert("RGB")
     pen = ImageDraw.Draw(image)
     for number in range(12):
         x, y = (number * 37 + shade * 11) % 80 * side // 100, (number * 53) % 80 * side // 100
@@ -121,10 +125,10 @@ def draw_sample(path: Path, side: int, shade: int) -> None:
     image.save(path)
 
 
-def write_events(path: Path, found: Iterable[Scalar]) -> None:
-    """An event file, record by record as TensorBoard's own writer makes them."""
+def write_events(path: Path, found: Iterable[Scalar], *, check: bool = False) -> None:
+    """An event file, record by record as TensorBoard's own writer makes them; checksums take their time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(framed(event(*scalar)) for scalar in found))
+    path.write_bytes(b"".join(framed(event(*scalar), check=check) for scalar in found))
 
 
 def event(step: int, tag: str, value: float) -> bytes:

@@ -41,28 +41,33 @@ def page(
     report: Report, tell: Callable[[int, int], None] = lambda _done, _all: None
 ) -> tuple[str, dict[Path, Picture]]:
     """The page of a report, and the images in it; `tell` hears how many of them are done."""
+    bodies = _bodies(report)
     wanted = [sample.path for run in report.runs for sample in run.sheet.samples()]
     empty = Picture(data=b"-", size=(1, 1), original=(2, 2))
-    rest = len(_page(report, dict.fromkeys(wanted, empty)).encode())
+    rest = len(_page(report, bodies, samples_section(report, dict.fromkeys(wanted, empty))).encode())
     made = pictures(wanted, max(0, LIMIT - rest) * 3 // 4 - 4 * len(wanted), tell)
-    return _page(report, made), made
+    return _page(report, bodies, samples_section(report, made)), made
 
 
-def _page(report: Report, made: Mapping[Path, Picture]) -> str:
-    bodies = {
+def _bodies(report: Report) -> dict[str, Html]:
+    """What stands in each section, but for the samples: their images take what room is left."""
+    return {
         "runs": runs_section(report),
         "values": matrix_section(report),
         "curves": curves_section(report),
-        "samples": samples_section(report, made),
         "data": data_section(report),
         "environment": environment_section(report),
         "story": story_section(report),
     }
+
+
+def _page(report: Report, bodies: Mapping[str, Html], samples: Html) -> str:
+    filled = {**bodies, "samples": samples}
     count = len(report.runs)
     names = ", ".join(run.label for run in report.runs) if count <= NAMED else f"{count} runs"
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title in SECTIONS]
     sections = [
-        tag("section", tag("h2", title, id=f"{name}-title"), bodies[name], id=name, aria_labelledby=f"{name}-title")
+        tag("section", tag("h2", title, id=f"{name}-title"), filled[name], id=name, aria_labelledby=f"{name}-title")
         for name, title in SECTIONS
     ]
     body = tag(

@@ -17,6 +17,9 @@ SIDES = (1536, 1024, 768, 640, 512, 448, 384, 320, 256, 192, 128, 96, 64)
 TRIED = 12
 """Images whose size in bytes is taken for that of all, before all are made."""
 
+SURE = 0.96
+"""Part of the budget that a few images may foretell: all of them are made but once."""
+
 QUALITY = 80
 MOST_PIXELS = 64_000_000
 """Of a sample that is opened: no trainer draws larger ones."""
@@ -104,8 +107,10 @@ def _likely(paths: Sequence[Path], budget: int, pool: ThreadPoolExecutor) -> lis
     """The sides worth trying, the best first: that of which a few images fit, and all below."""
     opened = pool.map(opened_image, paths[:: max(1, len(paths) // TRIED)])
     few = [image for image in opened if image is not None]
-    for at, side in enumerate(SIDES):
+    longest = max((max(image.size) for image in few), default=0)
+    sides = [side for side in SIDES if side < longest]
+    for at, side in enumerate([SIDES[0], *sides]):
         sizes = pool.map(lambda image: len(_encoded(fitted(image, side))), few)  # noqa: B023
-        if sum(sizes) * len(paths) <= budget * len(few):
-            return list(SIDES[at:])
+        if sum(sizes) * len(paths) <= budget * len(few) * SURE:
+            return [SIDES[0], *sides][at:]
     return [SIDES[-1]]
