@@ -11,10 +11,10 @@ from typing import Literal
 
 from fork_wrapper.report.curves import Point, decimated
 from fork_wrapper.report.html import Html, join, tag
-from fork_wrapper.report.scale import Range, range_of, shown, ticks
+from fork_wrapper.report.scale import Range, range_of, shown, ticks, whole_ticks
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 66, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 66, 28, 12, 44
 """Margins for the numbers along the sides."""
 
 DETAIL = {"raw": 4000, "main": 1600}
@@ -187,7 +187,7 @@ def _axes(known: Range) -> Html:
             tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid"),
             tag("text", shown(value), x=LEFT - 6, y=f"{y + 4:.1f}", text_anchor="end"),
         ]
-    for step in ticks(known.left, known.right, 8):
+    for step in whole_ticks(known.left, known.right, 8):
         x, _ = _place(known, (step, known.low))
         parts += [
             tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=bottom, y2=bottom + 4, class_="tick"),

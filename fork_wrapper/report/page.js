@@ -2,7 +2,7 @@
 // Zoom, switches and the full-size view. Without this script the page shows all it has; nothing is fetched here.
 document.documentElement.classList.add("js");
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 66, right: 14, top: 12, bottom: 44 };
+const MARGIN = { left: 66, right: 28, top: 12, bottom: 44 };
 const HEIGHT = 300;
 
 function shown(value) {
@@ -151,6 +151,7 @@ class Chart {
       parts.push(element("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, shown(value)));
     }
     for (const step of ticks(left, right, Math.max(3, Math.round(wide / 90)))) {
+      if (Math.abs(step - Math.round(step)) > 1e-9) continue; // there are no halves of steps
       parts.push(element("line", { x1: x(step), x2: x(step), y1: bottom, y2: bottom + 4, class: "tick" }));
       parts.push(element("text", { x: x(step), y: bottom + 18, "text-anchor": "middle" }, shown(step)));
     }

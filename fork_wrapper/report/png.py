@@ -14,7 +14,7 @@ from fork_wrapper.report.chart import STYLES, Chart
 from fork_wrapper.report.curves import Point, decimated
 from fork_wrapper.report.gather import Report, Shown
 from fork_wrapper.report.pictures import fitted, opened_image
-from fork_wrapper.report.scale import Range, shown, ticks
+from fork_wrapper.report.scale import Range, shown, ticks, whole_ticks
 from fork_wrapper.report.views import loss_charts, rate_charts
 from fork_wrapper.report.writing import GENERATOR
 from fork_wrapper.spelling import shown as printable
@@ -118,7 +118,7 @@ def _axes(pen: "ImageDraw.ImageDraw", known: Range) -> None:
         _, y = _place(known, (known.left, value))
         pen.line((LEFT, y, right, y), fill=RULE)
         pen.text((LEFT - 12, y), shown(value), fill=QUIET, font=font, anchor="rm")
-    for step in ticks(known.left, known.right, 10):
+    for step in whole_ticks(known.left, known.right, 10):
         x, _ = _place(known, (step, known.low))
         pen.line((x, bottom, x, bottom + 8), fill=QUIET)
         pen.text((x, bottom + 14), shown(step), fill=QUIET, font=font, anchor="mt")

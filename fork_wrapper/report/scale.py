@@ -65,6 +65,11 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return list(_multiples(low, high, size))
 
 
+def whole_ticks(low: float, high: float, count: int) -> list[float]:
+    """Likewise for steps, of which there are no halves."""
+    return [one for one in ticks(low, high, count) if abs(one - round(one)) < 1e-9]
+
+
 def _multiples(low: float, high: float, size: float) -> Iterator[float]:
     number = math.ceil(low / size - 1e-9)
     while number * size <= high + size * 1e-9:

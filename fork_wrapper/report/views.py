@@ -19,6 +19,10 @@ RATES = {"unet": "U-Net", "text_encoder1": "text encoder 1", "text_encoder2": "t
 """What parts of SDXL are called (sdxl_train.py:312-330)."""
 
 
+SHORT = 3
+"""Prompts of a sheet that fits on a page of paper."""
+
+
 def loss_charts(report: Report) -> list[Chart]:
     """The smoothed losses of all runs in one chart, then each by itself, raw and smoothed."""
     known = [(number, run, run.curves.loss) for number, run in enumerate(report.runs)]
@@ -122,13 +126,15 @@ def _reduced(report: Report, made: Mapping[Path, Picture]) -> Html | None:
 
 
 def _sheet(run: Shown, number: int, made: Mapping[Path, Picture]) -> Html:
-    heading = tag("h3", run.label, " ", badge(run))
+    heading = tag("h3", run.label, " ", badge(run), id=f"sheet-{number}-title")
+    known = {"class_": "short" if len(run.sheet.lines) <= SHORT else None, "aria_labelledby": f"sheet-{number}-title"}
     if not run.sheet.lines:
-        return join([heading, tag("p", f"No samples of {run.label} were found.", class_="quiet")])
+        return tag("section", heading, tag("p", f"No samples of {run.label} were found.", class_="quiet"), **known)
     columns = ["prompt", *(_moment(moment) for moment in run.sheet.moments)]
     rows = [row for at, line in run.sheet.lines.items() for row in _prompt_rows(run, at, line, made)]
     caption = f"Samples of {run.label}: a row for each prompt, a column for each time they were drawn"
-    return join([heading, table(caption, columns, rows, name=f"sheet-{number}", class_="first sheet", hidden=True)])
+    sheet = table(caption, columns, rows, name=f"sheet-{number}", class_="first sheet", hidden=True)
+    return tag("section", heading, sheet, **known)
 
 
 def _moment(moment: Moment) -> Html:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.report.scale import Range, range_of, shown, ticks
+from fork_wrapper.report.scale import Range, range_of, shown, ticks, whole_ticks
 
 
 def test_a_range_holds_its_lines() -> None:
@@ -51,6 +51,7 @@ def test_ticks(low: float, span: float, count: int) -> None:
         assert all(low - span * 0.01 <= one <= high + span * 0.01 for one in found)
         assert found == sorted(found)
     assert ticks(1.0, 1.0, 5) == []
+    assert whole_ticks(1.0, 3.0, 8) == [1.0, 2.0, 3.0]
 
 
 def test_numbers() -> None:
