@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "list": "List experiments and runs.",
     "options": "Explain the options of sdxl_train.py and the keys of the data set.",
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",
+    "report": "Write one page of curves, samples and values of runs.",
     "resume": "Go on with a run that was broken off, from its newest state.",
     "rules": "List what kft knows of sd-scripts' traps, or explain one.",
     "run": "Train an experiment, or rehearse it on a CPU.",

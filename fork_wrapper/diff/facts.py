@@ -63,6 +63,16 @@ def facts(first: Source, second: Source) -> list[Fact]:
     return [*made, *_packages(one, two), *_checkpoints(first, second), *came]
 
 
+def made_with(record: Record) -> list[tuple[str, str | None]]:
+    """What one run was made with, packages apart, in order; None where it is not recorded."""
+    return [(name, read(record)) for name, _, read in _MADE_WITH]
+
+
+def came_of(record: Record) -> dict[str, str | None]:
+    """What came of one run, by name; None where it is not recorded."""
+    return {name: read(record) for name, _, read in _CAME_OF_IT}
+
+
 def is_rehearsal(source: Source) -> bool:
     """Whether it was made with the miniature."""
     if source.record is not None:
@@ -78,13 +88,14 @@ def _headers(first: Source, second: Source) -> Iterator[Fact]:
 
 
 def _packages(one: Record, two: Record) -> Iterator[Fact]:
-    before, after = _versions(one), _versions(two)
+    before, after = versions(one), versions(two)
     for name in sorted(before.keys() | after.keys()) if before and after else ():
         counts: Counts = "trains" if COMPUTES.fullmatch(name) else "cost"
         yield _fact(name, before.get(name, "not installed"), after.get(name, "not installed"), counts)
 
 
-def _versions(record: Record) -> dict[str, str]:
+def versions(record: Record) -> dict[str, str]:
+    """The trainer's packages by their plain names; empty where they are not recorded."""
     packages = (record.provenance.get("python") or {}).get("packages") or {}
     return {str(name).lower().replace("_", "-").replace(".", "-"): str(version) for name, version in packages.items()}
 

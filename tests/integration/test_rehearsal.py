@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from safetensors import safe_open
 
+from fork_wrapper.events import read_scalars
 from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
@@ -68,7 +69,21 @@ def test_the_real_trainer_rehearses_and_everything_is_archived(
     assert len(list((run / "sample").glob("*.png"))) == 1
     checkpoint = run / "humanoid_05.safetensors"
     assert header_of(checkpoint)["modelspec.implementation_version"].startswith("sd-scripts/48d368fa")
+    the_report_shows_what_the_trainer_logged(project, run)
     the_checkpoint_alone_tells_how_it_was_made(project, checkpoint)
+
+
+def the_report_shows_what_the_trainer_logged(project: Project, run: Path) -> None:
+    """The tags of the real trainer's events and the name of its sample are those that the report looks for."""
+    done = project.kft("report", "humanoid_05")
+    assert (done.returncode, done.stdout) == (0, "report.html\n"), done.stderr
+    assert done.stderr.startswith("1 run, 1 sample, ")
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    for said in ("This is a rehearsal", "Learning rate, U-Net", "Learning rate, text encoder 1", "seed 101"):
+        assert said in page, said
+    losses = read_scalars(run / "logs")["loss"]
+    assert list(losses.steps) == [1, 2, 3]
+    assert f"{losses.values[2]:.4g} at step 3" in page
 
 
 def the_checkpoint_alone_tells_how_it_was_made(project: Project, checkpoint: Path) -> None:

@@ -13,9 +13,11 @@ from fork_wrapper.settings import Settings
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
-def recorded(name: str, settings: Settings, *, rehearsal: Mapping[str, Any] | None = None) -> RunFolder:
+def recorded(
+    name: str, settings: Settings, *, rehearsal: Mapping[str, Any] | None = None, stamp: str = "20260102-030405"
+) -> RunFolder:
     """The folder of a run of an experiment, with its record and what lies beside it."""
-    folder = RunFolder(folder=settings.outputs / name / "20260102-030405")
+    folder = RunFolder(folder=settings.outputs / name / stamp)
     resolved = resolve(name, settings)
     rendered = render(resolved, settings, real_trainer(settings), folder, NOW)
     provenance: dict[str, Any] = {
