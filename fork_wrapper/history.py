@@ -73,7 +73,7 @@ def list_runs(
 
     Lines are remembered in `cache`. `tell` hears how many of the records that must be read have been.
     """
-    memory = RecordMemory(cache, outputs, name="runs", form=2, find=_fact, sound=_is_fact)
+    memory = _memory(cache, outputs)
     files = list(newest_records(outputs, experiment))[::-1]
     facts = {file.path: memory.recall(file) for file in files}
     unread = [file for file in files if facts[file.path] is None]
@@ -94,6 +94,10 @@ def resumed_by(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
     """The runs of the same experiment that went on from a state of this one, oldest first."""
     experiment = run_id.partition("/")[0]
     return [line for line in list_runs(outputs, experiment, cache=cache) if line.parent == run_id]
+
+
+def _memory(cache: Path, outputs: Path) -> RecordMemory[Fact]:
+    return RecordMemory(cache, outputs, name="runs", form=2, find=_fact, sound=_is_fact)
 
 
 def _fact(record: Record) -> Fact:
@@ -137,7 +141,7 @@ def newest_of(outputs: Path, names: Sequence[str], wanted: Sequence[str], *, cac
 
     Records are read newest first, and no more of them than it takes.
     """
-    memory = RecordMemory(cache, outputs, name="runs", form=1, find=_fact, sound=_is_fact)
+    memory = _memory(cache, outputs)
     found = {name: _newest_of(outputs, name, wanted, memory) for name in names if _is_plain(name)}
     memory.save()
     return {name: run_id for name, run_id in found.items() if run_id}

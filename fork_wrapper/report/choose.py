@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.history import newest_of
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import Record, read_record
-from fork_wrapper.record_memory import RecordMemory
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 
-BEST = ("completed", "rehearsed")
-"""Statuses of a run that was wanted, the better first; any other comes last."""
+BEST = ("completed", "rehearsed", "interrupted", "failed", "running")
+"""Statuses of a run that an experiment may mean, the better first."""
 
 
 def choose(names: Sequence[str], settings: Settings) -> tuple[Source, ...]:
     """The sources that names mean; without names, one run of every experiment that has any.
 
-    An experiment means its newest completed run, else its newest rehearsal, else its newest run of any kind.
+    An experiment means its newest completed run, else its newest rehearsal, else what was broken off.
     InputError names all that cannot be reported at once.
     """
     if not names:
@@ -34,31 +34,11 @@ def choose(names: Sequence[str], settings: Settings) -> tuple[Source, ...]:
     return tuple({_place(one): one for one in found}.values())
 
 
-def best_runs(settings: Settings, experiments: Iterable[str] | None = None) -> dict[str, str]:
-    """The best run of each experiment that has runs, by the experiment's name; of all of them for None.
-
-    Records are read the newest first, and only until one was completed; what was read is remembered.
-    """
-    memory = RecordMemory(
-        settings.cache, settings.outputs, name="statuses", form=1, find=_status, sound=lambda value: value in range(3)
-    )
-    best: dict[str, tuple[int, str]] = {}
-    try:
-        for one in [None] if experiments is None else sorted(experiments):
-            for file in newest_records(settings.outputs, one):
-                name = file.run_id.partition("/")[0]
-                rank, _ = best.get(name, (len(BEST) + 1, ""))
-                if rank == 0:
-                    if one is not None:
-                        break
-                    continue
-                fact = memory.recall(file)
-                fact = memory.read(file) if fact is None else fact
-                if fact is not None and fact < rank:
-                    best[name] = (fact, file.run_id)
-    finally:
-        memory.save()
-    return {name: run_id for name, (_, run_id) in sorted(best.items())}
+def best_runs(settings: Settings, names: Iterable[str] | None = None) -> dict[str, str]:
+    """The best run of each experiment that has runs, by the experiment's name; of all of them for None."""
+    if names is None:
+        names = {file.run_id.partition("/")[0] for file in newest_records(settings.outputs)}
+    return newest_of(settings.outputs, sorted(names), BEST, cache=settings.cache)
 
 
 def folder_of(source: Source, settings: Settings) -> RunFolder | None:
@@ -81,10 +61,6 @@ def _is_run(place: RunFolder, record: Record) -> bool:
     except InputError:
         return False
     return all(there.run[name] == record.run[name] for name in ("id", "started"))
-
-
-def _status(record: Record) -> int:
-    return BEST.index(record.status) if record.status in BEST else len(BEST)
 
 
 def _of_all(settings: Settings) -> tuple[Source, ...]:

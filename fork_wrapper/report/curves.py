@@ -1,12 +1,12 @@
 """Losses and learning rates of a training, over all runs that it took, as curves a page can hold."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from fork_wrapper.events import Series, read_scalars
-from fork_wrapper.lineage import Segment
+from fork_wrapper.events import read_scalars
+from fork_wrapper.lineage import Segment, joined
 from fork_wrapper.progress import read_log
 
 LOSS = "loss"
@@ -61,67 +61,43 @@ class Curves:
     """In the order of their names, `unet` first; none where no events were written."""
 
 
-def curves_of(segments: Sequence[Segment]) -> Curves:
-    """The curves of a chain of runs, its steps counted through.
-
-    A parent may have trained past the state that was resumed from: of that, nothing went on.
-    """
-    losses: list[Curve] = []
-    rates: dict[str, list[Curve]] = {}
-    for segment in segments:
-        scalars = read_scalars(segment.run.logs) if segment.run.logs.is_dir() else {}
-        if loss := _loss(segment, scalars):
-            losses = [*_until(losses, segment.step), loss]
-        for tag in scalars:
-            if tag.startswith(RATE):
-                name = tag.removeprefix(RATE)
-                rates[name] = [*_until(rates.get(name, []), segment.step), _curve(name, scalars[tag], segment.step)]
-    order = sorted(rates, key=lambda name: (name != "unet", name))
-    return Curves(loss=_joined(losses), rates=tuple(one for name in order if (one := _joined(rates[name]))))
+def curves_of(story: Sequence[Segment]) -> Curves:
+    """The curves of a chain of runs, its steps counted through."""
+    told = [_scalars(segment) for segment in story]
+    logged = [[] if LOSS in scalars else _log(segment) for segment, scalars in zip(story, told, strict=True)]
+    losses = joined(story, [scalars.get(LOSS, log) for scalars, log in zip(told, logged, strict=True)])
+    names = {tag for scalars in told for tag in scalars if tag.startswith(RATE)}
+    rates = [
+        _curve(tag.removeprefix(RATE), joined(story, [scalars.get(tag, []) for scalars in told]), "events")
+        for tag in sorted(names, key=lambda tag: (tag != f"{RATE}unet", tag))
+    ]
+    origin: Origin = "events" if not any(logged) else "both" if any(LOSS in scalars for scalars in told) else "log"
+    return Curves(loss=_curve(LOSS, losses, origin) if losses else None, rates=tuple(rates))
 
 
-def _loss(segment: Segment, scalars: dict[str, Series]) -> Curve | None:
-    if len(scalars.get(LOSS, ())):
-        return _curve(LOSS, scalars[LOSS], segment.step)
-    told = read_log(segment.run.log)
-    if not told.losses and told.nan_step is None:
-        return None
-    points = tuple((float(segment.step + step), loss) for step, loss in told.losses)
-    broken = None if told.nan_step is None else (segment.step + told.nan_step, 1)
-    return Curve(name=LOSS, points=points, origin="log", broken=broken)
+def _scalars(segment: Segment) -> dict[str, list[tuple[int, float]]]:
+    """Losses and rates of one run by their tags, in its own steps."""
+    found = read_scalars(segment.run.logs) if segment.run.logs.is_dir() else {}
+    return {
+        tag: sorted(zip(series.steps, series.values, strict=True), key=lambda pair: pair[0])
+        for tag, series in found.items()
+        if tag == LOSS or tag.startswith(RATE)
+    }
 
 
-def _curve(name: str, series: Series, begin: int) -> Curve:
-    pairs = sorted(zip(series.steps, series.values, strict=True), key=lambda pair: pair[0])
-    lost = [step for step, value in pairs if not math.isfinite(value)]
+def _log(segment: Segment) -> list[tuple[int, float]]:
+    """The running means that the trainer printed."""
+    said = read_log(segment.run.log)
+    return said.losses + ([] if said.nan_step is None else [(said.nan_step, math.nan)])
+
+
+def _curve(name: str, values: Sequence[tuple[int, float]], origin: Origin) -> Curve:
+    lost = [step for step, value in values if not math.isfinite(value)]
     return Curve(
         name=name,
-        points=tuple((float(begin + step), value) for step, value in pairs if math.isfinite(value)),
-        broken=(begin + lost[0], len(lost)) if lost else None,
-    )
-
-
-def _until(curves: Iterable[Curve], last: int) -> list[Curve]:
-    """The curves up to a step."""
-    kept = []
-    for one in curves:
-        points = tuple(point for point in one.points if point[0] <= last)
-        broken = one.broken if one.broken and one.broken[0] <= last else None
-        kept.append(replace(one, points=points, broken=broken))
-    return kept
-
-
-def _joined(curves: Sequence[Curve]) -> Curve | None:
-    """One curve; None of nothing."""
-    if not any(one.points or one.broken for one in curves):
-        return None
-    origins = {one.origin for one in curves if one.points}
-    broken = [one.broken for one in curves if one.broken]
-    return Curve(
-        name=curves[0].name,
-        points=tuple(point for one in curves for point in one.points),
-        origin=origins.pop() if len(origins) == 1 else "both",
-        broken=(broken[0][0], sum(count for _, count in broken)) if broken else None,
+        points=tuple((float(step), value) for step, value in values if math.isfinite(value)),
+        origin=origin,
+        broken=(lost[0], len(lost)) if lost else None,
     )
 
 
