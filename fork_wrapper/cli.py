@@ -23,6 +23,8 @@ VERBS: dict[str, str] = {
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
     "import-config": "Make experiments of old configs, of the GUI or sd-scripts.",
     "list": "List experiments and runs.",
+    "log": "Show the trainer's log of a run, or follow it.",
+    "note": "Note what was found out about a run, or show it.",
     "options": "Explain the options of sdxl_train.py and the keys of the data set.",
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",
     "report": "Write one page of curves, samples and values of runs.",

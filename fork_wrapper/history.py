@@ -129,7 +129,7 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
     parent, before, started, rehearsal, repeats = rest
     return RunLine(
         run_id=file.run_id,
-        status=_now(status, process),
+        status=status_now(status, process),
         steps=steps,
         total_steps=total_steps,
         loss=loss,
@@ -143,7 +143,7 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
     )
 
 
-def _now(status: str, process: Mapping[str, Any] | None) -> str:
+def status_now(status: str, process: Mapping[str, Any] | None) -> str:
     """A running record's word holds while its kft lives, which is asked every time."""
     return status if process is None or is_alive(process) else KILLED
 
@@ -175,7 +175,7 @@ def _is_plain(name: str) -> bool:
     return name not in (".", "..") and not any(letter in name for letter in "/\\")
 
 
-def children_of(outputs: Path, run_id: str, *, cache: Path) -> list[str]:
+def children_of(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
     """Runs of the same experiment that come from this one, oldest first; those of others are not looked for."""
     runs = list_runs(outputs, run_id.split("/", maxsplit=1)[0], cache=cache)
-    return [run.run_id for run in runs if run_id in (run.parent, run.repeats)]
+    return [run for run in runs if run_id in (run.parent, run.repeats)]

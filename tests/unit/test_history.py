@@ -117,7 +117,8 @@ def test_a_rehearsal_and_a_child_are_known_as_such(settings: Settings, record: R
             (True, parent.run_id, None),
             (False, None, parent.run_id),
         ]
-        assert children_of(settings.outputs, parent.run_id, cache=settings.cache) == [child.run_id, other.run_id]
+        children = children_of(settings.outputs, parent.run_id, cache=settings.cache)
+        assert [line.run_id for line in children] == [child.run_id, other.run_id]
     assert children_of(settings.outputs, other.run_id, cache=settings.cache) == []
 
 
