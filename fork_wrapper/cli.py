@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "doctor": "Say what this machine has for training, and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
     "import-config": "Make experiments of old configs, of the GUI or sd-scripts.",
+    "init": "Begin a project in a folder of its own.",
     "list": "List experiments and runs.",
     "log": "Show the trainer's log of a run, or follow it.",
     "new": "Write a new experiment, made of another or of a run.",
