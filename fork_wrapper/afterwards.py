@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fork_wrapper.experiment import STORY
 from fork_wrapper.history import children_of
 from fork_wrapper.lineage import REPRODUCTION, RESUME
 from fork_wrapper.named_run import run_of
@@ -60,8 +61,9 @@ def came_from(record: Record) -> str:
 
 
 def story_rows(story: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A story as it is shown: each part with its words."""
-    texts = {key: "; ".join(value) if isinstance(value, list) else str(value) for key, value in story.items()}
+    """A story as it is shown: its parts in the order in which it is told, each with its words."""
+    parts = sorted(story, key=lambda key: [*STORY].index(key) if key in STORY else len(STORY))
+    texts = {key: "; ".join(map(str, story[key])) if isinstance(story[key], list) else str(story[key]) for key in parts}
     return [(key, " ".join(text.split())) for key, text in texts.items()]
 
 

@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "note": "Note what was found out about a run, or show it.",
     "options": "Explain the options of sdxl_train.py and the keys of the data set.",
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",
+    "promote": "Make a checkpoint the base of LoRAs: with card, sha256, note.",
     "report": "Write one page of curves, samples and values of runs.",
     "resume": "Go on with a run that was broken off, from its newest state.",
     "rules": "List what kft knows of sd-scripts' traps, or explain one.",
