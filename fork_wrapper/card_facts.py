@@ -22,6 +22,9 @@ ALWAYS = (
 )
 """Options that a reader looks for, said or not: what nobody set has sd-scripts' default."""
 
+_MEANT: Mapping[str, str] = {"optimizer_type": "AdamW"}
+"""What an empty default stands for (library/train_util.py:4844-4845)."""
+
 VOUCHED = ("documented", "recovered", "measured")
 """Origins of values that somebody or something other than the experiment's author vouches for."""
 
@@ -41,7 +44,7 @@ def parameters(record: Record) -> list[Row]:
             found.append((kind, row))
     for key in ALWAYS:
         if key not in record.training and not (key == "max_train_steps" and "max_train_epochs" in record.training):
-            kind, value = kind_of(key), record.effective.get(key)
+            kind, value = kind_of(key), record.effective.get(key) or _MEANT.get(key, record.effective.get(key))
             found.append((kind, (TITLES[kind.group], key, _value(value), "sd-scripts' default")))
     groups = list(TITLES.values())
     found.sort(key=lambda pair: (groups.index(pair[1][0]), pair[0].rank))
