@@ -61,8 +61,9 @@ def came_from(record: Record) -> str:
 
 
 def story_rows(story: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A story as it is shown: its parts in the order in which it is told, each with its words."""
-    parts = sorted(story, key=lambda key: [*STORY].index(key) if key in STORY else len(STORY))
+    """A story as it is shown: its parts in the order in which it is told, each with its words; no translations."""
+    own = [key for key, value in story.items() if not isinstance(value, Mapping)]
+    parts = sorted(own, key=lambda key: [*STORY].index(key) if key in STORY else len(STORY))
     texts = {key: "; ".join(map(str, story[key])) if isinstance(story[key], list) else str(story[key]) for key in parts}
     return [(key, " ".join(text.split())) for key, text in texts.items()]
 

@@ -35,7 +35,7 @@ def child_text(
     were = {path: inherited(path, parent, settings) for path in wanted.flags}
     above = _told({path: were[path] for path in changed if path.startswith("dataset.")})
     parts = [
-        _head(name, parent, len(were)),
+        _head(name, parent),
         tomli_w.dumps({"extends": _name_of(parent, settings)}),
         _unset(unset, {path: was for path, was in were.items() if path not in changed}),
         _story(story),
@@ -46,12 +46,12 @@ def child_text(
     return "\n".join(part for part in parts if part)
 
 
-def _head(name: str, parent: Resolved, changed: int) -> str:
+def _head(name: str, parent: Resolved) -> str:
     chain = ", ".join(link.name for link in reversed(parent.chain))
     count = sum(origin.kind != "kft" for origin in parent.origins.values())
     lines = [
         f"{name}: a child of {parent.name}, whose values hold unless said otherwise here.",
-        f"It inherits {counted(count, 'value')} from {chain}; {changed} of its own stand here, each with what it was.",
+        f"It inherits {counted(count, 'value')} from {chain}; what it changes stands here with what it was.",
         "",
         f"kft diff {parent.name} {name}",
         f"kft check {name}",

@@ -56,8 +56,8 @@ def _redrawn(rest: bytes) -> bytes:
 
 def _shown(piece: bytes) -> list[str]:
     """A line as it last stood; two where other words follow a bar on its line, as a traceback does."""
-    texts = [plain(state.decode("utf-8", errors="replace")) for state in piece.split(b"\r")]
-    last = next((text for text in reversed(texts) if text), "")
+    texts = (plain(state.decode("utf-8", errors="replace")) for state in reversed(piece.split(b"\r")))
+    last = next(filter(None, texts), "")
     said = parse_line(last)
     if isinstance(said, StepLine) and said.rest.strip():
         return [last.removesuffix(said.rest), said.rest.strip()]

@@ -103,8 +103,12 @@ def _what(card: Card) -> Iterator[str]:
     entry, record = card.checkpoint, card.record
     yield f"# {plain(card.name)}"
     yield ""
-    base = f"{code(card.base.hub)} ({card.base.how})" if card.base.hub else f"an SDXL base ({card.base.how})"
-    yield f"A full fine-tune of {base}: {trained_parts(record.effective)} trained by sd-scripts, run by kft."
+    parts, trainer = trained_parts(record.effective), record.launch["trainer"]
+    if record.rehearsal is not None:
+        yield f"A **rehearsal** of a full fine-tune, on a miniature SDXL: {parts}, trained by {trainer}, run by kft."
+    else:
+        base = f"{code(card.base.hub)} ({card.base.how})" if card.base.hub else f"an SDXL base ({card.base.how})"
+        yield f"A full fine-tune of {base}: {parts}, trained by {trainer}, run by kft."
     yield ""
     rows = [
         ("file", code(f"{card.name}.safetensors")),

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import DECISIONS
-from fork_wrapper.history import KILLED, UNREADABLE, RunLine
+from fork_wrapper.history import KILLED, RESUMED, UNREADABLE, RunLine
 from fork_wrapper.notes import decision_of, read_notes
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Status
@@ -25,14 +25,14 @@ SORTS: Mapping[str, Callable[[RunLine], Any]] = {
     "started": lambda run: _moment(run.started),
     "loss": lambda run: run.loss,
     "time": lambda run: run.seconds,
-    "steps": lambda run: run.steps,
+    "steps": lambda run: run.before + run.steps,
     "status": lambda run: run.status,
     "name": lambda run: run.run_id,
     "checkpoints": lambda run: run.checkpoints,
 }
 """What runs can be sorted by; None stands for what a run does not have."""
 
-STATUSES = (*get_args(Status), KILLED, UNREADABLE)
+STATUSES = (*get_args(Status), KILLED, RESUMED, UNREADABLE)
 
 NONE = "none"
 """The decision of a run of which nothing was decided."""

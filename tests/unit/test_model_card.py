@@ -111,6 +111,19 @@ def test_what_was_trained(effective: dict[str, Any], parts: str) -> None:
     assert trained_parts(effective) == parts
 
 
+def test_a_rehearsal_does_not_pass_for_a_model(card: Card) -> None:
+    """Its first sentence and its tags say so, and it names no base."""
+    record = replace(card.record, rehearsal={"trainer": "stand-in"})
+    record = replace(record, launch={**record.launch, "trainer": "stand-in"})
+    text = card_text(replace(card, record=record, base=Base(hub=None, how="no base model that kft knows")))
+    assert (
+        "A **rehearsal** of a full fine-tune, on a miniature SDXL: the U-Net, trained by stand-in, run by kft." in text
+    )
+    assert front(text)["tags"][-1] == "rehearsal"
+    assert "base_model" not in front(text)
+    assert "A full fine-tune of `stabilityai/" in card_text(card)
+
+
 def test_why_it_was_chosen(card: Card) -> None:
     """Story and notes, in which nothing is taken for markup; and where nobody said anything, that."""
     note = Note(time="2026-01-03T00:00:00+00:00", problems=("a\nb",), decision="selected")

@@ -72,7 +72,7 @@ ALL = [one.run_id for one in RUNS]
         ("status = completed,failed", "a_01/1 a_02/1 b_01/1"),
         ("status==failed", "a_02/1"),
         ("status!=completed", "a_02/1 b_01/2 b_02/1"),
-        ("status=re*", "b_01/2"),
+        ("status=reh*", "b_01/2"),
         ("experiment=a_0*", "a_01/1 a_02/1"),
         ("experiment=b_01", "b_01/1 b_01/2"),
         ("run=*/1", "a_01/1 a_02/1 b_01/1 b_02/1"),
@@ -106,6 +106,13 @@ ALL = [one.run_id for one in RUNS]
 def test_filters(expression: str, chosen: str) -> None:
     """Each key with its signs; what a run does not have passes no comparison."""
     assert ids(expression) == chosen.split()
+
+
+def test_steps_of_a_resumed_training_are_those_of_all_its_runs() -> None:
+    """As they are shown."""
+    on = run("c_01/1", steps=10, before=90)
+    assert select([*RUNS, on], parse_selection(["steps>=100", "steps<200"], None), Path("nowhere")) == [on]
+    assert select([*RUNS, on], parse_selection([], "-steps"), Path("nowhere"))[1] == on
 
 
 def test_all_filters_must_hold() -> None:
