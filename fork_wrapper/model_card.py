@@ -124,6 +124,8 @@ def _what(card: Card) -> Iterator[str]:
 
 def _position(entry: Mapping[str, Any]) -> str:
     said = [f"{name} {entry[name]}" for name in ("epoch", "step") if entry.get(name) is not None]
+    if entry.get("training_step") is not None:  # a resumed run counts from 0
+        said.append(f"step {entry['training_step']} of the whole training")
     loss = entry.get("loss")
     return ", ".join([str(entry["kind"]), *said, *([f"mean loss {loss:.4f}"] if loss is not None else [])])
 

@@ -111,6 +111,15 @@ def test_what_was_trained(effective: dict[str, Any], parts: str) -> None:
     assert trained_parts(effective) == parts
 
 
+def test_a_resumed_run_says_what_came_before(card: Card) -> None:
+    """Where it went on from, and where in the whole training the checkpoint stands."""
+    lineage = {"kind": "resume", "parent": "one/20260101-000000", "step": 40, "epoch": 2}
+    record = card.record.with_lineage(lineage)
+    text = card_text(replace(card, record=record, checkpoint={**card.checkpoint, "training_step": 58}))
+    assert "| position | final, epoch 2, step 18, step 58 of the whole training, mean loss 0.1200 |" in text
+    assert "| lineage | goes on from one/20260101-000000, after step 40 (epoch 2) |" in text
+
+
 def test_a_rehearsal_does_not_pass_for_a_model(card: Card) -> None:
     """Its first sentence and its tags say so, and it names no base."""
     record = replace(card.record, rehearsal={"trainer": "stand-in"})
