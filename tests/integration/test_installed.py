@@ -10,9 +10,12 @@ import site
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from fork_wrapper.new_project import BASE, EXAMPLES
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 
@@ -73,6 +76,18 @@ def kft(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = _run(python, "-c", "import fork_wrapper; print(fork_wrapper.__file__)", cwd=wheel.parent)
     assert str(venv) in where.stdout
     return next(scripts.glob("kft*"))
+
+
+def test_the_wheel_has_everything(wheel: Path, root: Path) -> None:
+    """Every file of both packages, whatever its kind; of the experiments those that are shipped."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for package in PARTS[:2]:
+        files = [path for path in (root / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert len(files) > 20
+        assert {path.relative_to(root).as_posix() for path in files} <= names
+    shipped = {name for name in names if name.startswith("fork_wrapper/examples/")}
+    assert shipped == {f"fork_wrapper/examples/{name}" for name in (*BASE, *EXAMPLES)}
 
 
 def test_from_init_to_promote(kft: Path, tmp_path: Path, shared_cache: Path) -> None:
