@@ -94,7 +94,11 @@ class Experiment:
 
 def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
     """Read and check one file; InputError lists everything that is wrong with it, but for unknown names in `allow`."""
-    text = read_text(path)
+    return parse_experiment(read_text(path), path, allow)
+
+
+def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Experiment:
+    """The same of a text that lies, or is to lie, at `path`."""
     raw = parse_toml(text, path)
     where = _where_in(path, text)
     findings = [*_name(path), *_shape(raw, where)]
@@ -147,12 +151,17 @@ def experiment_names(folder: Path) -> list[str]:
 
 def load_chain(name: str, folder: Path, allow: Collection[str] = ()) -> tuple[Experiment, ...]:
     """The experiment and its parents, root first; InputError names a cycle with its whole way round."""
-    chain = [load_experiment(find_experiment(name, folder), allow)]
+    return chain_of(load_experiment(find_experiment(name, folder), allow), folder, allow)
+
+
+def chain_of(experiment: Experiment, folder: Path, allow: Collection[str] = ()) -> tuple[Experiment, ...]:
+    """The same of an experiment whose own file need not be written yet."""
+    chain = [experiment]
     while (parent := chain[-1].extends) is not None:
         child = chain[-1].path
         said = _where_in(child, chain[-1].text)("extends")
         path = find_experiment(parent, folder, beside=child.parent, where=said)
-        if any(path.samefile(link.path) for link in chain):
+        if any(link.path.exists() and path.samefile(link.path) for link in chain):
             way = " -> ".join([*(link.name for link in chain), path.stem])
             finding = Finding(what=f"extends goes in a circle: {way}", where=str(child), todo="break it")
             raise InputError(f"{chain[0].name} has no root", [finding])

@@ -1,7 +1,7 @@
 """An imported configuration as the text of an experiment file: values, origins, comments that say where it is from."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 
 from fork_wrapper import __version__
+from fork_wrapper.files import flatten
 from fork_wrapper.formats.fit import Fitted
 from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.render import dataset_text
@@ -31,10 +32,10 @@ def experiment_text(
     `name` is the experiment's; `folders` are the settings' placeholders, which take the place of this machine's paths;
     `prompts` is how the file names its sample prompts, None where it has none.
     """
-    training = {key: _placed(value, folders) for key, value in fitted.training.items() if key != "sample_prompts"}
+    training = {key: placed(value, folders) for key, value in fitted.training.items() if key != "sample_prompts"}
     if prompts is not None:
         training["sample_prompts"] = prompts
-    dataset = _placed(fitted.dataset, folders)
+    dataset = placed(fitted.dataset, folders)
     parts = [_head(fitted, name, now), _story(fitted.found.story), _training(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
@@ -56,7 +57,7 @@ def _head(fitted: Fitted, name: str, now: datetime) -> str:
     if found.left_out:
         lines += ["", "In the file, but not part of an experiment:"]
         lines += [f"- {left_text(one)}" for one in found.left_out]
-    return "".join(_comment(line) for line in lines)
+    return "".join(comment(line) for line in lines)
 
 
 def then_text(one: Then) -> str:
@@ -88,7 +89,7 @@ def _plain(value: Any) -> str:
     return spell(value).removeprefix("the string ")
 
 
-def _comment(line: str) -> str:
+def comment(line: str) -> str:
     """A line as comment lines of TOML, broken between words; control characters are not allowed in comments."""
     plain = "".join(letter if letter.isprintable() else " " for letter in line)
     indent = " " * (len(plain) - len(plain.lstrip()) + (2 if plain.lstrip().startswith("- ") else 0))
@@ -127,19 +128,21 @@ def _line(key: str, value: Any) -> str:
 
 
 def _origin(fitted: Fitted) -> str:
+    """Where the values are from; what is assumed is named, a value of the dataset by its key path in quotes."""
+    values = {**fitted.training, **flatten({"dataset": fitted.dataset})}
     lines = ['[origin]\ndefault = "recovered"\n']
-    lines += [f'{key} = "assumed"\n' for key in sorted(fitted.found.assumed) if key in fitted.training]
+    lines += [_line(key, "assumed") for key in sorted(fitted.found.assumed) if key in values]
     return "".join(lines)
 
 
-def _placed(value: Any, folders: Mapping[str, str]) -> Any:
+def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES) -> Any:
     """Paths below a folder of the settings by its placeholder, in texts at any depth."""
     if isinstance(value, Mapping):
-        return {key: _placed(item, folders) for key, item in value.items()}
+        return {key: placed(item, folders, words) for key, item in value.items()}
     if isinstance(value, list):
-        return [_placed(item, folders) for item in value]
+        return [placed(item, folders, words) for item in value]
     if isinstance(value, str) and Path(value).is_absolute():
-        for word in PLACES:
+        for word in words:
             folder = folders.get(word, "")
             if folder and Path(value).is_relative_to(folder):
                 return f"{{{word}}}/{Path(value).relative_to(folder).as_posix()}".removesuffix("/.")

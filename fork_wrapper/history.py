@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.lineage import planned_steps, position, resumed_from
+from fork_wrapper.lineage import planned_steps, position, reproduced, resumed_from
 from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RecordFile, newest_records
 from fork_wrapper.record import Record
@@ -32,10 +32,11 @@ Fact = list[Any]
 _NOTHING = type(None)
 _TYPES: tuple[tuple[type, ...], ...] = (
     *((str,), (int,), (int, _NOTHING), (int, float, _NOTHING), (int, float, _NOTHING), (int,)),
-    *((dict, _NOTHING), (str, _NOTHING), (int,)),
+    *((dict, _NOTHING), (str, _NOTHING), (int,), (str,), (bool,), (str, _NOTHING)),
 )
 """Of a fact's parts."""
-_UNKNOWN: Fact = [UNREADABLE, 0, None, None, None, 0, None, None, 0]
+_UNKNOWN: Fact = [UNREADABLE, 0, None, None, None, 0, None, None, 0, "", False, None]
+"""Of a record that cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,12 @@ class RunLine:
     """The run whose state it went on from."""
     before: int = 0
     """Steps of the training that were done before its own first."""
+    started: str = ""
+    """ISO 8601, as in the record; empty where that cannot be read."""
+    rehearsal: bool = False
+    """Whether it trained the miniature."""
+    repeats: str | None = None
+    """The run that it reproduces."""
 
 
 def list_runs(
@@ -97,7 +104,7 @@ def resumed_by(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
 
 
 def _memory(cache: Path, outputs: Path) -> RecordMemory[Fact]:
-    return RecordMemory(cache, outputs, name="runs", form=2, find=_fact, sound=_is_fact)
+    return RecordMemory(cache, outputs, name="runs", form=3, find=_fact, sound=_is_fact)
 
 
 def _fact(record: Record) -> Fact:
@@ -105,7 +112,8 @@ def _fact(record: Record) -> Fact:
     loss = facts["loss"].get("last") if facts["loss"] else None
     process = dict(facts["process"]) if record.status == "running" else None
     known = (facts["steps"], planned_steps(record), loss, facts["seconds"], len(record.checkpoints))
-    return [record.status, *known, process, resumed_from(record), position(record).step]
+    kin = (resumed_from(record), position(record).step)
+    return [record.status, *known, process, *kin, facts["started"], record.rehearsal is not None, reproduced(record)]
 
 
 def _is_fact(value: Any) -> bool:
@@ -117,10 +125,11 @@ def _is_fact(value: Any) -> bool:
 
 
 def _line(file: RecordFile, fact: Fact | None) -> RunLine:
-    status, steps, total_steps, loss, seconds, checkpoints, process, parent, before = fact or _UNKNOWN
+    status, steps, total_steps, loss, seconds, checkpoints, process, *rest = fact or _UNKNOWN
+    parent, before, started, rehearsal, repeats = rest
     return RunLine(
         run_id=file.run_id,
-        status=_now(status, process),
+        status=status_now(status, process),
         steps=steps,
         total_steps=total_steps,
         loss=loss,
@@ -128,10 +137,13 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
         checkpoints=checkpoints,
         parent=parent,
         before=before,
+        started=started,
+        rehearsal=rehearsal,
+        repeats=repeats,
     )
 
 
-def _now(status: str, process: Mapping[str, Any] | None) -> str:
+def status_now(status: str, process: Mapping[str, Any] | None) -> str:
     """A running record's word holds while its kft lives, which is asked every time."""
     return status if process is None or is_alive(process) else KILLED
 
@@ -161,3 +173,9 @@ def _newest_of(outputs: Path, name: str, wanted: Sequence[str], memory: RecordMe
 def _is_plain(name: str) -> bool:
     """Whether it can be the name of an experiment, and not a path."""
     return name not in (".", "..") and not any(letter in name for letter in "/\\")
+
+
+def children_of(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
+    """Runs of the same experiment that come from this one, oldest first; those of others are not looked for."""
+    runs = list_runs(outputs, run_id.split("/", maxsplit=1)[0], cache=cache)
+    return [run for run in runs if run_id in (run.parent, run.repeats)]

@@ -50,7 +50,7 @@ def plan_imports(
         names = ", ".join(one.path.name for one in found)
         raise InputError("nothing was imported", [Finding(what=what, where=names, todo="import them one by one")])
     planned = [_plan(one, settings, name or plain_name(one.name), now) for one in found]
-    findings = [_taken(path) for one in planned for path in _files(one) if path.exists() and not replace]
+    findings = [_taken(path) for one in planned for path in files_of(one) if path.exists() and not replace]
     twice = {one.name for one in planned if sum(other.name == one.name for other in planned) > 1}
     findings += [
         Finding(what=f"several of these files are called {name}", todo="import them one by one, with --name")
@@ -70,7 +70,12 @@ def write_import(one: Import) -> None:
 
 def _plan(found: Found, settings: Settings, name: str, now: datetime) -> Import:
     _check_name(name)
-    fitted = fit(found)
+    return import_of(fit(found), settings, name, now)
+
+
+def import_of(fitted: Fitted, settings: Settings, name: str, now: datetime) -> Import:
+    """The experiment of these values, unless its name cannot be used, and whatever is there already."""
+    found = fitted.found
     path = settings.experiments / f"{name}{SUFFIX}"
     prompts = None
     if found.prompts is not None and found.prompts.strip():
@@ -80,7 +85,7 @@ def _plan(found: Found, settings: Settings, name: str, now: datetime) -> Import:
     return Import(name=name, path=path, text=text, prompts=prompts, fitted=fitted)
 
 
-def _files(one: Import) -> list[Path]:
+def files_of(one: Import) -> list[Path]:
     """What would be written, without prompts that are there already, word for word."""
     if one.prompts is None or (one.prompts[0].is_file() and one.prompts[0].read_bytes() == one.prompts[1].encode()):
         return [one.path]

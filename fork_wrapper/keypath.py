@@ -19,6 +19,7 @@ Tree = dict[str, Any]
 """`{"training": {...}, "dataset": {...}}`."""
 
 _PART = re.compile(r"[^.\[\]]+")
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _PATH = re.compile(r"(?:training|dataset)(?:\.[^.\[\]]+|\[\d+\])+")
 _KNOWN = re.compile(r"training\.[^.]+|dataset\.(?:general|datasets\[\d+\](?:\.subsets\[\d+\])?)\.[^.\[]+")
 
@@ -91,6 +92,39 @@ def drop(tree: Tree, path: str) -> bool:
         return False
     del here[last]
     return True
+
+
+def get(tree: Mapping[str, Any], path: str) -> Any:
+    """What stands at `path`, a table included; KeyError when nothing does."""
+    here: Any = tree
+    for part in _parts(path):
+        try:
+            here = here[int(part)] if isinstance(here, list) else here[part]
+        except (IndexError, TypeError, ValueError):
+            raise KeyError(path) from None
+    return here
+
+
+def has(tree: Mapping[str, Any], path: str) -> bool:
+    """Whether anything stands at `path`."""
+    try:
+        get(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
+def grow(tree: Tree, path: str, value: Any) -> None:
+    """Set `path` in a tree that holds only a part: tables on the way are made, and empty entries before an entry."""
+    *way, last = [int(index) if index else key for index, key in _STEP.findall(path)]
+    here: Any = tree
+    for part, following in zip(way, [*way, last][1:], strict=True):
+        if isinstance(part, int):
+            here.extend({} for _ in range(len(here), part + 1))
+            here = here[part]
+        else:
+            here = here.setdefault(part, [] if isinstance(following, int) else {})
+    here[last] = value
 
 
 def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:

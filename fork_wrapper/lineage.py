@@ -67,8 +67,17 @@ def segments(outputs: Path, run: RunFolder, record: Record) -> tuple[Segment, ..
 
 def resumed_from(record: Record) -> str | None:
     """The id of the run whose state this one went on from."""
+    return _parent(record, RESUME)
+
+
+def reproduced(record: Record) -> str | None:
+    """The id of the run that this one repeats."""
+    return _parent(record, REPRODUCTION)
+
+
+def _parent(record: Record, kind: str) -> str | None:
     known = record.lineage if isinstance(record.lineage, Mapping) else {}
-    parent = known.get("parent") if known.get("kind") == RESUME else None
+    parent = known.get("parent") if known.get("kind") == kind else None
     return str(parent) if parent else None
 
 

@@ -85,6 +85,19 @@ def read_notes(run: RunFolder) -> tuple[Note, ...]:
     return tuple(note for line in lines if (note := _note(line)) is not None)
 
 
+def decision_of(notes: Sequence[Note]) -> str:
+    """The last decision that was noted; empty where there is none."""
+    return next((note.decision for note in reversed(notes) if note.decision), "")
+
+
+def said_in(note: Note) -> list[tuple[str, str]]:
+    """What a note says, each with its kind, as people read it: problem, solution, decision, note."""
+    said = [("problem", problem) for problem in note.problems]
+    said += [("solution", solution) for solution in note.solutions]
+    said += [("decision", note.decision), ("note", note.text)]
+    return [(kind, text) for kind, text in said if text]
+
+
 def _note(line: str) -> Note | None:
     try:
         raw = json.loads(line)

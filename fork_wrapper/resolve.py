@@ -112,7 +112,13 @@ def resolve(name: str, settings: Settings, overrides: Sequence[Override] = (), a
 
     Names in `allow` pass although kft does not know them: for an sd-scripts newer than its tables.
     """
-    chain = load_chain(name, settings.experiments, allow)
+    return resolve_chain(load_chain(name, settings.experiments, allow), settings, overrides, allow)
+
+
+def resolve_chain(
+    chain: tuple[Experiment, ...], settings: Settings, overrides: Sequence[Override] = (), allow: Sequence[str] = ()
+) -> Resolved:
+    """The values of an experiment and its parents, root first."""
     tree: keypath.Tree = {"training": {}, "dataset": {}}
     origins: dict[str, Origin] = {}
     for experiment in chain:

@@ -141,6 +141,12 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return Path(home) / "kft" / SETTINGS_FILE
 
 
+def said_everywhere(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Settings that this user's file or a variable says: they hold in every project."""
+    own = str(user_file(os.environ if environ is None else environ))
+    return tuple(name for name, label in settings.sources.items() if label == own or label.startswith(PREFIX))
+
+
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Where kft keeps what it can make again, the same place on every system: `~/.cache/kft`."""
     home = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

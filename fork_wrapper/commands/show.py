@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.history import resumed_by
@@ -27,17 +28,22 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     """Show how SOURCE was, or would be, trained: values with their origins, provenance, how the run went.
 
     SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
-    which tells how it was made even when its sidecar is lost.
+    which tells how it was made even when its sidecar is lost. Of a run that is here also: its story and notes, the
+    run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
     opened = open_source(source, settings, allow)
+    after = afterwards(opened, settings)
     if as_json:
-        output.print_json(_as_json(opened))
+        output.print_json(_as_json(opened, after))
         return
     output.print_text(f"{opened.kind} {opened.label}\n{opened.path}\n\n")
-    facts = [*_facts(opened), *_lineage(opened, settings)]
+    facts = [*_facts(opened), *_lineage(opened, settings), *_kin(opened, after), *_story(opened)]
     if facts:
         output.print_table(("", ""), facts)
+        output.print_text("\n")
+    if after and after.notes:
+        output.print_table(("noted", "", ""), note_rows(after.notes))
         output.print_text("\n")
     values = flatten({"training": opened.training, "dataset": opened.dataset})
     shown = {key: value for key, value in values.items() if not key.startswith("training.metadata_kft_")}
@@ -45,12 +51,13 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     output.print_table(("key", "value", "origin", "said by"), rows)
 
 
-def _as_json(source: Source) -> Mapping[str, Any]:
+def _as_json(source: Source, after: Afterwards | None) -> Mapping[str, Any]:
+    more = after.to_json() if after else UNKNOWN
     if source.record is not None:
         archived: Mapping[str, Any] = read_json(source.path)
-        return archived
+        return {**archived, **more}
     if source.header is not None:
-        return {"kind": source.kind, **source.header}
+        return {"kind": source.kind, **source.header, **more}
     return {
         "kind": source.kind,
         "name": source.label,
@@ -67,9 +74,23 @@ def _facts(source: Source) -> list[tuple[str, str]]:
     if source.header is not None:
         run = source.header["run"]
         return [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
-    story = source.resolved.story if source.resolved else {}
-    own = {key: value for key, value in story.items() if not isinstance(value, Mapping)}  # no translations
-    return [(key, "; ".join(value) if isinstance(value, list) else str(value)) for key, value in own.items()]
+    return []
+
+
+def _story(source: Source) -> list[tuple[str, str]]:
+    """What people said of it before it ran."""
+    if source.resolved is not None:
+        return story_rows(source.resolved.story)
+    told = source.record.experiment.get("story") if source.record is not None else None
+    return story_rows(told) if isinstance(told, Mapping) else []
+
+
+def _kin(source: Source, after: Afterwards | None) -> list[tuple[str, str]]:
+    """The run that it repeats, and those that repeat it."""
+    facts = []
+    if source.record is not None and resumed_from(source.record) is None and (words := came_from(source.record)):
+        facts.append(("lineage", words))
+    return facts + [("repeated by", run_id) for run_id in (after.repeated_by if after else ())]
 
 
 def _lineage(source: Source, settings: Settings) -> list[tuple[str, str]]:

@@ -93,7 +93,7 @@ class Found:
     notes: tuple[str, ...] = ()
     """What else the user should know, one line each."""
     assumed: frozenset[str] = frozenset()
-    """Options that had to be guessed: they are ours, not the file's."""
+    """Options, and dataset keys by their full path, that are ours and not the file's."""
 
     @property
     def path(self) -> Path:

@@ -62,6 +62,19 @@ def test_list(project: Project) -> None:
     assert max(whole, as_json, one) <= 0.5
 
 
+def test_list_chosen_and_sorted(project: Project, outputs: Path) -> None:
+    """No slower for being sorted and filtered, and at most 0.5 s where the notes of every run are asked for."""
+    wall(project, "list")
+    for run in sorted((outputs / "exp_05").iterdir())[:100]:
+        (run / "notes.jsonl").write_text('{"time": "2026-11-01T00:00:00+00:00", "decision": "selected"}\n')
+    filtered = ("list", "--sort", "-loss", "--filter", "experiment=exp_0*", "--filter", "loss<0.1")
+    noted = ("list", "--filter", "decision=selected")
+    chosen, decided = median(project, *filtered), median(project, *noted)
+    print(f"\nkft list sorted and filtered: {chosen:.3f} s; by the notes of {RUNS} runs: {decided:.3f} s")  # noqa: T201
+    assert project.kft(*noted).stdout.count("\n") == 100 + 2
+    assert max(chosen, decided) <= 0.5
+
+
 def few(project: Project, outputs: Path, make_project: Callable[..., Project]) -> tuple[list[str], Project]:
     """Two runs of an experiment, and a project that has no others."""
     runs = sorted((outputs / "exp_05").iterdir())[:2]

@@ -31,7 +31,7 @@ def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "flags", "lazy"}
     tools = {f"dataset_{verb}" for verb in DATASET_VERBS}
     assert {verb.replace("-", "_") for verb in VERBS} == modules - tools
-    assert len(VERBS) == 17
+    assert len(VERBS) == 22
     for verb, line in VERBS.items():
         command = group.get_command(click.Context(group), verb)
         assert command is not None
@@ -148,6 +148,32 @@ def test_list_shows_every_run(kft: Kft, project: Path) -> None:
         ("first/20260101-000000", "running"),
         ("first/20260103-000000", "killed"),
     ]
+
+
+def test_list_sorts_and_filters(kft: Kft, project: Path) -> None:
+    """By what the records say and, where it is asked for, by the decision in a run's notes."""
+    for day, loss in ((1, 0.3), (2, 0.1), (3, 0.2)):
+        known = {"started": f"2026-01-0{day}T00:00:00+00:00", "loss": {"last": loss}, "steps": day}
+        _run(project, f"first/2026010{day}-000000", "completed", **known)
+    assert kft("note", "first/20260103-000000", "--decision", "selected").code == 0
+    runs = json.loads(kft("list", "--sort", "-loss", "--filter", "steps<3", "--json").out)["runs"]
+    assert [(run["run_id"], run["loss"], run["rehearsal"], run["parent"]) for run in runs] == [
+        ("first/20260101-000000", 0.3, False, None),
+        ("first/20260102-000000", 0.1, False, None),
+    ]
+    assert kft("list", "first", "--filter", "decision=selected").out == (
+        "run                    status     steps  loss    time  saved\n"
+        "first/20260103-000000  completed  3      0.2000  -     0\n"
+    )
+    nothing = kft("list", "first", "--filter", "loss>1", "--reverse")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "none of 3 runs passes the filters\n")
+
+
+def test_list_says_all_that_is_wrong_with_what_was_asked(kft: Kft) -> None:
+    """Before it reads anything."""
+    answer = kft("list", "--filter", "los<0.1", "--filter", "status=done", "--sort", "-lss")
+    assert (answer.code, answer.out) == (2, "")
+    assert_golden(answer.err, GOLDEN / "list_wrong.txt")
 
 
 def test_unknown_sources_are_explained(kft: Kft) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from fork_wrapper import record_memory
-from fork_wrapper.history import RunLine, list_runs, resumed_by
+from fork_wrapper.history import RunLine, children_of, list_runs, resumed_by
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import host
 from fork_wrapper.record import Record, read_record, write_record
@@ -27,6 +27,7 @@ def listed(settings: Settings, experiment: str | None = None) -> list[RunLine]:
 
 def _line(run_id: str, status: str, **known: Any) -> RunLine:
     nothing: dict[str, Any] = {"steps": 0, "total_steps": None, "loss": None, "seconds": None, "checkpoints": 0}
+    nothing["started"] = "" if status == "unreadable" else "2026-01-02T00:00:00+00:00"
     return RunLine(run_id=run_id, status=status, **(nothing | known))
 
 
@@ -100,6 +101,29 @@ def test_a_record_that_says_nothing_of_a_rehearsal(settings: Settings, record: R
 def test_no_outputs(tmp_path: Path) -> None:
     """Before the first run there is nothing to list."""
     assert list_runs(tmp_path / "runs", cache=tmp_path) == []
+
+
+def test_a_rehearsal_and_a_child_are_known_as_such(settings: Settings, record: Record) -> None:
+    """What a record says of them is remembered, and children are found by it."""
+    parent, child, other = (RunFolder(folder=settings.outputs / "one" / name) for name in NAMES)
+    write_record(parent, record)
+    write_record(child, replace(record, rehearsal={"trainer": "stand-in"}).with_lineage(_from(parent)))
+    write_record(other, record.with_lineage({**_from(parent), "kind": "reproduction"}))
+    for run in (parent, child, other):
+        _age(run)
+    for _ in range(2):
+        assert [(line.rehearsal, line.parent, line.repeats) for line in listed(settings)] == [
+            (False, None, None),
+            (True, parent.run_id, None),
+            (False, None, parent.run_id),
+        ]
+        children = children_of(settings.outputs, parent.run_id, cache=settings.cache)
+        assert [line.run_id for line in children] == [child.run_id, other.run_id]
+    assert children_of(settings.outputs, other.run_id, cache=settings.cache) == []
+
+
+def _from(parent: RunFolder) -> dict[str, Any]:
+    return {"kind": "resume", "parent": parent.run_id, "step": 1, "epoch": 0}
 
 
 def _age(run: RunFolder, seconds: float = 100) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fork_wrapper.files import flatten
-from fork_wrapper.keypath import Tree, drop, merge, places, put, type_of, typed
+from fork_wrapper.keypath import Tree, drop, get, grow, has, merge, places, put, type_of, typed
 from fork_wrapper.sdscripts.options import options
 
 _keys = st.sampled_from("abc")
@@ -201,3 +201,42 @@ def test_every_leaf_can_be_put_and_dropped_by_its_path(tree: Tree) -> None:
         assert flatten(tree)[path] == "new"
         assert drop(tree, path) is True
         assert path not in flatten(tree)
+
+
+@given(_trees)
+def test_what_is_grown_leaf_by_leaf_holds_every_leaf(tree: Tree) -> None:
+    """In whatever order: of a tree that holds some places of another, the way to each is made."""
+    leaves = flatten(tree)
+    grown: Tree = {}
+    for path in reversed(leaves):
+        grow(grown, path, leaves[path])
+    assert flatten(grown) == leaves
+    for path, value in leaves.items():
+        assert has(tree, path)
+        assert get(tree, path) == value
+
+
+def test_entries_before_a_grown_one_are_empty() -> None:
+    """They inherit everything; what is there already stays."""
+    tree: Tree = {}
+    grow(tree, "dataset.datasets[1].subsets[0].num_repeats", 3)
+    grow(tree, "dataset.datasets[0].batch_size", 2)
+    grow(tree, "training.seed", 1)
+    rows = [{"batch_size": 2}, {"subsets": [{"num_repeats": 3}]}]
+    assert tree == {"dataset": {"datasets": rows}, "training": {"seed": 1}}
+
+
+@pytest.mark.parametrize(
+    "path", ["training.rate", "dataset.datasets[2]", "dataset.datasets.x", "training.seed.x", "dataset.datasets[0].a.b"]
+)
+def test_nothing_is_got_where_nothing_is(path: str) -> None:
+    """Whatever is on the way."""
+    assert not has(_tree(), path)
+    with pytest.raises(KeyError):
+        get(_tree(), path)
+
+
+def test_a_table_can_be_got() -> None:
+    """And an entry of a list."""
+    assert get(_tree(), "dataset.general") == {"flip_aug": False}
+    assert get(_tree(), "dataset.datasets[1].subsets[0]") == {"num_repeats": 3}

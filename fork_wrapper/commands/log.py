@@ -1,0 +1,124 @@
+"""`kft log`."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines
+from fork_wrapper.named_run import named_run
+from fork_wrapper.paths import RunFolder
+from fork_wrapper.run_state import SUCCESSES, RunState
+
+POLL = 0.25
+"""Seconds between two looks at a log that grows."""
+
+INTERVAL = 5.0
+"""Seconds between two states of a bar where stdout is no terminal."""
+
+EPILOG = """\b
+Examples:
+  kft log humanoid_05/20261122-101500 -n 20
+  kft log humanoid_05/20261122-101500 -f && kft promote humanoid_05/20261122-101500
+"""
+
+
+@click.command(name="log", epilog=EPILOG, short_help="Show the trainer's log of a run, or follow it.")
+@click.argument("run")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
+@click.option("-n", "--lines", "last", type=click.IntRange(min=0), help="Only the last LINES.", metavar="LINES")
+@click.option("--raw", is_flag=True, help="The bytes as the trainer wrote them, colours and redrawn bars included.")
+@json_flag
+@setting_flags(*PLACES)
+def command(run: str, following: bool, last: int | None, raw: bool, as_json: bool, **flags: Any) -> None:
+    """Show what the trainer of RUN printed: of a progress bar its last state, and no colours.
+
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. With -f the exit code says how the run ended:
+    0 when it did its job, 1 when it failed, was interrupted or killed. Ctrl-C ends the look and not the run.
+    """
+    if as_json and (following or raw):
+        raise click.UsageError("--json is for the lines of a log as they are now: leave out -f and --raw")
+    folder = named_run(run, settings_from(flags)).folder
+    state = RunState(run=folder)
+    if not following:
+        _show(folder, state, last, raw=raw, as_json=as_json)
+        return
+    _follow(folder, state, last, raw=raw)
+    status = state.status()
+    failure = state.record.run["failure"] if state.record else None
+    output.say((f"{folder.run_id}: {status}", "title"), f": {failure['what']}" if failure else "")
+    if status not in SUCCESSES:
+        click.get_current_context().exit(1)
+
+
+def _show(run: RunFolder, state: RunState, last: int | None, *, raw: bool, as_json: bool) -> None:
+    if not run.log.is_file():
+        finding = Finding(what="there is no log", where=str(run.log), todo="kft log -f waits for one")
+        raise InputError(f"{run.run_id} has printed nothing", [finding])
+    if raw:
+        _Screen().bytes(last_lines(run.log.read_bytes(), last))
+    elif as_json:
+        output.print_json({"run": run.run_id, "status": state.status(), "lines": log_lines(run.log, last)})
+    else:
+        output.print_text("".join(f"{line}\n" for line in log_lines(run.log, last)))
+
+
+def _follow(run: RunFolder, state: RunState, last: int | None, *, raw: bool) -> None:
+    screen, view, tail = _Screen(), LogLines(), LogTail(path=run.log)
+    skipped = tail.read()  # all that is there now: the last lines of it are shown
+    if raw:
+        screen.bytes(last_lines(skipped, last))
+    else:
+        lines = view.feed(skipped)
+        screen.lines(lines if last is None else lines[max(len(lines) - last, 0) :])
+    for chunk in follow(tail, lambda: state.status() != "running", lambda: time.sleep(POLL)):
+        if raw:
+            screen.bytes(chunk)
+        else:
+            screen.lines(view.feed(chunk))
+            screen.pending(view.pending)
+    screen.lines([] if raw else view.close())
+
+
+class _Screen:
+    """Stdout, on which a bar is drawn in place by a terminal, and now and then as a line for everyone else."""
+
+    def __init__(self) -> None:
+        self._drawn = ""
+        self._told = ""
+        self._at = 0.0
+
+    def bytes(self, data: bytes) -> None:
+        """Bytes as they are."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def lines(self, lines: list[str]) -> None:
+        """Lines that have ended; not again what the first of them was last told as."""
+        if lines:
+            self._wipe()
+            output.print_text("".join(f"{line}\n" for line in (lines[1:] if lines[0] == self._told else lines)))
+            self._told = ""
+        sys.stdout.flush()
+
+    def pending(self, text: str) -> None:
+        """The line that has not ended yet."""
+        if (width := output.width()) is not None:
+            if (text := text[: width - 1]) != self._drawn:
+                self._wipe()
+                output.print_text(text)
+                self._drawn = text
+        elif text and text != self._told and time.monotonic() - self._at >= INTERVAL:
+            output.print_text(f"{text}\n")
+            self._told, self._at = text, time.monotonic()
+        sys.stdout.flush()
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            output.print_text("\r" + " " * len(self._drawn) + "\r")
+            self._drawn = ""

@@ -1,0 +1,165 @@
+"""A new experiment made of something that exists: a child of an experiment, or a whole one of a run or a foreign file.
+
+Its text is read back and resolved before anything is written: it must come to exactly what was asked for.
+"""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fork_wrapper import keypath
+from fork_wrapper.check import would_stop
+from fork_wrapper.child_text import child_text
+from fork_wrapper.errors import Finding, raise_if_any
+from fork_wrapper.experiment import LONGEST_NAME, SUFFIX, chain_of, parse_experiment
+from fork_wrapper.files import flatten, write_whole
+from fork_wrapper.formats.fit import Fitted, fit
+from fork_wrapper.formats.kft_import import with_own_record
+from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.importing import files_of, import_of
+from fork_wrapper.paths import plain_name
+from fork_wrapper.resolve import Origin, Override, Resolved, override, resolve_chain
+from fork_wrapper.settings import Settings, placeholders
+from fork_wrapper.source import Source
+from fork_wrapper.spelling import spell
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewExperiment:
+    """An experiment that is about to be written."""
+
+    name: str
+    """Its name."""
+    source: str
+    """What it is made of, as it is called."""
+    files: Mapping[Path, str]
+    """What is to be written: its file, and the one of its sample prompts where the source holds some."""
+    is_child: bool
+    """Whether it extends its source."""
+    findings: tuple[Finding, ...]
+    """What would stop it, as warnings."""
+
+
+def plan_new(
+    name: str,
+    source: Source,
+    settings: Settings,
+    overrides: Sequence[Override],
+    story: Mapping[str, Any],
+    now: datetime,
+) -> NewExperiment:
+    """The experiment `name`, made of `source` with these changes; InputError, and nothing written, when it cannot be.
+
+    `overrides` are the user's: their values are `assumed`. `story` holds what is said of it.
+    """
+    raise_if_any("nothing was written", _name_findings(name, settings))
+    both = {one.key for one in overrides if one.text is None} & {one.key for one in overrides if one.text is not None}
+    findings = [Finding(what=f"{key} is both set and unset", todo="say one of them") for key in sorted(both)]
+    raise_if_any("nothing was written", findings)
+    allow = source.resolved.allowed if source.resolved else ()
+    if source.resolved is not None:
+        wanted = resolve_chain(source.resolved.chain, settings, overrides, allow)
+        unset = [one.key for one in overrides if one.text is None]
+        text = child_text(name, source.resolved, wanted, settings, unset=unset, story=story)
+        files = {_path(name, settings): text}
+    else:
+        fitted = _changed(_fitted(source), settings, overrides, story)
+        made = import_of(fitted, settings, name, now)
+        files = {made.path: made.text} | ({made.prompts[0]: made.prompts[1]} if made.prompts else {})
+        raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if path.exists()])
+    resolved = _read_back(_path(name, settings), files, settings, allow)
+    if source.resolved is not None:
+        _prove(resolved, wanted)
+    return NewExperiment(
+        name=name,
+        source=source.label,
+        files=files,
+        is_child=source.resolved is not None,
+        findings=would_stop(resolved),
+    )
+
+
+def write_new(new: NewExperiment) -> None:
+    """Write it; what the experiment names is there before it."""
+    for path, text in reversed(list(new.files.items())):
+        write_whole(path, text)
+
+
+def next_steps(new: NewExperiment) -> list[str]:
+    """What a person does with it now, as commands."""
+    name = shlex.quote(new.name)
+    compare = [f"kft diff {shlex.quote(new.source)} {name}"] if new.is_child else []
+    return [*compare, f"kft check {name}", f"kft run {name} --rehearse"]
+
+
+def _path(name: str, settings: Settings) -> Path:
+    return settings.experiments / f"{name}{SUFFIX}"
+
+
+def _name_findings(name: str, settings: Settings) -> list[Finding]:
+    plain = plain_name(name)
+    if name != plain or len(os.fsencode(name)) > LONGEST_NAME:
+        todo = f"say {shlex.quote(plain[:60])}"
+        return [Finding(what=f"{name!r} cannot be the name of an experiment", todo=todo)]
+    return [_taken(_path(name, settings))] if _path(name, settings).exists() else []
+
+
+def _taken(path: Path) -> Finding:
+    return Finding(what="the file exists", where=str(path), todo="give another name, or move the file")
+
+
+def _fitted(source: Source) -> Fitted:
+    return fit(with_own_record(read_any(source.path.absolute())))
+
+
+def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], story: Mapping[str, Any]) -> Fitted:
+    """Recovered values with the user's changes, which are told in its notes, and with the story that is said."""
+    tree: keypath.Tree = keypath.merge({"training": fitted.training, "dataset": fitted.dataset}, {})
+    before = flatten(tree)
+    origins = dict.fromkeys(before, Origin(kind="recovered", by=fitted.found.path.name))
+    start = Resolved(name="", chain=(), training=tree["training"], dataset=tree["dataset"], origins=origins)
+    words = placeholders(settings)
+    wanted = override(start, overrides, base=Path.cwd(), words=words)
+    here = {"training": wanted.training, "dataset": wanted.dataset}
+    for path, said in wanted.flags.items():
+        if said.startswith("--set ") and keypath.has(here, path):
+            keypath.put(tree, path, keypath.get(here, path))
+        else:
+            keypath.drop(tree, path)
+    after = flatten(tree)
+    ours = {path for path, origin in wanted.origins.items() if origin.by == "--set"}
+    notes = [
+        f"{path.removeprefix('training.')} is ours: {_shown(before, path)} there, {_shown(after, path)} here"
+        for path in sorted({*before, *after})
+        if repr(before.get(path)) != repr(after.get(path))
+    ]
+    found = replace(
+        fitted.found,
+        assumed=fitted.found.assumed | {path.removeprefix("training.") for path in ours},
+        notes=(*fitted.found.notes, *notes),
+        story={**fitted.found.story, **story},
+        prompts=None if "training.sample_prompts" in wanted.flags else fitted.found.prompts,
+    )
+    return Fitted(training=tree["training"], dataset=tree["dataset"], found=found)
+
+
+def _shown(values: Mapping[str, Any], path: str) -> str:
+    return spell(values[path]).removeprefix("the string ") if path in values else "nothing"
+
+
+def _read_back(path: Path, files: Mapping[Path, str], settings: Settings, allow: Sequence[str]) -> Resolved:
+    """What the text comes to, by the same way as a file's."""
+    experiment = parse_experiment(files[path], path, allow)
+    return resolve_chain(chain_of(experiment, settings.experiments, allow), settings, allow=allow)
+
+
+def _prove(resolved: Resolved, wanted: Resolved) -> None:
+    """ValueError, which is a bug, where the text would come to something else than what was asked for."""
+    one, two = (flatten({"training": each.training, "dataset": each.dataset}) for each in (resolved, wanted))
+    wrong = sorted(path for path in {*one, *two} if repr(one.get(path)) != repr(two.get(path)))
+    if wrong:
+        raise ValueError(f"the new text comes to other values of {', '.join(wrong)}")
