@@ -19,7 +19,7 @@ from fork_wrapper.new_project import BASE, EXAMPLES
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 
-PARTS = ("fork_wrapper", "dataset_tools", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+PARTS = ("fork_wrapper", "dataset_tools", "experiments", "pyproject.toml", "README.md", "LICENSE")
 LEAST = 77
 """Of setuptools, as pyproject.toml says."""
 
