@@ -109,7 +109,7 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
 
 
 def _absent_base_model(name: str) -> list[Finding]:
-    if _is_hub_name(name):
+    if is_hub_name(name):
         what = "the base model will be fetched from the Hugging Face Hub by the trainer"
         return [Finding(what=what, where=name, todo="name a local file to keep runs reproducible", severity="warning")]
     todo = f"download it from {BASE_MODEL_PAGE}, or say where your models are: `models` in kft.local.toml"
@@ -126,14 +126,14 @@ def _file(key: str, name: str) -> list[Finding]:
     path = Path(name)
     if not path.exists():
         todo = "correct the path, or unset it"
-        return [] if _is_hub_name(name) else [Finding(what=f"{key} names nothing that exists", where=name, todo=todo)]
+        return [] if is_hub_name(name) else [Finding(what=f"{key} names nothing that exists", where=name, todo=todo)]
     if key != "vae" and path.is_dir() != (key in FOLDERS):
         kinds = ("a file", "a folder") if key in FOLDERS else ("a folder", "a file")
         return [Finding(what=f"{key} names {kinds[0]}", where=name, todo=f"name {kinds[1]}, or unset it")]
     return []
 
 
-def _is_hub_name(name: str) -> bool:
+def is_hub_name(name: str) -> bool:
     """ORGANISATION/NAME on the Hugging Face Hub."""
     return not Path(name).is_absolute() and name.count("/") == 1 and not Path(name).suffix
 

@@ -86,27 +86,31 @@ def real_trainer(settings: Settings) -> Trainer:
 def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFolder, started: datetime) -> Rendered:
     """Everything one launch needs; InputError when sd-scripts' TOML reader would not read back what was meant."""
     origins = dict(resolved.origins)
-    dataset = _sorted_tree(resolved.dataset)
-    training = {key: _in_run(value, run) for key, value in resolved.training.items()}
-    training |= {"output_dir": run.folder.as_posix(), "output_name": resolved.name, "logging_dir": run.logs.as_posix()}
+    dataset = sorted_tree(resolved.dataset)
+    training = placed(resolved.training, resolved.name, run)
     origins |= {f"training.{key}": KFT for key in ("output_dir", "output_name", "logging_dir")}
     training["metadata_kft_config"] = _identity(resolved, training, dataset)
-    training["metadata_kft_run"] = canonical_json(
-        {
-            "experiment": resolved.name,
-            "kft": __version__,
-            "rehearsal": trainer.rehearsal,
-            "run": run.run_id,
-            "started": started.isoformat(timespec="seconds"),
-            "trainer": trainer.kind,
-        }
-    )
+    training["metadata_kft_run"] = run_stamp(resolved.name, trainer, run, started)
+    return launchable(resolved.name, training, dataset, origins=origins, settings=settings, trainer=trainer, run=run)
+
+
+def launchable(
+    name: str,
+    training: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    *,
+    origins: Mapping[str, Origin],
+    settings: Settings,
+    trainer: Trainer,
+    run: RunFolder,
+) -> Rendered:
+    """One launch of values that are complete, with all that kft manages; InputError as of `render`."""
     training = dict(sorted(training.items()))
     train_toml, dataset_toml = tomli_w.dumps(training), dataset_text(dataset)
     _prove(train_toml, training, "train.toml")
     _prove(dataset_toml, dataset, "dataset.toml")
     return Rendered(
-        name=resolved.name,
+        name=name,
         run=run,
         trainer=trainer,
         training=training,
@@ -116,6 +120,26 @@ def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFol
         argv=command(settings, trainer, run, str(training.get("mixed_precision", "no"))),
         effective=effective(training, run.train_toml, run.dataset_toml),
         origins=origins,
+    )
+
+
+def placed(training: Mapping[str, Any], name: str, run: RunFolder) -> dict[str, Any]:
+    """Options with what kft sets for every run, and `{run}` as its folder."""
+    own = {"output_dir": run.folder.as_posix(), "output_name": name, "logging_dir": run.logs.as_posix()}
+    return {key: _in_run(value, run) for key, value in training.items()} | own
+
+
+def run_stamp(name: str, trainer: Trainer, run: RunFolder, started: datetime) -> str:
+    """What a checkpoint's header says of its run, `metadata_kft_run`."""
+    return canonical_json(
+        {
+            "experiment": name,
+            "kft": __version__,
+            "rehearsal": trainer.rehearsal,
+            "run": run.run_id,
+            "started": started.isoformat(timespec="seconds"),
+            "trainer": trainer.kind,
+        }
     )
 
 
@@ -173,16 +197,16 @@ def _in_run(value: Any, run: RunFolder) -> Any:
     return value.replace("{run}", run.folder.as_posix()) if isinstance(value, str) else value
 
 
-def _sorted_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
+def sorted_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with sorted keys, tables after values."""
     copy: dict[str, Any] = {}
     tables = ("general", "datasets", "subsets")
     for key in sorted(tree, key=lambda key: (key in tables, key == "datasets", key)):
         value = tree[key]
         if isinstance(value, Mapping) and key in tables:
-            copy[key] = _sorted_tree(value)
+            copy[key] = sorted_tree(value)
         elif isinstance(value, list) and key in tables:
-            copy[key] = [_sorted_tree(item) for item in value]
+            copy[key] = [sorted_tree(item) for item in value]
         else:
             copy[key] = value
     return copy

@@ -6,7 +6,7 @@ see of it is the `Watch`'s business.
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -67,11 +67,16 @@ class Job:
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
     lineage: Mapping[str, Any] | None = None
     """For a run that comes from another, as in the record."""
+    rendered: Callable[[RunFolder, datetime], Rendered] | None = None
+    """How it is rendered, where that is not from its resolved values: of a reproduction."""
 
 
 def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
     """Render and check; InputError with everything that stands against the launch."""
-    rendered = render(job.resolved, settings, job.trainer, run, started)
+    if job.rendered is None:
+        rendered = render(job.resolved, settings, job.trainer, run, started)
+    else:
+        rendered = job.rendered(run, started)
     checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True)
     if checked.errors:
         count = len(checked.errors)

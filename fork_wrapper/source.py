@@ -124,7 +124,11 @@ def _recorded(
         path=path,
         training=record.training,
         dataset=record.dataset,
-        origins={key: Origin(**origin) for key, origin in record.experiment["origins"].items()},
+        origins={
+            key: Origin(kind=origin["kind"], by=origin["by"])
+            for key, origin in record.experiment["origins"].items()
+            if isinstance(origin, Mapping) and origin.keys() >= {"kind", "by"}
+        },
         record=record,
         checkpoint=checkpoint,
     )

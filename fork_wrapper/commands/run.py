@@ -75,10 +75,15 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
     job = rehearse(resolved, settings, stand_in=stand_in)
     assert job.rehearsal is not None
     output.show_changes(f"rehearsal of {resolved.name} ({job.trainer.kind})", job.rehearsal["changes"])
+    draw_samples(job, settings)
+    return job
+
+
+def draw_samples(job: Job, settings: Settings) -> None:
+    """Draw the sample set, where the rehearsal trains on it and it is not there."""
     for folder in sample_folders(job, settings):
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)
-    return job
 
 
 def summarise(record: Record) -> None:

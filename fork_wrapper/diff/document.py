@@ -3,9 +3,10 @@
 Words and tables are made of it in `text` and `markdown`, JSON in `plain`; here is the verdict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dataset_tools.errors import DatasetError
 from fork_wrapper.diff.compare import Row, rows
@@ -131,8 +132,11 @@ def _with_facts(row: Row, known: list[Fact], files: FileChanges | None) -> Row:
 
 def _files(first: Source, second: Source) -> FileChanges | None:
     before, after = (source.record.provenance.get("dataset") if source.record else None for source in (first, second))
-    if before is None or after is None:
-        return None
+    return None if before is None or after is None else file_changes(before, after)
+
+
+def file_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> FileChanges | None:
+    """What became of a data set between two recorded manifests; None where one of them is damaged."""
     from dataset_tools.drift import compare  # noqa: PLC0415 - two experiments do not pay for it
     from dataset_tools.fingerprint import Fingerprint  # noqa: PLC0415
 

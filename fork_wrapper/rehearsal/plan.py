@@ -50,10 +50,13 @@ class Change:
     """The reason, for people and the record."""
 
 
-def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False) -> Job:
-    """The rehearsal of an experiment: the real trainer shrunk where sd-scripts is there, else the stand-in."""
+def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False, prompts: str | None = None) -> Job:
+    """The rehearsal of an experiment: the real trainer shrunk where sd-scripts is there, else the stand-in.
+
+    `prompts` is the text of its sample prompts, where that is known and their file may be gone.
+    """
     trainer = rehearsal_trainer(settings, stand_in=stand_in or not (settings.sd_scripts / "sdxl_train.py").is_file())
-    prompts = _prompts(resolved.training.get("sample_prompts"))
+    prompts = _prompts(resolved.training.get("sample_prompts"), prompts)
     tree: keypath.Tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
     origins = dict(resolved.origins)
     changes = []
@@ -184,13 +187,13 @@ def _sizes(case: Case) -> Iterator[tuple[str, Any, str]]:
             yield dataset.at(key), value, SCALE
 
 
-def _prompts(path: str | None) -> str | None:
+def _prompts(path: str | None, text: str | None = None) -> str | None:
     """The first prompts of the experiment's file, at the rehearsal's size; None when there are none to take.
 
     Flags are sd-scripts' own (library/train_util.py:6254-6326); later ones win.
     """
-    if not path or not path.endswith(".txt") or not Path(path).is_file():
+    if not path or not path.endswith(".txt") or (text is None and not Path(path).is_file()):
         return None
-    lines = [line.strip() for line in read_text(Path(path)).splitlines()]
+    lines = [line.strip() for line in (read_text(Path(path)) if text is None else text).splitlines()]
     prompts = [line for line in lines if line and not line.startswith("#")][:PROMPTS]
     return "".join(f"{line} --w {RESOLUTION} --h {RESOLUTION} --s 2\n" for line in prompts) or None
