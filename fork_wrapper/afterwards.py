@@ -52,12 +52,24 @@ def afterwards(source: Source, settings: Settings) -> Afterwards | None:
 def came_from(record: Record) -> str:
     """What a run comes from, in words; empty for one that comes from nothing."""
     known = record.lineage or {}
+    if known.get("kind") == REPRODUCTION:
+        return _repeats(known)
     parent = known.get("parent") or record.run.get("parent")
     if not parent:
         return ""
     if known.get("kind") == RESUME:
         return f"goes on from {parent}, after step {known.get('step', '?')} (epoch {known.get('epoch', '?')})"
-    return f"repeats {parent}" if known.get("kind") == REPRODUCTION else f"comes from {parent}"
+    return f"comes from {parent}"
+
+
+def _repeats(lineage: Mapping[str, Any]) -> str:
+    """The run and the file that was left of it, and what was allowed to be different."""
+    source, differences = lineage.get("source") or {}, lineage.get("differences") or ()
+    words = [str(lineage["parent"])] if lineage.get("parent") else []
+    words += [f"from {source['file']}"] if source.get("file") else []
+    other = [str(item["item"]) for item in differences if item.get("allowed")]
+    allowed = f"; allowed to be different: {', '.join(other)}" if other else ""
+    return f"repeats {', '.join(words) or 'another run'}{allowed}"
 
 
 def story_rows(story: Mapping[str, Any]) -> list[tuple[str, str]]:

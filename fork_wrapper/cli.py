@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",
     "promote": "Make a checkpoint the base of LoRAs: with card, sha256, note.",
     "report": "Write one page of curves, samples and values of runs.",
+    "reproduce": "Repeat a run from its sidecar, record or checkpoint alone.",
     "resume": "Go on with a run that was broken off, from its newest state.",
     "rules": "List what kft knows of sd-scripts' traps, or explain one.",
     "run": "Train an experiment, or rehearse it on a CPU.",

@@ -72,6 +72,16 @@ class Project:
         return wall, read_log(folder / "train.log").steps_per_second or 0.0
 
 
+def step_losses(run: Path) -> list[tuple[int, float]]:
+    """The loss of every step of a run, to the last bit that TensorBoard keeps."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
+
+    (events,) = (run / "logs").rglob("events.out.tfevents.*")
+    accumulator = EventAccumulator(str(events))
+    accumulator.Reload()
+    return [(event.step, event.value) for event in accumulator.Scalars("loss")]
+
+
 def assert_golden(text: str, golden: Path) -> None:
     """Compare with a golden file; GOLDEN=write makes the file anew, for a person to read and commit."""
     if os.environ.get("GOLDEN") == "write":

@@ -31,7 +31,7 @@ def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "flags", "lazy"}
     tools = {f"dataset_{verb}" for verb in DATASET_VERBS}
     assert {verb.replace("-", "_") for verb in VERBS} == modules - tools
-    assert len(VERBS) == 22
+    assert len(VERBS) == 23
     for verb, line in VERBS.items():
         command = group.get_command(click.Context(group), verb)
         assert command is not None

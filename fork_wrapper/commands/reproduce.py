@@ -1,0 +1,137 @@
+"""`kft reproduce`."""
+
+from typing import Any
+
+import click
+
+from fork_wrapper import output
+from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.run import draw_samples, summarise
+from fork_wrapper.reproduce import Reproduction, job_of, outcome, refuse_real, reproduction
+from fork_wrapper.reproduce_item import ALLOWABLE, Item
+from fork_wrapper.reproduce_original import original_of
+from fork_wrapper.reproduce_places import parse_maps
+from fork_wrapper.reproduce_text import go_on, item_lines, item_rows, title, to_json
+from fork_wrapper.run import run
+from fork_wrapper.settings import Settings
+from fork_wrapper.source import open_source
+from fork_wrapper.watch import watch_run
+from fork_wrapper.words import counted, size
+
+HEADERS = ("item", "verdict", "recorded", "here")
+
+EPILOG = """\b
+Examples:
+  kft reproduce humanoid_05.json --check
+  kft reproduce humanoid_05.json
+  kft reproduce humanoid_05.safetensors --rehearse
+  kft reproduce humanoid_05.json --map /data/old=/mnt/new --allow gpu --allow torch
+"""
+
+
+@click.command(name="reproduce", epilog=EPILOG, short_help="Repeat a run from its sidecar, record or checkpoint alone.")
+@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE")
+@click.option("--check", "only_check", is_flag=True, help="Compare and print; start nothing.")
+@click.option("--rehearse", "rehearsal", is_flag=True, help="Repeat a rehearsal, or rehearse a real run on a CPU.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(tuple(ALLOWABLE)),
+    help="Go on although this is different. Recorded. Repeatable.",
+)
+@click.option(
+    "--map", "maps", multiple=True, metavar="OLD=NEW", help="Paths that moved, by how they begin. Repeatable."
+)
+@click.option("--trust", is_flag=True, help="Let the archive's options run code, send, fetch or write elsewhere.")
+@json_flag
+@setting_flags(*PLACES, *SCALE)
+def command(
+    source: str,
+    only_check: bool,
+    rehearsal: bool,
+    allowed: tuple[str, ...],
+    maps: tuple[str, ...],
+    trust: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Repeat a run from one file: a sidecar, a record, a checkpoint, or a config file of the GUI or of sd-scripts.
+
+    Nothing else needs to be left of it. What it was made with is compared with this machine, item by item; a
+    difference stops it until it is allowed by name. The configs that are launched are the archived ones byte for
+    byte, up to the paths of this machine and the run's own folder. Exit code 1 when something stands against it.
+    """
+    if as_json and not only_check:
+        raise click.UsageError("--json prints the comparison: it goes with --check")
+    settings = settings_from(flags)
+    original = original_of(open_source(source, settings), settings)
+    if original.rehearsal is not None and not (rehearsal or only_check):
+        raise refuse_real(original)
+    output.say(f"reproducing {title(original)}")
+    with output.counting("comparing images", patience=0.5) as tell:
+        found = reproduction(original, settings, rehearse=rehearsal, maps=parse_maps(maps), tell=tell)
+    stopping, asking = found.stopping(allowed), () if trust else found.asking()
+    if as_json:
+        output.print_json(to_json(found, allowed, trust=trust))
+    else:
+        _print(found, allowed)
+    if stopping or asking:
+        _refuse(source, found, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust)
+        click.get_current_context().exit(1)
+    if not only_check:
+        _repeat(found, settings, allowed)
+
+
+def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -> None:
+    if found.original.kind == "checkpoint":  # the record names it by its sha256: gigabytes to read
+        output.say(f"hashing {found.original.path.name} ({size(found.original.path.stat().st_size)})")
+    job = job_of(found, settings, allowed)
+    if job.rehearsal is not None:
+        if found.repetition.anew:
+            words = f"rehearsal of {found.original.name} ({job.trainer.kind})"
+            output.show_changes(words, job.rehearsal["changes"])
+        draw_samples(job, settings)
+    record = run(job, settings, watch_run())
+    summarise(record)
+    if not found.repetition.anew:
+        _say_outcome(outcome(found.original, record))
+
+
+def _print(found: Reproduction, allowed: tuple[str, ...]) -> None:
+    output.print_table(HEADERS, item_rows(found.items, allowed))
+    for line in item_lines(found):
+        output.print_text(f"{line}\n")
+    for line in found.limits:
+        output.say(("limit: ", "dim"), line)
+
+
+def _refuse(
+    source: str,
+    found: Reproduction,
+    stopping: tuple[Item, ...],
+    allowed: tuple[str, ...],
+    *,
+    rehearsal: bool,
+    maps: tuple[str, ...],
+    trust: bool,
+) -> None:
+    asking = () if trust else found.asking()
+    if stopping:
+        output.say(("not the same: ", "error"), ", ".join(item.name for item in stopping))
+    if asking:
+        output.say(
+            ("it reaches beyond training: ", "error"), f"{counted(len(asking), 'value')}, listed above: read them"
+        )
+    said = go_on(source, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust or bool(asking))
+    output.say(("→ ", "title"), f"to go on all the same: {said}")
+
+
+def _say_outcome(items: tuple[Item, ...]) -> None:
+    if not items:
+        return
+    other = [item for item in items if item.verdict == "different"]
+    if not other:
+        output.print_text(f"as archived: {', '.join(f'{item.name} {item.found}' for item in items)}\n")
+    for item in other:
+        output.print_text(f"other than archived: {item.name} {item.recorded} -> {item.found}\n")
