@@ -2,7 +2,7 @@
 
     python -m pytest tests/bench/test_reproduce_six.py -m bench -s
 
-Eighteen rehearsals: a quarter of an hour on a quiet machine of two cores.
+Eighteen rehearsals: about half an hour on two cores.
 """
 
 import shutil
