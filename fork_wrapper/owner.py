@@ -20,10 +20,14 @@ def is_alive(process: Mapping[str, Any]) -> bool:
 
 
 def _exists(pid: int, created: float) -> bool:
-    """Whether a process of that number and start runs; another may have got the number."""
+    """Whether a process of that number and start runs; another may have got the number.
+
+    In a container often nobody collects the dead: a zombie keeps both for ever.
+    """
     import psutil  # noqa: PLC0415 - it takes a while to load, and hardly any run of a list is running
 
     try:
-        return bool(abs(psutil.Process(pid).create_time() - created) < CLOCK_SLACK)
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < CLOCK_SLACK and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False

@@ -4,7 +4,7 @@ A run enters at `Rendered`: the archived values go in, with the paths of this ma
 both files must be the archived ones byte for byte, up to what belongs to one run. A real run can be rehearsed, too.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.lineage import REPRODUCTION
-from fork_wrapper.paths import RunFolder
+from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.provenance import probe_python
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
@@ -26,7 +26,7 @@ from fork_wrapper.reproduce_machine import hardware_item, kft_item, package_item
 from fork_wrapper.reproduce_original import Original
 from fork_wrapper.reproduce_places import Move, find_places
 from fork_wrapper.reproduce_sound import CONFIG, RUN
-from fork_wrapper.reproduce_trust import Risk, risks
+from fork_wrapper.reproduce_trust import Risk, refuse_remote, risks
 from fork_wrapper.resolve import KFT, Resolved
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings
@@ -67,9 +67,15 @@ def reproduction(
     *,
     rehearse: bool,
     maps: Sequence[tuple[str, str]] = (),
+    trust: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
-    """Find, compare and judge; InputError for a `--map` of no use. Nothing is changed, no trainer is started."""
+    """Find, compare and judge. Nothing is changed, no trainer is started.
+
+    InputError for a `--map` of no use, and without `trust` for a path on another machine: to look is to ask it.
+    """
+    if not trust:
+        refuse_remote(original, maps)
     cache = HashCache(settings.cache / "hashes.json")
     places = find_places(original, settings, maps, cache)
     was = original.rehearsal is not None
@@ -104,12 +110,22 @@ def compare_items(
     )
 
 
+def prove(found: Reproduction, settings: Settings) -> None:
+    """InputError where a launch would not be what was archived: it is rendered for a folder that nobody makes."""
+    job, now = _job(found, settings, None), datetime.now().astimezone()
+    assert job.rendered is not None
+    job.rendered(new_run_folder(settings.outputs, found.original.name, now, rehearsal=job.trainer.rehearsal), now)
+
+
 def job_of(found: Reproduction, settings: Settings, allowed: Sequence[str]) -> Job:
     """The job that repeats the run; its launch is refused where it would not be what was archived."""
+    return _job(found, settings, lineage_of(found, settings, allowed))
+
+
+def _job(found: Reproduction, settings: Settings, lineage: Mapping[str, Any] | None) -> Job:
     one, original = found.repetition, found.original
     places = one.places
     resolved = replace(original.resolved, training=places.training, dataset=places.dataset)
-    lineage = lineage_of(found, settings, allowed)
     if one.anew:
         return _rehearsal(found, resolved, settings, lineage)
     trainer = real_trainer(settings)
@@ -191,7 +207,7 @@ def _rendered(
     )
 
 
-def _rehearsal(found: Reproduction, resolved: Resolved, settings: Settings, lineage: dict[str, Any]) -> Job:
+def _rehearsal(found: Reproduction, resolved: Resolved, settings: Settings, lineage: Mapping[str, Any] | None) -> Job:
     """The rehearsal of a real run: its own values but for what needs a GPU, 7 GB or hours."""
     job = rehearse(resolved, settings, prompts=found.original.prompts)
     changed = frozenset(str(change["key"]) for change in (job.rehearsal or {})["changes"])

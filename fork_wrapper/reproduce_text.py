@@ -8,6 +8,7 @@ from fork_wrapper.reproduce import Reproduction
 from fork_wrapper.reproduce_item import MISSING, Item
 from fork_wrapper.reproduce_original import Original
 from fork_wrapper.reproduce_trust import Risk
+from fork_wrapper.spelling import shown
 
 LISTED = 10
 """Names that are spelled out; the record and `--json` have all."""
@@ -44,14 +45,14 @@ def item_lines(found: Reproduction) -> Iterator[str]:
                 yield f"  and {len(names) - LISTED} more"
     for move in found.moves:
         yield f"moved: {move.key}, {move.how}"
-        yield f"  {move.old} -> {move.new}"
+        yield f"  {shown(move.old)} -> {shown(move.new)}"
     for risk in found.risks:
         yield from _risk(risk)
 
 
 def _risk(risk: Risk) -> Iterator[str]:
     mark = "needs --trust" if risk.asks else "note"
-    yield f"{mark}: {risk.key} = {risk.value}  {risk.does}"
+    yield f"{mark}: {shown(risk.key)} = {shown(risk.value)}  {risk.does}"  # a stranger's value must not make lines
     yield f"  {risk.what}{f' ({risk.source})' if risk.source else ''}"
 
 

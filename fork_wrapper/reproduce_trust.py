@@ -5,20 +5,26 @@ settings. What is left are options that reach further (`sdscripts.reach`), paths
 kft does not know.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.files import flatten
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.reproduce_original import Original
-from fork_wrapper.reproduce_places import Places, is_below
+from fork_wrapper.reproduce_places import PROMPTS, Places, is_below
 from fork_wrapper.reproduce_sound import unknown_names
 from fork_wrapper.sdscripts.options import elsewhere
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES, WORDS, Reach
 from fork_wrapper.settings import Settings
+from fork_wrapper.spelling import shown
 
 RUN = "{run}"
+
+KEPT = (".json", ".jsonl", ".toml", ".safetensors")
+"""Suffixes of what kft keeps in a run folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +48,13 @@ class Risk:
 def risks(original: Original, places: Places, settings: Settings) -> tuple[Risk, ...]:
     """Every risk in the values as they would be launched; what lies in the run folder or kft's cache is none."""
     values = {"training": places.training, "dataset": places.dataset}
-    return (*_reaching(places.training, settings), *_unknown(original), *_remote(values), *_caches(values))
+    return (
+        *_reaching(places.training, settings),
+        *_prompts(original, places, settings),
+        *_unknown(original),
+        *_remote(values),
+        *_caches(values),
+    )
 
 
 def _reaching(training: Mapping[str, Any], settings: Settings) -> Iterator[Risk]:
@@ -60,12 +72,45 @@ def _reaching(training: Mapping[str, Any], settings: Settings) -> Iterator[Risk]
 
 def _reaches(reach: Reach, training: Mapping[str, Any], settings: Settings) -> bool:
     value = training.get(reach.option)
-    own = reach.path and _is_ours(str(value), settings.cache)
+    own = reach.path and _is_ours(reach, str(value), settings.cache)
     return value is not None and reach.when(value) and not own
 
 
-def _is_ours(path: str, cache: Path) -> bool:
+def _is_ours(reach: Reach, path: str, cache: Path) -> bool:
+    """A log must not take the place of what kft keeps, be it of the run or in the cache."""
+    if reach.option == "console_log_file":
+        name = Path(path)
+        return (
+            is_below(path, RUN)
+            and name.suffix.lower() not in KEPT
+            and name.name.lower() != RunFolder(folder=name.parent).log.name
+        )
     return is_below(path, RUN) or is_below(path, cache.as_posix())
+
+
+def refuse_remote(original: Original, maps: Sequence[tuple[str, str]]) -> None:
+    """InputError where a path on another machine would be looked at: that alone tells it who asks."""
+    values = {"training": original.training, "dataset": original.dataset}
+    findings = [
+        Finding(
+            what=f"{key} is on another machine: {shown(value)}",
+            where=str(original.path),
+            todo="say where it is here, with --map OLD=NEW; or --trust, which lets kft ask that machine",
+        )
+        for key, value in flatten(values).items()
+        if _is_remote(value) and not any(is_below(value, old) for old, _ in maps)
+    ]
+    raise_if_any(f"{original.path.name} is not looked into further", findings)
+
+
+def _prompts(original: Original, places: Places, settings: Settings) -> Iterator[Risk]:
+    """A file of this machine that the archive names: its text would go into the record, and on from there."""
+    path = places.training.get("sample_prompts")
+    said = any(move.key == PROMPTS for move in places.moves)  # by --map, or it is the archive's own text
+    own = (settings.experiments, settings.datasets, settings.cache)
+    if path and original.prompts is None and not said and not any(is_below(str(path), one.as_posix()) for one in own):
+        what = "puts the content of that file into the record and every sidecar; --map it to itself if it is the one"
+        yield Risk(key=PROMPTS, value=str(path), does=WORDS["reads"], what=what, source="")
 
 
 def _unknown(original: Original) -> Iterator[Risk]:
@@ -80,8 +125,13 @@ def _unknown(original: Original) -> Iterator[Risk]:
 def _remote(values: Mapping[str, Any]) -> Iterator[Risk]:
     """Windows asks the named machine for the file, and tells it who asks."""
     for key, value in flatten(values).items():
-        if isinstance(value, str) and value.startswith(("\\\\", "//")):
+        if _is_remote(value):
             yield Risk(key=key, value=value, does=WORDS["reads"], what="is a path on another machine", source="")
+
+
+def _is_remote(value: Any) -> bool:
+    """Windows takes either slash."""
+    return isinstance(value, str) and len(value) > 1 and set(value[:2]) <= {"\\", "/"}
 
 
 def _caches(values: Mapping[str, Any]) -> Iterator[Risk]:

@@ -7,7 +7,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
-from fork_wrapper.reproduce import Reproduction, job_of, outcome, refuse_real, reproduction
+from fork_wrapper.reproduce import Reproduction, job_of, outcome, prove, refuse_real, reproduction
 from fork_wrapper.reproduce_item import ALLOWABLE, Item
 from fork_wrapper.reproduce_original import original_of
 from fork_wrapper.reproduce_places import parse_maps
@@ -70,12 +70,13 @@ def command(
         raise refuse_real(original)
     output.say(f"reproducing {title(original)}")
     with output.counting("comparing images", patience=0.5) as tell:
-        found = reproduction(original, settings, rehearse=rehearsal, maps=parse_maps(maps), tell=tell)
+        found = reproduction(original, settings, rehearse=rehearsal, maps=parse_maps(maps), trust=trust, tell=tell)
     stopping, asking = found.stopping(allowed), () if trust else found.asking()
     if as_json:
         output.print_json(to_json(found, allowed, trust=trust))
     else:
         _print(found, allowed)
+    prove(found, settings)
     if stopping or asking:
         _refuse(source, found, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust)
         click.get_current_context().exit(1)

@@ -12,7 +12,7 @@ secrets are refused (`schema.SECRETS`).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 Does = Literal["code", "sends", "fetches", "writes", "reads"]
@@ -56,8 +56,13 @@ def _names_module(value: Any) -> bool:
 
 
 def _no_safetensors(value: Any) -> bool:
-    """A folder is a Diffusers model of this machine."""
-    return _is_set(value) and not (str(value).endswith(".safetensors") or Path(str(value)).is_dir())
+    """A folder is a Diffusers model of this machine.
+
+    A relative path is none where the trainer runs, and then a name on the Hub, whatever it ends in.
+    """
+    path = str(value)
+    absolute = PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
+    return _is_set(value) and not (absolute and (path.endswith(".safetensors") or Path(path).is_dir()))
 
 
 def _remote_log(value: Any) -> bool:
@@ -65,7 +70,7 @@ def _remote_log(value: Any) -> bool:
 
 
 def _leaves_folder(value: Any) -> bool:
-    return isinstance(value, str) and any(mark in value for mark in ("/", "\\", ".."))
+    return isinstance(value, str) and any(mark in value for mark in ("/", "\\", "..", ":"))
 
 
 def _is_file_name(value: Any) -> bool:

@@ -109,3 +109,15 @@ def test_wrong_words(kft: Kft, one: Archived, settings: Settings, project: Path)
     assert kft("reproduce", str(rehearsed.sidecar), "--check").code == 0
     assert kft("reproduce", "nowhere.json").code == 2
     assert kft("reproduce", "humanoid_05").code == 2
+
+
+def test_a_check_proves_the_bytes(kft: Kft, one: Archived) -> None:
+    """What a launch would refuse is refused before: an archive whose values kft would not render so."""
+    raw = json.loads(one.sidecar.read_text(encoding="utf-8"))
+    name, other = 'output_name = "humanoid_05"', 'output_name = "../evil"'
+    toml = {**raw["toml"], "train": raw["toml"]["train"].replace(name, other)}
+    path = one.change(training={**raw["training"], "output_name": "../evil"}, toml=toml)
+    answer = kft("reproduce", str(path), "--check")
+    assert (answer.code, "item" in answer.out) == (2, True)
+    assert "this kft would not launch what was archived" in answer.err
+    assert other in answer.err

@@ -16,6 +16,7 @@ from fork_wrapper.files import canonical_json, pretty_json
 from fork_wrapper.render import dataset_text, sorted_tree
 from fork_wrapper.reproduce import Reproduction, job_of, reproduction
 from fork_wrapper.reproduce_original import original_of
+from fork_wrapper.reproduce_text import item_lines
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
@@ -125,7 +126,65 @@ def test_names_that_nobody_knows(machine: Settings, tmp_path: Path) -> None:
 def test_paths_on_other_machines(machine: Settings, tmp_path: Path) -> None:
     """Windows asks them for the file, and tells them who asks."""
     one = archived("humanoid_05", machine, tmp_path / "a", more={"in_json": "\\\\stranger\\share\\x.json"})
-    assert asking(one, machine) == {"in_json"}
+    original = original_of(open_source(str(one.sidecar), machine), machine)
+    trusted = reproduction(original, machine, rehearse=False, trust=True)
+    assert [risk.key for risk in trusted.asking()] == ["training.in_json"]
+
+
+def test_another_machine_is_not_asked_before_it_is_trusted(machine: Settings, tmp_path: Path) -> None:
+    """Windows tells it who asks as soon as somebody looks; a --map leads elsewhere."""
+    one = archived("humanoid_05", machine, tmp_path / "a", more={"vae": "\\/stranger/share/x.safetensors"})
+    original = original_of(open_source(str(one.sidecar), machine), machine)
+    with pytest.raises(InputError) as caught:
+        reproduction(original, machine, rehearse=False)
+    assert [finding.what.split()[0] for finding in caught.value.findings] == ["training.vae"]
+    mapped = [("\\/stranger/share", tmp_path.as_posix())]
+    assert reproduction(original, machine, rehearse=False, maps=mapped).asking() == ()
+
+
+def test_a_text_that_the_archive_does_not_hold(machine: Settings, tmp_path: Path) -> None:
+    """What lies where it says would go into the record: only the project's own prompts do so unasked."""
+    secret = tmp_path / "id_rsa"
+    secret.write_text("secret\n", encoding="utf-8")
+    one = archived("humanoid_05", machine, tmp_path / "a", more={"sample_prompts": secret.as_posix()})
+    original = original_of(open_source(str(one.checkpoint), machine), machine)
+    assert [risk.key for risk in reproduction(original, machine, rehearse=False).asking()] == [
+        "training.sample_prompts"
+    ]
+    itself = [(secret.as_posix(), secret.as_posix())]
+    assert reproduction(original, machine, rehearse=False, maps=itself).asking() == ()
+    own = archived("humanoid_05", machine, tmp_path / "b")
+    assert found(own.checkpoint, machine).asking() == ()
+
+
+@pytest.mark.parametrize("name", ["record.json", "train.toml", "humanoid_05.safetensors", "train.log"])
+def test_a_log_that_would_overwrite_the_archive(machine: Settings, tmp_path: Path, name: str) -> None:
+    """In the run's own folder lies what kft keeps; and none belongs into the cache."""
+    folder = machine.outputs / "humanoid_05" / "20260102-030405"
+    for number, place in enumerate((folder / name, machine.cache / "console.log")):
+        one = archived("humanoid_05", machine, tmp_path / str(number), more={"console_log_file": place.as_posix()})
+        assert asking(one, machine) == {"console_log_file"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("pretrained_model_name_or_path", "stranger/x.safetensors"), ("vae", "here"), ("log_tracker_name", "C:x")],
+)
+def test_values_that_look_harmless(
+    machine: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
+    """The trainer runs in another folder, where a relative path is a name on the Hub; Windows has drives."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert asking(archived("humanoid_05", machine, tmp_path / "a", more={option: value}), machine) == {option}
+
+
+def test_a_value_makes_no_lines(machine: Settings, tmp_path: Path) -> None:
+    """A line of the list is kft's word."""
+    one = archived("humanoid_05", machine, tmp_path / "a", more={"log_prefix": "../\nall is well"})
+    lines = list(item_lines(found(one.sidecar, machine)))
+    assert any("\\nall is well" in line for line in lines)
+    assert not any("\n" in line for line in lines)
 
 
 def test_secrets_and_managed_options_are_refused(machine: Settings, tmp_path: Path) -> None:
