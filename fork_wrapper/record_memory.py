@@ -63,7 +63,7 @@ class RecordMemory(Generic[Fact]):
         """
         try:
             fact = self._find(read_record(Path(file.path)))
-        except InputError:
+        except (InputError, AttributeError, LookupError, TypeError, ValueError):  # one damaged file among thousands
             return None
         if not self._sound(fact):
             return None

@@ -25,6 +25,7 @@ from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
 from fork_wrapper.rehearsal.plan import Change, rehearsal_trainer
 from fork_wrapper.render import Trainer, real_trainer
 from fork_wrapper.resolve import Origin
+from fork_wrapper.resume_record import counts, sound_record
 from fork_wrapper.resume_schedule import WHY, continued
 from fork_wrapper.resume_state import Choice, choose
 from fork_wrapper.resume_words import consequences
@@ -99,6 +100,7 @@ def plan_resume(run: RunFolder, settings: Settings, *, state: Path | None = None
     record, progress = read_record(run.record), read_log(run.log)
     title = f"cannot resume {run.run_id}"
     raise_if_any(title, list(_over(run, record)))
+    record = sound_record(record, run.record)
     length = _length(record, progress)
     if length is None:
         todo = "begin it anew: neither its log nor its plan is left"
@@ -189,7 +191,7 @@ def _over(run: RunFolder, record: Record) -> Iterator[Finding]:
 def _length(record: Record, progress: Progress) -> Length | None:
     """What the trainer printed of its length, or else what was planned."""
     schedule = (record.plan or {}).get("schedule") or {}
-    facts = {**record.run.get("facts", {}), **progress.facts}
+    facts = counts({**record.run.get("facts", {}), **progress.facts})
     total = progress.total or facts.get("total_steps") or record.run["total_steps"] or schedule.get("total_steps")
     batches, accumulated = facts.get("batches_per_epoch"), facts.get("gradient_accumulation_steps", 1)
     per_epoch = -(-batches // accumulated) if batches else schedule.get("steps_per_epoch")

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fork_wrapper.errors import Finding
+from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.lineage import resumed_from
 from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import Record
+from fork_wrapper.record import Record, read_record
 from fork_wrapper.sdscripts.names import parse_state
 from fork_wrapper.states import Length, State, damage_of, find_states
 
@@ -52,10 +53,25 @@ def _chosen(folder: Path, run: RunFolder, record: Record, length: Length) -> tup
     if name is None:
         what = f"its name is not that of a state of {record.name}, so that its step is unknown"
         return None, [Finding(what=what, where=where, todo=todo)]
+    if other := _other_run(folder, run, record):
+        what = f"it is a state of {other}, whose steps are counted from its own beginning"
+        return None, [Finding(what=what, where=where, todo=f"kft resume {other}")]
     one = State(path=folder, name=name, step=length.step_of(name), damage=damage_of(folder, record.training))
     if reason := _against(one, length, None):
         return None, [Finding(what=f"it cannot be resumed from: {reason}", where=where, todo=todo)]
     return Choice(state=one, passed_over={}), []
+
+
+def _other_run(folder: Path, run: RunFolder, record: Record) -> str | None:
+    """The run in whose folder a state lies, where that is another one; a copy of the same run is none."""
+    there = RunFolder(folder=folder.parent)
+    if folder.parent == run.folder or not there.record.is_file():
+        return None
+    try:
+        found = str(read_record(there.record).run["id"])
+    except InputError:
+        found = there.run_id
+    return None if found == record.run["id"] else found
 
 
 def _names(run: RunFolder, record: Record, length: Length) -> list[str]:
@@ -88,9 +104,8 @@ def _none(run: RunFolder, record: Record, passed: Mapping[str, str]) -> Finding:
 
 
 def _advice(record: Record) -> str:
-    lineage = record.lineage or {}
-    if lineage.get("kind") == "resume":
-        return f"resume {lineage['parent']} once more, whose state this run went on from"
+    if parent := resumed_from(record):
+        return f"resume {parent} once more, whose state this run went on from"
     if record.training.get("save_state"):
         return "begin anew; save_every_n_steps or save_every_n_epochs say how often a state is saved"
     how = "one is saved beside every checkpoint (save_every_n_steps, save_every_n_epochs) with save_state"

@@ -142,6 +142,18 @@ def test_what_cannot_be_read_is_asked_again(
     assert look(settings) == ["failed"]
 
 
+@pytest.mark.parametrize("error", [AttributeError, IndexError, KeyError, TypeError, ValueError])
+def test_a_record_of_odd_shape_is_none(settings: Settings, put: Callable[..., Path], error: type[Exception]) -> None:
+    """One file that somebody has edited does not stop those who look at all of them."""
+    put("failed")
+
+    def find(_: Record) -> Any:
+        raise error
+
+    memory = RecordMemory[Any](settings.cache, settings.outputs, name="odd", form=1, find=find, sound=lambda _: True)
+    assert [memory.read(file) for file in newest_records(settings.outputs)] == [None]
+
+
 def test_an_unsound_fact_is_none(settings: Settings, put: Callable[..., Path], record: Record) -> None:
     """Whether it was found or remembered."""
     put("failed")

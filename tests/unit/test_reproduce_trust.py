@@ -1,9 +1,7 @@
 """What an archive of a stranger could do beyond training: listed, and nothing of it done unasked."""
 
-import copy
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from tests.unit.archives import LATER, Archived, archived, furnish, header
+from tests.unit.damage import damaged
 
 HARMFUL: dict[str, Any] = {
     "optimizer_type": "evil.Optimizer",
@@ -244,31 +243,6 @@ def test_an_identity_that_says_something_else(machine: Settings, tmp_path: Path)
     assert '"seed":8' in caught.value.findings[0].what
 
 
-WEIRD: tuple[Any, ...] = (None, True, -1, 1.5, "", "x", "../..", "\0", [], {}, [[]], [{}], {"a": 1}, "//a/b", 10**400)
-
-
-def places_in(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to everything in a JSON value but itself."""
-    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inside:
-        yield (*way, key)
-        yield from places_in(one, (*way, key))
-
-
-def damaged(raw: Any, chance: random.Random) -> Any:
-    """The value with one part of another shape, or gone."""
-    raw = copy.deepcopy(raw)
-    *way, last = chance.choice(list(places_in(raw)))
-    here = raw
-    for key in way:
-        here = here[key]
-    if chance.random() < 0.25:
-        del here[last]
-    else:
-        here[last] = chance.choice(WEIRD)
-    return raw
-
-
 def test_damage_anywhere_is_an_error_in_words(machine: Settings, tmp_path: Path) -> None:
     """Of sidecars and headers: a part that is gone or of another shape is told, or does not matter."""
     one = archived("humanoid_05", machine, tmp_path / "a")
@@ -307,5 +281,5 @@ def test_damage(machine: Settings, tmp_path: Path) -> None:
         with pytest.raises(InputError):
             found(one.change(**sections), machine)
     data = {"sha256": "0" * 64, "folders": [{"files": 3}], "bytes": 1}
-    damaged = found(one.change(provenance={**raw["provenance"], "dataset": data}), machine)
-    assert {item.name: item.verdict for item in damaged.items}["dataset"] == "unknown"
+    again = found(one.change(provenance={**raw["provenance"], "dataset": data}), machine)
+    assert {item.name: item.verdict for item in again.items}["dataset"] == "unknown"

@@ -1,6 +1,9 @@
 """What remains of a run that was broken off, and what stands against going on."""
 
+import json
 import os
+import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from fork_wrapper.render import render
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.settings import Settings
 from fork_wrapper.subsets import fingerprint_subsets
+from tests.unit.damage import damaged
 from tests.unit.records import NOW, recorded
 from tests.unit.states import put_state
 
@@ -250,6 +254,17 @@ def test_a_bad_choice(run: RunFolder, settings: Settings, name: str, words: str)
     assert "name one of its own: one-000002-state, one-000001-state" in said
 
 
+def test_a_state_of_another_run(run: RunFolder, settings: Settings, tmp_path: Path) -> None:
+    """Its name counts from the beginning of that run; a copy of the same run is the same."""
+    second = RunFolder(folder=settings.outputs / "one" / "second")
+    write_record(second, read_record(run.record).with_run(id="one/second"))
+    foreign = put_state(second.folder / "one-000001-state")
+    assert "it is a state of one/second" in refusal(run, settings, state=foreign)
+    shutil.copytree(run.folder, tmp_path / "copy")
+    state = tmp_path / "copy" / "one-000001-state"
+    assert plan_resume(run, settings, state=state).state.path == state
+
+
 @pytest.mark.parametrize("status", ["completed", "rehearsed"])
 def test_a_run_that_is_done(run: RunFolder, settings: Settings, status: str) -> None:
     """There is nothing left."""
@@ -314,6 +329,41 @@ def test_no_state_that_can_be_used(run: RunFolder, settings: Settings) -> None:
     said = refusal(run, settings)
     assert "one-000002-state: not whole: optimizer.bin missing" in said
     assert "one-000001-state: the loss is NaN since step 4" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lineage": {"kind": "resume", "parent": "one/x", "step": "4", "epoch": 0}}, "lineage"),
+        ({"lineage": {"kind": "resume", "step": 4, "epoch": 0}}, "lineage"),
+        ({"launch": {"argv": ["--num_processes"], "trainer": "sd-scripts"}}, "launch.argv"),
+        ({"rehearsal": [1]}, "rehearsal"),
+    ],
+)
+def test_damage_in_what_counts(run: RunFolder, settings: Settings, changes: dict[str, Any], words: str) -> None:
+    """Steps are added up from it: nothing is guessed."""
+    save(run, **changes)
+    with pytest.raises(InputError) as caught:
+        plan_resume(run, settings)
+    assert caught.value.findings[0].what == f"missing or damaged: {words}"
+
+
+def test_damage_anywhere(run: RunFolder, settings: Settings) -> None:
+    """Is told, or does not matter; and a run planned from what is left has no more steps than before."""
+    raw, chance = json.loads(run.record.read_text(encoding="utf-8")), random.Random(3)
+    told = whole = 0
+    for _ in range(150):
+        run.record.write_text(json.dumps(damaged(raw, chance)), encoding="utf-8")
+        try:
+            plan = plan_resume(run, settings)
+            job_of(plan, settings)
+        except InputError:
+            told += 1
+        else:
+            assert (plan.done.step, plan.total_steps) == (10, 20)
+            whole += 1
+    assert told > 20
+    assert whole > 20
 
 
 def test_another_number_of_processes(run: RunFolder, settings: Settings) -> None:
