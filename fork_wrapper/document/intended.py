@@ -1,13 +1,15 @@
-"""What a rehearsed experiment would have trained with: the rehearsal's changes taken back, by its own record.
+"""What a rehearsed or resumed experiment was to train with: what kft changed taken back, by the record itself.
 
-A rehearsal's values are those of the miniature; none of them may stand in a document as the experiment's.
+A rehearsal's values are those of the miniature, and a resumed run's length is that of the rest; none of them may stand
+in a document as the experiment's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fork_wrapper import keypath
 from fork_wrapper.document.told import Told
+from fork_wrapper.lineage import resumed_from
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import KFT, Origin
 
@@ -16,7 +18,7 @@ def intended(record: Record, said: Told) -> tuple[Mapping[str, Any], Mapping[str
     """Training options, dataset config and origins of a record, as the experiment meant them."""
     tree: keypath.Tree = keypath.merge({"training": record.training, "dataset": record.dataset}, {})
     origins = {path: Origin(**one) for path, one in record.experiment["origins"].items()}
-    for change in (record.rehearsal or {}).get("changes", ()):
+    for change in (*_of_resume(record), *(record.rehearsal or {}).get("changes", ())):
         path, was = str(change["key"]), change["was"]
         origins.pop(path, None)
         if was is None:
@@ -26,6 +28,11 @@ def intended(record: Record, said: Told) -> tuple[Mapping[str, Any], Mapping[str
         found = said.origin(path)
         origins[path] = Origin(kind=found[0], by=found[1]) if found else KFT  # type: ignore[arg-type]
     return tree["training"], tree["dataset"], origins
+
+
+def _of_resume(record: Record) -> Iterable[Mapping[str, Any]]:
+    """Of a training whose beginning is lost: what this run had otherwise than the run before it."""
+    return (record.lineage or {}).get("changes") or () if resumed_from(record) else ()
 
 
 def changed(record: Record) -> frozenset[str]:

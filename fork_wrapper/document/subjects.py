@@ -41,7 +41,7 @@ class Subject:
     basis: Basis
     """What answers for it."""
     source: Source
-    """Its configuration, as it was meant: of a rehearsal without the rehearsal's changes."""
+    """Its configuration, as it was meant: without the changes of a rehearsal, and of a resumption."""
     told: Told
     """What people wrote in the experiment files."""
     segments: tuple[Segment, ...] = ()
@@ -167,9 +167,9 @@ def _of_record(source: Source, record: Record, settings: Settings, *, asked: str
     said = told([(str(file["name"]), str(file["text"])) for file in record.experiment["files"]])
     if by_name := asked == record.name:
         said = replace(said, now=_told_now(asked, settings))
-    training, dataset, origins = intended(record, said)
     run = RunFolder(folder=source.path.absolute().parent)
     chain = segments(settings.outputs, run, record)
+    training, dataset, origins = intended(chain[0].record, said)
     notes = [(one.run.run_id, note) for one in chain for note in read_notes(one.run)]
     return Subject(
         label=source.path.stem if source.kind == "sidecar" else record.name if by_name else str(record.run["id"]),

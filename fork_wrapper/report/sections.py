@@ -1,14 +1,16 @@
 """What a report says of runs, beside values, curves and samples: how they went, their data, their machines."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fork_wrapper.diff.facts import COMPUTES, came_of, made_with, versions
 from fork_wrapper.diff.units import value_of
 from fork_wrapper.diff.values import Understood, understand
+from fork_wrapper.lineage import position
 from fork_wrapper.report.gather import Report, Shown
 from fork_wrapper.report.html import Html, breakable, join, tag
-from fork_wrapper.report.saved import saved
+from fork_wrapper.report.saved import Saved, saved
 from fork_wrapper.report.tables import UNKNOWN, badge, heads, marked, row, table
 from fork_wrapper.words import counted, size
 
@@ -70,24 +72,36 @@ def _steps(run: Shown) -> Html:
 
 
 def _checkpoints(run: Shown, number: int) -> Html | None:
-    entries = saved([run.source.checkpoint] if run.source.checkpoint else run.record.checkpoints)
+    entries = list(checkpoints_of(run))
     if not entries:
         return None
     rows = [
         row(
             breakable(entry.file or UNKNOWN),
             [
-                *(_said(value) for value in (entry.epoch, entry.step)),
+                *(_said(value) for value in (epoch, step)),
                 UNKNOWN if entry.loss is None else f"{entry.loss:.4f}",
                 UNKNOWN if entry.bytes is None else size(entry.bytes),
                 tag("td", _said(entry.sha256), class_="hash"),
             ],
         )
-        for entry in entries
+        for epoch, step, entry in entries
     ]
     columns = ("checkpoint", "epoch", "step", "loss", "size", "sha256")
     inner = table(f"Checkpoints of {run.label}", columns, rows, name=f"checkpoints-{number}")
     return tag("details", tag("summary", f"{counted(len(entries), 'checkpoint')} of {run.label}"), inner)
+
+
+def checkpoints_of(run: Shown) -> Iterator[tuple[int | None, int | None, Saved]]:
+    """Each checkpoint of a whole training, or of a sidecar alone, with its epoch and step counted through it."""
+    records = [one.record for one in run.segments] or [run.record]
+    if run.source.checkpoint:
+        records = [replace(run.record, checkpoints=(run.source.checkpoint,))]
+    for record in records:
+        before = position(record)
+        for entry in saved(record.checkpoints):
+            epoch = None if entry.epoch is None else before.epoch + entry.epoch
+            yield epoch, None if entry.step is None else before.step + entry.step, entry
 
 
 def _said(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The answers themselves: what is said, and whose word it is."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fork_wrapper.document.answers import Answer
 from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields
 from fork_wrapper.notes import add_note
+from fork_wrapper.record import read_record, write_record
 from fork_wrapper.settings import Settings
 from tests.unit.document.building import (
     SIX,
@@ -172,6 +174,32 @@ def test_a_resumed_training_is_one_story(project: Settings) -> None:
     assert len(lost.columns[0].subject.segments) == 1
     assert answer(lost, "duration") == ("16:40 (from step 700 on)", "measured")
     assert answer(lost, "losses") == ("0.1310 → 0.0912 (min 0.0874) (from step 700 on)", "measured")
+
+
+def test_what_a_resumption_changed_is_no_change_of_the_experiment(project: Settings) -> None:
+    """The length of the rest, and the schedule spelled out: neither in its values nor in what changed from its parent.
+
+    Where the beginning of the training is lost, the record of the rest says what it was.
+    """
+    first = trained("humanoid_05", project, status="interrupted", steps=700)
+    changes = [
+        {"key": "training.max_train_epochs", "value": None, "was": 10, "why": "the rest"},
+        {"key": "training.max_train_steps", "value": 1160, "was": None, "why": "the rest"},
+        {"key": "training.lr_scheduler", "value": None, "was": "cosine", "why": "the curve"},
+        {"key": "training.lr_scheduler_type", "value": "x.get_cosine", "was": None, "why": "the curve"},
+    ]
+    lineage = {"kind": "resume", "parent": first.run_id, "step": 700, "epoch": 4, "changes": changes}
+    second = trained("humanoid_05", project, "20260103-030405", lineage=lineage, steps=1160)
+    record = read_record(second.record)
+    rest = {**record.training, "max_train_steps": 1160, "lr_scheduler_type": "x.get_cosine"}
+    rest = {key: value for key, value in rest.items() if key not in ("max_train_epochs", "lr_scheduler")}
+    write_record(second, replace(record, training=rest))
+    for _ in range(2):
+        made = document(["humanoid_05"], project)
+        values = made.columns[0].subject.source.training
+        assert (values["max_train_epochs"], values["lr_scheduler"]) == (10, "cosine")
+        assert not values.keys() & {"max_train_steps", "lr_scheduler_type"}
+        first.record.unlink(missing_ok=True)
 
 
 def test_people_have_the_last_word(project: Settings) -> None:

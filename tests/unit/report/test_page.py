@@ -13,9 +13,11 @@ import pytest
 
 from fork_wrapper.notes import add_note
 from fork_wrapper.paths import RunFolder
+from fork_wrapper.record import read_record
 from fork_wrapper.report.choose import choose
 from fork_wrapper.report.gather import Report, gather
 from fork_wrapper.report.page import page
+from fork_wrapper.report.sections import checkpoints_of
 from fork_wrapper.settings import Settings
 from tests.trained import trained, went_on, write_events
 from tests.unit.records import NOW
@@ -152,6 +154,13 @@ def test_a_resumed_training(settings: Settings, write: Callable[..., Path]) -> N
     assert f"went on from {first.run_id} after step 20: 60 in all" in words
     assert "0.1 at step 1" not in words
     assert "at step 60" in words
+    saved = list(checkpoints_of(of(settings, child.run_id).runs[0]))
+    parts = [read_record(run.record).checkpoints for run in (first, child)]
+    assert [step for _, step, _ in saved] == [
+        *(entry["step"] for entry in parts[0]),
+        *(entry["step"] + 20 for entry in parts[1]),
+    ]
+    assert [epoch for epoch, _, _ in saved][-1] == parts[1][-1]["epoch"] + 1
 
 
 def test_notes_and_stories(settings: Settings, write: Callable[..., Path]) -> None:
