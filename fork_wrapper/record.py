@@ -49,6 +49,9 @@ FIELDS: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
 }
 """What readers rely on in a record, and of which type."""
 
+PARTS = ("base_model", "dataset", "sd_scripts", "project", "python", "host", "accelerate")
+"""Tables of `provenance`."""
+
 UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """From an older schema version to the next; empty while version 1 is the only one."""
 
@@ -227,6 +230,7 @@ def from_json(raw: Any, path: Path) -> Record:
         )
         raise InputError(f"cannot use {path.name}", [finding])
     values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
+    values["provenance"] = {name: part if _is_part(name, part) else None for name, part in raw["provenance"].items()}
     return Record(
         **{"rehearsal": None, **values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}}
     )
@@ -238,9 +242,17 @@ def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     sections = [name for name in Record.__dataclass_fields__ if name not in optional]
     wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
     wrong += [name for name in ("checkpoints", "findings") if not isinstance(raw.get(name, []), list)]
+    wrong += [name for name in ("rehearsal", "plan", "lineage") if not isinstance(raw.get(name), dict | _NOTHING)]
     for section, fields in FIELDS.items():
         content = raw[section] if isinstance(raw.get(section), dict) else {}
         wrong += [
             f"{section}.{name}" for name, kind in fields.items() if not isinstance(content.get(name, Ellipsis), kind)
         ]
     return wrong
+
+
+def _is_part(name: str, part: Any) -> bool:
+    """Whether a fact about a run's surroundings has its shape; of another one it is as good as unknown."""
+    if name == "gpus":
+        return isinstance(part, list) and all(isinstance(card, dict) for card in part)
+    return isinstance(part, dict) or name not in PARTS

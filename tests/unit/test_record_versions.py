@@ -4,6 +4,7 @@ These files are never written anew. A new version gets a folder of its own, and 
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from fork_wrapper import record
 from fork_wrapper.diff.document import compare_sources
 from fork_wrapper.errors import InputError
-from fork_wrapper.record import SCHEMA_VERSION, UPGRADES, from_json
+from fork_wrapper.record import SCHEMA_VERSION, UPGRADES, from_json, read_record
 from fork_wrapper.reproduce_original import original_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source, toml_texts
+from tests.unit.records import recorded
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "records"
 FILES = sorted(GOLDEN.glob("v*/*.json"))
@@ -86,3 +88,26 @@ def test_a_version_is_lifted_to_the_next(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(InputError) as caught:
             from_json({**raw, "schema_version": version}, path)
         assert f"schema version {version}" in caught.value.findings[0].what
+
+
+@pytest.mark.parametrize("section", ["plan", "rehearsal", "lineage"])
+def test_a_section_of_another_shape(settings: Settings, write: Callable[..., Path], section: str) -> None:
+    """Is named; it is not taken for one that is absent, for a rehearsal would pass for a real run."""
+    write("one")
+    path = recorded("one", settings).record
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**raw, section: []}), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_record(path)
+    assert caught.value.findings[0].what == f"missing or damaged: {section}"
+
+
+def test_a_fact_of_another_shape_is_unknown(settings: Settings, write: Callable[..., Path]) -> None:
+    """What a run had around it stops no reader."""
+    write("one")
+    path = recorded("one", settings).record
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    odd = {"base_model": [1], "python": "3.11", "gpus": [1], "host": {"cpus": 2}, "later": "kept"}
+    path.write_text(json.dumps({**raw, "provenance": odd}), encoding="utf-8")
+    expected = {"base_model": None, "python": None, "gpus": None, "host": {"cpus": 2}, "later": "kept"}
+    assert read_record(path).provenance == expected
