@@ -13,7 +13,7 @@ from fork_wrapper.preflight import is_hub_name
 from fork_wrapper.provenance import base_model
 from fork_wrapper.rehearsal.layout import base_model as miniature_model
 from fork_wrapper.rehearsal.layout import miniature_folder
-from fork_wrapper.reproduce_item import Item, Repetition, compared, gone, short, unknown
+from fork_wrapper.reproduce_item import MISSING, Item, Repetition, compared, gone, short, unknown
 from fork_wrapper.reproduce_places import PROMPTS, is_model
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.settings import Settings
@@ -27,8 +27,10 @@ def base_item(one: Repetition, settings: Settings, cache: HashCache) -> Item:
     name = str(one.places.training.get("pretrained_model_name_or_path", ""))
     if one.anew:
         return unknown("base-model", recorded, "the miniature stands in for it")
+    if not name:
+        return Item(name="base-model", verdict="different", recorded=recorded, found=MISSING, why="the file names none")
     ours = one.rehearsed and name == miniature_model(miniature_folder(settings.cache)).as_posix()
-    if not name or not is_model(Path(name)):
+    if not is_model(Path(name)):
         if ours:
             return unknown("base-model", recorded, "the miniature is built when the rehearsal starts")
         if is_hub_name(name):

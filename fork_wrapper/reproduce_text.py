@@ -70,7 +70,13 @@ def go_on(
     there = [item.name for item in stopping if item.found != MISSING]
     for name in dict.fromkeys((*allowed, *there)):
         words += ["--allow", name]
-    lost = [path.rsplit(": ", 1)[-1] for item in stopping if item.found == MISSING for path in item.names[0][1]]
+    lost = [
+        path.rsplit(": ", 1)[-1]
+        for item in stopping
+        if item.found == MISSING
+        for _, paths in item.names
+        for path in paths
+    ]
     for one in (*maps, *(f"{path}=NEW" for path in lost)):
         words += ["--map", one]
     return shell_line([*words, *(["--trust"] if trust else [])])

@@ -165,12 +165,18 @@ def job_of(plan: Resumption, settings: Settings) -> Job:
     )
 
 
-def close_killed(run: RunFolder, settings: Settings) -> bool:
-    """Close the record of a run whose kft was killed, as `kft archive` does; False when there is nothing to close."""
+def close_killed(run: RunFolder, settings: Settings) -> str:
+    """Close the record of a run whose kft was killed, as `kft archive` does, and say so; empty for any other run.
+
+    A folder that cannot be written to is only read from: that does not stop what goes on elsewhere.
+    """
     if read_record(run.record).status != "running":
-        return False
-    sweep_run(run, HashCache(settings.cache / "hashes.json"))
-    return True
+        return ""
+    try:
+        sweep_run(run, HashCache(settings.cache / "hashes.json"))
+    except OSError as error:
+        return f"{run.run_id} was killed; its record cannot be closed: {error}"
+    return f"{run.run_id} was killed; its record is closed now, as by `kft archive`"
 
 
 def _over(run: RunFolder, record: Record) -> Iterator[Finding]:

@@ -49,8 +49,8 @@ def command(name: str, state: Path | None, check_only: bool, as_json: bool, **fl
         if found.errors:
             click.get_current_context().exit(1)
         return
-    if close_killed(plan.run, settings):
-        output.say(f"{plan.run.run_id} was killed; its record is closed now, as by `kft archive`")
+    if words := close_killed(plan.run, settings):
+        output.say(words)
     record = run(job, settings, watch_run())
     if as_json:
         output.print_json({**plan.to_json(), "resumed_by": record.run["id"], "new_run": dict(record.run)})

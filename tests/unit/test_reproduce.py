@@ -17,6 +17,7 @@ from fork_wrapper.reproduce_bytes import normal
 from fork_wrapper.reproduce_item import Item
 from fork_wrapper.reproduce_original import original_of
 from fork_wrapper.reproduce_places import parse_maps
+from fork_wrapper.reproduce_text import go_on
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from tests.unit.archives import LATER, SIX, archived, commit, furnish
@@ -284,6 +285,17 @@ def test_gui_and_toml_files(machine: Settings, away: Path) -> None:
     assert job.lineage["parent"] is None
     assert "learning_rate = 1e-05" in job.resolved.chain[-1].text
     assert launched(found(away / "old.toml", machine, rehearse=True), machine).training["seed"] == 3
+
+
+def test_a_file_that_names_no_base_model(machine: Settings, away: Path) -> None:
+    """Nothing to map: the words to go on do not speak of an empty path."""
+    away.mkdir()
+    dataset = f"[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = '{machine.datasets}/humanoid'\n"
+    (away / "data.toml").write_text(dataset, encoding="utf-8")
+    one = found(away / "data.toml", machine)
+    (base,) = one.stopping(())
+    assert (base.name, base.found, base.why) == ("base-model", "missing", "the file names none")
+    assert "--map" not in go_on("data.toml", [base], (), rehearsal=False, maps=(), trust=False)
 
 
 def test_an_experiment_has_nothing_to_reproduce(machine: Settings) -> None:

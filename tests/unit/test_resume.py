@@ -4,6 +4,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -272,8 +274,27 @@ def test_a_run_that_is_done(run: RunFolder, settings: Settings, status: str) -> 
     assert f"it is {status}: 20 of 20 steps are done" in refusal(run, settings)
 
 
-def test_a_run_that_goes_on(run: RunFolder, settings: Settings) -> None:
-    """Two trainers of one training would be one too many; of a killed one nothing is left running."""
+def refuse_to_write(*_: Any) -> None:
+    """As a folder on a read-only disk."""
+    raise PermissionError("read-only file system")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no zombies")
+def test_a_zombie_does_not_go_on(run: RunFolder, settings: Settings) -> None:
+    """In a container often nobody collects a kft that was killed."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    dead = {"pid": process.pid, "created": psutil.Process(process.pid).create_time(), "host": host()["hostname"]}
+    save(run, run={**read_record(run.record).run, "status": "running", "process": dead})
+    assert plan_resume(run, settings).remaining == 10
+    process.wait()
+
+
+def test_a_run_that_goes_on(run: RunFolder, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trainers of one training would be one too many; of a killed one nothing is left running.
+
+    What cannot be closed, for its folder cannot be written to, can be gone on from.
+    """
     here = {"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]}
     known = read_record(run.record).run
     save(run, run={**known, "status": "running", "process": here})
@@ -283,7 +304,10 @@ def test_a_run_that_goes_on(run: RunFolder, settings: Settings) -> None:
     save(run, run={**known, "status": "running", "process": {**here, "created": 0.0}, "steps": 0, "total_steps": None})
     assert plan_resume(run, settings).reached == 13
     assert read_record(run.record).status == "running"
-    assert close_killed(run, settings)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(resume, "sweep_run", refuse_to_write)
+        assert "cannot be closed: " in close_killed(run, settings)
+    assert close_killed(run, settings).endswith("its record is closed now, as by `kft archive`")
     closed = read_record(run.record)
     assert (closed.status, closed.run["steps"]) == ("interrupted", 13)
     assert not close_killed(run, settings)
