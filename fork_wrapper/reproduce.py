@@ -22,7 +22,14 @@ from fork_wrapper.render import Rendered, Trainer, launchable, placed, real_trai
 from fork_wrapper.reproduce_bytes import prove_rehearsal, prove_same
 from fork_wrapper.reproduce_inputs import base_item, dataset_item, other_files_items, prompts_items, seed_item
 from fork_wrapper.reproduce_item import Item, Repetition, short
-from fork_wrapper.reproduce_machine import hardware_item, kft_item, package_items, processes_item, scripts_item
+from fork_wrapper.reproduce_machine import (
+    accelerate_items,
+    hardware_item,
+    kft_item,
+    package_items,
+    processes_item,
+    scripts_item,
+)
 from fork_wrapper.reproduce_original import Original
 from fork_wrapper.reproduce_places import Move, find_places
 from fork_wrapper.reproduce_sound import CONFIG, RUN
@@ -103,6 +110,7 @@ def compare_items(
         scripts_item(one, settings),
         processes_item(one, settings),
         *package_items(one, python),
+        *accelerate_items(one),
         hardware_item(one),
         seed_item(one),
         *prompts_items(one),

@@ -1,6 +1,7 @@
 """What a run reads, compared: the base model, images and captions, other files, the prompts, the seed."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from fork_wrapper.preflight import is_hub_name
 from fork_wrapper.provenance import base_model
 from fork_wrapper.rehearsal.layout import base_model as miniature_model
 from fork_wrapper.rehearsal.layout import miniature_folder
-from fork_wrapper.reproduce_item import MISSING, Item, Repetition, compared, gone, short, unknown
+from fork_wrapper.reproduce_item import MISSING, Item, Repetition, compared_hashes, gone, short, unknown
 from fork_wrapper.reproduce_places import PROMPTS, is_model
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.settings import Settings
@@ -23,7 +24,8 @@ from fork_wrapper.words import counted
 
 def base_item(one: Repetition, settings: Settings, cache: HashCache) -> Item:
     """The bytes of the base model; of a name on the Hub, and of a miniature not yet built, nobody knows them."""
-    recorded = short((one.original.provenance.get("base_model") or {}).get("sha256"))
+    sha256 = (one.original.provenance.get("base_model") or {}).get("sha256")
+    recorded = short(sha256)
     name = str(one.places.training.get("pretrained_model_name_or_path", ""))
     if one.anew:
         return unknown("base-model", recorded, "the miniature stands in for it")
@@ -36,7 +38,7 @@ def base_item(one: Repetition, settings: Settings, cache: HashCache) -> Item:
         if is_hub_name(name):
             return unknown("base-model", recorded, f"{name} is a name on the Hugging Face Hub")
         return gone("base-model", recorded, (name,))
-    return compared("base-model", recorded, short(base_model(name, cache)["sha256"]))
+    return compared_hashes("base-model", sha256, base_model(name, cache)["sha256"])
 
 
 def dataset_item(
@@ -61,11 +63,13 @@ def dataset_item(
         found = fingerprint(list(parts(one.places.training, one.places.dataset)), cache, tell).to_json()
     except (DatasetError, OSError) as error:
         return unknown("dataset", says, f"it cannot be read: {error}")
+    item = replace(
+        compared_hashes("dataset", recorded.get("sha256"), found["sha256"]), recorded=says, found=_set(found)
+    )
     changes = file_changes(recorded, found)
     if changes is None:
-        return unknown("dataset", says, "the archive's manifest is damaged")
-    item = compared("dataset", says, _set(found))
-    return Item(**{**item.__dict__, "names": tuple(changes.parts())})
+        return replace(item, why="the archive's manifest is damaged: what changed cannot be named")
+    return replace(item, names=tuple(changes.parts()))
 
 
 def _set(recorded: Any) -> str | None:

@@ -5,7 +5,7 @@ difference stops a reproduction until it is allowed by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fork_wrapper.reproduce_original import Original
@@ -23,6 +23,7 @@ ALLOWABLE: Mapping[str, str] = {
     "python": "the trainer's Python",
     "torch": "torch, and the CUDA it is built for",
     "packages": "the other packages that compute",
+    "accelerate": "accelerate's own config file, which counts where kft passes no flag",
     "gpu": "the GPUs, or of a rehearsal the processors",
 }
 """Items whose difference can be allowed, and what each is about."""
@@ -78,6 +79,12 @@ def compared(name: str, recorded: str | None, found: str | None, why: str = "") 
     known = recorded is not None and found is not None
     verdict: Verdict = "unknown" if not known else "same" if recorded == found else "different"
     return Item(name=name, verdict=verdict, recorded=recorded, found=found, why=why)
+
+
+def compared_hashes(name: str, recorded: Any, found: Any) -> Item:
+    """An item of two sha256: all of their digits decide, the first twelve are shown."""
+    item = compared(name, str(recorded) if recorded else None, str(found) if found else None)
+    return replace(item, recorded=short(recorded), found=short(found))
 
 
 def unknown(name: str, recorded: str | None, why: str) -> Item:

@@ -1,11 +1,13 @@
 """What a run trained with, compared: sd-scripts, the Python and its packages, the hardware, kft itself."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fork_wrapper import __version__
 from fork_wrapper.diff.facts import COMPUTES
-from fork_wrapper.provenance import TrainerPython, git_state, gpus, host, own_state
+from fork_wrapper.files import sha256_text
+from fork_wrapper.provenance import TrainerPython, accelerate_config, git_state, gpus, host, own_state
 from fork_wrapper.reproduce_item import Item, Repetition, compared, unknown
 from fork_wrapper.settings import Settings
 from fork_wrapper.words import counted
@@ -96,6 +98,20 @@ def hardware_item(one: Repetition) -> Item:
 
 def _cards(names: list[str]) -> str:
     return " + ".join(f"{names.count(name)} x {name}" for name in dict.fromkeys(names)) or "none"
+
+
+def accelerate_items(one: Repetition) -> Iterator[Item]:
+    """Its config file, where that is another one: `accelerate launch` reads it (provenance.accelerate_config)."""
+    known = one.original.provenance.get("accelerate")
+    if not known or "text" not in known:
+        return
+    recorded, found = _config(known.get("text")), _config(accelerate_config(os.environ)["text"])
+    if recorded != found:
+        yield compared("accelerate", recorded, found)
+
+
+def _config(text: Any) -> str:
+    return f"config {sha256_text(str(text))[:12]}" if text else "no config"
 
 
 def kft_item(one: Repetition) -> Item:

@@ -17,7 +17,7 @@ from dataset_tools.hashing import HashCache
 from fork_wrapper.archive import sidecar
 from fork_wrapper.files import pretty_json
 from fork_wrapper.paths import RunFolder
-from fork_wrapper.provenance import base_model, git_state, host, own_state, probe_python
+from fork_wrapper.provenance import accelerate_config, base_model, git_state, host, own_state, probe_python
 from fork_wrapper.record import begin
 from fork_wrapper.rehearsal.plan import rehearse
 from fork_wrapper.render import Rendered, real_trainer, render
@@ -145,5 +145,5 @@ def provenance(settings: Settings, rendered: Rendered) -> dict[str, Any]:
         "python": {**python.__dict__} if python else None,
         "gpus": [],
         "host": host(),
-        "accelerate": {"path": None, "text": None},
+        "accelerate": accelerate_config(os.environ),
     }

@@ -130,6 +130,31 @@ def test_another_base_by_one_byte(machine: Settings, away: Path) -> None:
     assert changed.stopping(("base-model",)) == ()
 
 
+def test_all_digits_are_compared(machine: Settings, away: Path) -> None:
+    """The twelve that are shown are not enough; and a manifest that cannot be read is no excuse for another digest."""
+    one = archived("humanoid_05", machine, away)
+    raw = json.loads(one.sidecar.read_text(encoding="utf-8"))["provenance"]
+    for part, name in (("base_model", "base-model"), ("dataset", "dataset")):
+        other = {**raw[part], "sha256": raw[part]["sha256"][:12] + "0" * 52}
+        again = found(one.change(provenance={**raw, part: other}), machine)
+        assert [item.name for item in again.stopping(())] == [name]
+    broken = {**raw["dataset"], "folders": [1], "sha256": "1" * 64}
+    again = found(one.change(provenance={**raw, "dataset": broken}), machine)
+    assert [(item.name, item.why) for item in again.stopping(())] == [
+        ("dataset", "the archive's manifest is damaged: what changed cannot be named")
+    ]
+
+
+def test_accelerate_s_own_config(machine: Settings, away: Path) -> None:
+    """It may say of FSDP, DeepSpeed or gradients what no flag of kft's does."""
+    one = archived("humanoid_05", machine, away)
+    raw = json.loads(one.sidecar.read_text(encoding="utf-8"))["provenance"]
+    config = {"path": "/x", "text": "distributed_type: FSDP\n"}
+    again = found(one.change(provenance={**raw, "accelerate": config}), machine)
+    assert [item.name for item in again.stopping(())] == ["accelerate"]
+    assert "accelerate" not in {item.name for item in found(one.sidecar, machine).items}
+
+
 def test_another_commit_and_local_changes(machine: Settings, away: Path) -> None:
     """Of sd-scripts; changes that were there then as well leave it unknown."""
     one = archived("humanoid_05", machine, away)

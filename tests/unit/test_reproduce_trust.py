@@ -282,4 +282,4 @@ def test_damage(machine: Settings, tmp_path: Path) -> None:
             found(one.change(**sections), machine)
     data = {"sha256": "0" * 64, "folders": [{"files": 3}], "bytes": 1}
     again = found(one.change(provenance={**raw["provenance"], "dataset": data}), machine)
-    assert {item.name: item.verdict for item in again.items}["dataset"] == "unknown"
+    assert {item.name: item.verdict for item in again.items}["dataset"] == "different"
