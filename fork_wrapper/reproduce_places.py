@@ -66,7 +66,7 @@ def parse_maps(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if not (old and new)
     ]
     raise_if_any("the command line has errors", findings)
-    return tuple((old, Path(os.path.abspath(new)).as_posix()) for old, new in pairs)  # noqa: PTH100 - links as typed
+    return tuple((old, Path(os.path.abspath(Path(new).expanduser())).as_posix()) for old, new in pairs)  # noqa: PTH100 - links as typed
 
 
 def find_places(original: Original, settings: Settings, maps: Sequence[tuple[str, str]], cache: HashCache) -> Places:

@@ -20,6 +20,7 @@ from fork_wrapper.lineage import RESUME, Position, position
 from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.progress import Progress, read_log
+from fork_wrapper.provenance import host
 from fork_wrapper.record import Record, read_record
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
 from fork_wrapper.rehearsal.plan import Change, rehearsal_trainer
@@ -32,6 +33,7 @@ from fork_wrapper.resume_words import consequences
 from fork_wrapper.rules.case import Case
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings
+from fork_wrapper.spelling import shown
 from fork_wrapper.states import Length, State, identity_of
 from fork_wrapper.sweep import sweep_run
 from fork_wrapper.unchanged import changed_inputs, newer_programs
@@ -212,6 +214,11 @@ def _elsewhere(record: Record, settings: Settings) -> Iterator[Finding]:
         yield Finding(what=what, where="num_processes", todo=todo)
     if record.rehearsal is not None and record.rehearsal.get("miniature") != MINIATURE_VERSION:
         yield Finding(what="it rehearsed another miniature", where=record.name, todo="rehearse anew")
+    was = (record.provenance.get("host") or {}).get("hostname")
+    if was and was != host()["hostname"]:  # a state holds pickles (accelerate 1.6.0, checkpointing.py)
+        what = f"it ran on another machine, {shown(str(was))}: its state is unpickled, its options are taken as is"
+        todo = "go on only if you trust whoever wrote that folder"
+        yield Finding(what=what, where=record.name, todo=todo, severity="warning")
 
 
 def _resumed_already(run: RunFolder, settings: Settings) -> Iterator[Finding]:

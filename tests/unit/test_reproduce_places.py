@@ -123,3 +123,8 @@ def test_paths_of_any_system() -> None:
     assert not is_below("/data/set/../../etc", "/data/set")
     assert not is_below("C:\\data", "/data")
     assert (name_of("C:\\models\\base.safetensors"), name_of("/models/base")) == ("base.safetensors", "base")
+
+
+def test_a_map_to_the_home_folder() -> None:
+    """No shell expands a tilde behind an equals sign."""
+    assert parse_maps(["/old=~/new"]) == (("/old", (Path.home() / "new").as_posix()),)

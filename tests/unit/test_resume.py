@@ -397,6 +397,15 @@ def test_another_number_of_processes(run: RunFolder, settings: Settings) -> None
     assert "--num-processes 1" in said
 
 
+def test_the_run_of_another_machine(run: RunFolder, settings: Settings) -> None:
+    """Whoever wrote its state decides what is run here: that is said, once."""
+    record = read_record(run.record)
+    for name, count in ((host()["hostname"], 0), ("elsewhere", 1)):
+        write_record(run, record.with_provenance(host={"hostname": name}))
+        said = [finding.what for finding in plan_resume(run, settings).findings if "another machine" in finding.what]
+        assert len(said) == count
+
+
 def test_several_processes(run: RunFolder, settings: Settings) -> None:
     """The schedule counts all of them, and what only one of them saved is said."""
     record = read_record(run.record)
