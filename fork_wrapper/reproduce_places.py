@@ -5,6 +5,7 @@ A path that is gone is looked for by its last name: a base model below `models`,
 different about it. Nothing is guessed in silence: every move is told and recorded.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,14 @@ def parse_maps(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if not (old and new)
     ]
     raise_if_any("the command line has errors", findings)
-    return tuple((old, Path(os.path.abspath(Path(new).expanduser())).as_posix()) for old, new in pairs)  # noqa: PTH100 - links as typed
+    return tuple((old, Path(os.path.abspath(_home(Path(new)))).as_posix()) for old, new in pairs)  # noqa: PTH100 - links as typed
+
+
+def _home(path: Path) -> Path:
+    """No shell expands a tilde behind an equals sign; ~nobody is a name like any other."""
+    with contextlib.suppress(RuntimeError):
+        return path.expanduser()
+    return path
 
 
 def find_places(original: Original, settings: Settings, maps: Sequence[tuple[str, str]], cache: HashCache) -> Places:

@@ -128,3 +128,4 @@ def test_paths_of_any_system() -> None:
 def test_a_map_to_the_home_folder() -> None:
     """No shell expands a tilde behind an equals sign."""
     assert parse_maps(["/old=~/new"]) == (("/old", (Path.home() / "new").as_posix()),)
+    assert parse_maps(["/old=~nobody-at-all/x"])[0][1].endswith("/~nobody-at-all/x")
