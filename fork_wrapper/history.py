@@ -3,6 +3,7 @@
 A record is read when it is new or has changed; of the others a line is remembered (`record_memory`).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,6 +122,7 @@ def _is_fact(value: Any) -> bool:
         isinstance(value, list)
         and len(value) == len(_TYPES)
         and all(isinstance(part, kinds) for part, kinds in zip(value, _TYPES, strict=True))
+        and all(math.isfinite(part) for part in value if isinstance(part, float))  # JSON has no NaN
     )
 
 

@@ -202,12 +202,15 @@ def write_record(run: RunFolder, record: Record) -> None:
     write_whole(run.record, pretty_json(record.to_json()))
 
 
-def read_record(path: Path) -> Record:
-    """Read a record or the record part of a sidecar; InputError when it is neither, or newer than this kft."""
-    return from_json(read_json(path), path)
+def read_record(path: Path, *, outline: bool = False) -> Record:
+    """Read a record or the record part of a sidecar; InputError when it is neither, or newer than this kft.
+
+    For an `outline` only the parts in `FIELDS` are judged: a list of ten thousand reads no more of them.
+    """
+    return from_json(read_json(path), path, outline=outline)
 
 
-def from_json(raw: Any, path: Path) -> Record:
+def from_json(raw: Any, path: Path, *, outline: bool = False) -> Record:
     """A record from its JSON, upgraded from older versions; see `read_record`."""
     kind = raw.get("kind") if isinstance(raw, dict) else None
     if kind not in ("run", "sidecar"):
@@ -224,7 +227,7 @@ def from_json(raw: Any, path: Path) -> Record:
             todo="update kft",
         )
         raise InputError(f"cannot use {path.name}", [finding])
-    if wrong := _wrong_parts(raw):
+    if wrong := _wrong_parts(raw) or ([] if outline else _damaged(raw)):
         finding = Finding(
             what=f"missing or damaged: {', '.join(wrong)}", where=str(path), todo="restore it from a copy"
         )
@@ -234,6 +237,13 @@ def from_json(raw: Any, path: Path) -> Record:
     return Record(
         **{"rehearsal": None, **values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}}
     )
+
+
+def _damaged(raw: dict[str, Any]) -> list[str]:
+    """What is wrong below its sections, of which all are there."""
+    from fork_wrapper.record_shape import damaged  # noqa: PLC0415 - a list of remembered runs reads no record
+
+    return damaged(raw)
 
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:

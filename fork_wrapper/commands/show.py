@@ -113,15 +113,21 @@ def _lineage(source: Source, settings: Settings) -> list[tuple[str, str]]:
 def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if entry is None:
         return []
-    loss = "-" if entry["loss"] is None else f"{entry['loss']:.4f}"
+    loss = "-" if entry.get("loss") is None else f"{entry['loss']:.4f}"
     whole = (
-        f" (of the training: {entry['training_step']}, {entry['training_epoch']})" if "training_step" in entry else ""
+        f" (of the training: {entry['training_step']}, {entry.get('training_epoch', '?')})"
+        if "training_step" in entry
+        else ""
     )
     return [
-        ("checkpoint", f"{entry['file']}  {size(entry['bytes'])}  {entry['kind']}"),
-        ("step, epoch, loss", f"{entry['step']}, {entry['epoch']}, {loss}{whole}"),
-        ("sha256", str(entry["sha256"])),
+        ("checkpoint", f"{entry['file']}  {_size(entry)}  {entry.get('kind', '?')}"),
+        ("step, epoch, loss", f"{entry.get('step', '?')}, {entry.get('epoch', '?')}, {loss}{whole}"),
+        ("sha256", str(entry.get("sha256", "?"))),
     ]
+
+
+def _size(entry: Mapping[str, Any]) -> str:
+    return "?" if entry.get("bytes") is None else size(entry["bytes"])
 
 
 def _run_facts(record: Record) -> list[tuple[str, str]]:
@@ -136,12 +142,13 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
     ]
     scripts, base, data = origin.get("sd_scripts"), origin.get("base_model"), origin.get("dataset")
     if scripts:
-        dirty = " (with local changes)" if scripts["dirty"] else ""
-        facts.append(("sd-scripts", f"{scripts['commit']}{dirty}"))
+        dirty = " (with local changes)" if scripts.get("dirty") else ""
+        facts.append(("sd-scripts", f"{scripts.get('commit', '?')}{dirty}"))
     if base:
-        facts.append(("base model", f"{base['path']}  sha256 {base['sha256']}"))
+        facts.append(("base model", f"{base['path']}  sha256 {base.get('sha256', '?')}"))
     if data:
-        facts.append(("data set", f"{data['images']} images, {data['captions']} captions, sha256 {data['sha256']}"))
+        images, captions, sha256 = (data.get(name, "?") for name in ("images", "captions", "sha256"))
+        facts.append(("data set", f"{images} images, {captions} captions, sha256 {sha256}"))
     if run["failure"]:
         facts.append(("failure", str(run["failure"]["what"])))
     return facts

@@ -184,7 +184,7 @@ def _loss(name: str) -> Callable[[Record], str | None]:
 
 def _vram(record: Record) -> str | None:
     peak = record.run.get("peak_vram_mib")
-    return None if peak is None else f"{peak} MiB"
+    return f"{', '.join(map(str, peak))} MiB" if peak else None  # one of each GPU
 
 
 _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (

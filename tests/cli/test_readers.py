@@ -128,7 +128,7 @@ def _run(project: Path, run_id: str, status: str, **facts: object) -> None:
 
 def test_list_shows_every_run(kft: Kft, project: Path) -> None:
     """Oldest first; one that says `running` though its kft is gone is named, with what closes it."""
-    done = {"steps": 8, "total_steps": 8, "loss": {"last": 0.12345}, "seconds": 3725.0}
+    done = {"steps": 8, "total_steps": 8, "loss": {"first": 0.2, "last": 0.12345, "lowest": 0.1}, "seconds": 3725.0}
     _run(project, "second/20260102-000000", "completed", **done)
     _run(project, "first/20260101-000000", "running")
     owner = {"host": platform.node(), "pid": 2**40, "created": 0.0}
@@ -153,7 +153,11 @@ def test_list_shows_every_run(kft: Kft, project: Path) -> None:
 def test_list_sorts_and_filters(kft: Kft, project: Path) -> None:
     """By what the records say and, where it is asked for, by the decision in a run's notes."""
     for day, loss in ((1, 0.3), (2, 0.1), (3, 0.2)):
-        known = {"started": f"2026-01-0{day}T00:00:00+00:00", "loss": {"last": loss}, "steps": day}
+        known = {
+            "started": f"2026-01-0{day}T00:00:00+00:00",
+            "loss": {"first": 1.0, "last": loss, "lowest": 0.0},
+            "steps": day,
+        }
         _run(project, f"first/2026010{day}-000000", "completed", **known)
     assert kft("note", "first/20260103-000000", "--decision", "selected").code == 0
     runs = json.loads(kft("list", "--sort", "-loss", "--filter", "steps<3", "--json").out)["runs"]

@@ -88,7 +88,7 @@ def test_a_bundle_of_a_sidecar(run: RunFolder, settings: Settings, tmp_path: Pat
     """The sidecar goes along, the run's folder does not."""
     path = tmp_path / "x.json"
     raw = json.loads(run.record.read_text())
-    path.write_text(json.dumps({**raw, "kind": "sidecar", "checkpoint": {}}))
+    path.write_text(json.dumps({**raw, "kind": "sidecar", "checkpoint": {"file": "x.safetensors"}}))
     source = open_source(str(path), settings)
     made = bundle(source, settings, tmp_path / "out")
     assert made.files["run/x.json"] == path.read_text()

@@ -36,7 +36,9 @@ def test_runs_oldest_first(settings: Settings, record: Record) -> None:
     done = record.with_run(
         status="completed", steps=8, total_steps=9, seconds=1.5, loss={"first": 2.0, "last": 0.5, "lowest": 0.1}
     )
-    write_record(RunFolder(folder=settings.outputs / "one" / NAMES[1]), replace(done, checkpoints=({}, {})))
+    write_record(
+        RunFolder(folder=settings.outputs / "one" / NAMES[1]), replace(done, checkpoints=({"file": "a"}, {"file": "b"}))
+    )
     write_record(RunFolder(folder=settings.outputs / "two" / NAMES[0]), record)
     first = _line(f"two/{NAMES[0]}", "running")
     second = _line(f"one/{NAMES[1]}", "completed", steps=8, total_steps=9, loss=0.5, seconds=1.5, checkpoints=2)
@@ -71,10 +73,11 @@ def _without(raw: dict[str, Any], *keys: str) -> str:
         lambda raw: json.dumps({**raw, "run": None}),
         lambda raw: json.dumps({**raw, "checkpoints": None}),
         lambda raw: json.dumps({**raw, "run": {**raw["run"], "loss": {"last": "low"}}}),
+        lambda raw: json.dumps({**raw, "run": {**raw["run"], "loss": {"last": float("nan")}}}),
     ],
     ids=[
         *("empty", "cut", "list", "null", "bare", "newer", "other", "torn"),
-        *("no training", "no steps", "no status", "no run", "no checkpoints", "odd loss"),
+        *("no training", "no steps", "no status", "no run", "no checkpoints", "odd loss", "no number"),
     ],
 )
 def test_a_broken_record_is_a_line(

@@ -83,7 +83,7 @@ def record(name: str = "one", run: Mapping[str, Any] | None = None, **sections: 
         "total_steps": 1860,
         "steps_per_second": 0.1,
         "loss": {"first": 0.14, "last": 0.12, "lowest": 0.11},
-        "peak_vram_mib": 21500,
+        "peak_vram_mib": [21500],
     }
     values: dict[str, Any] = {
         "experiment": {"name": name, "story": {}, "origins": {}, "files": [], "sample_prompts": None},

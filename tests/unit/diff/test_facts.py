@@ -45,7 +45,7 @@ def test_equal_runs() -> None:
         ({"run": {"seconds": None}}, "time", "5:13:20", None, "outcome"),
         ({"run": {"steps": 930}}, "steps", "1860 of 1860", "930 of 1860", "outcome"),
         ({"run": {"status": "failed"}}, "status", "completed", "failed", "outcome"),
-        ({"run": {"peak_vram_mib": 20000}}, "peak VRAM", "21500 MiB", "20000 MiB", "outcome"),
+        ({"run": {"peak_vram_mib": [20000]}}, "peak VRAM", "21500 MiB", "20000 MiB", "outcome"),
         ({"run": {"steps_per_second": None}}, "steps per second", "0.1", None, "outcome"),
     ],
 )
