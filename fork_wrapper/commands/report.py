@@ -12,7 +12,7 @@ from fork_wrapper.files import write_whole
 from fork_wrapper.report.choose import choose
 from fork_wrapper.report.gather import Report, gather
 from fork_wrapper.report.page import LIMIT, page
-from fork_wrapper.report.writing import refuse_to_overwrite
+from fork_wrapper.report.writing import refuse_one_place, refuse_to_overwrite
 from fork_wrapper.words import counted, size
 
 PATIENCE = 0.5
@@ -48,7 +48,9 @@ def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bo
     if folder is not None:
         from fork_wrapper.report.png import picture_paths, write_pictures  # noqa: PLC0415 - a page alone needs none
 
-        refuse_to_overwrite(picture_paths(report, folder))
+        pictures = picture_paths(report, folder)
+        refuse_one_place(file, pictures)
+        refuse_to_overwrite(pictures)
         with output.counting("drawing", patience=PATIENCE) as tell:
             written += write_pictures(report, folder, tell)
     write_whole(file, text)

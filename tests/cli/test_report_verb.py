@@ -69,6 +69,25 @@ def test_nothing_of_others_is_overwritten(kft: Call, project: Path) -> None:
 
 
 @pytest.mark.usefixtures("runs")
+def test_words_about_a_report_are_no_report(kft: Call, project: Path) -> None:
+    """A file that speaks of it stays, whatever it is; what it left is written anew, but never page over picture."""
+    for name, text in (
+        ("notes.txt", "every day: kft report"),
+        ("a.html", "<!doctype html><p>made by kft report 0.1</p>"),
+        ("b.png", "\x89PNG kft report"),
+    ):
+        (project / name).write_text(text)
+        assert kft("report", "-o", name).code == 2
+        assert (project / name).read_text() == text
+    for _ in range(2):
+        assert kft("report", "-o", "here/page.html", "--png", "here").code == 0
+    before = (project / "here" / "loss-0.png").read_bytes()
+    answer = kft("report", "-o", "here/loss-0.png", "--png", "here")
+    assert (answer.code, "page and picture cannot be one file" in answer.err) == (2, True)
+    assert (project / "here" / "loss-0.png").read_bytes() == before
+
+
+@pytest.mark.usefixtures("runs")
 def test_wrong_names(kft: Call, project: Path) -> None:
     """All at once, and no page."""
     answer = kft("report", "first", "frist", "runs/first/nothing")
