@@ -70,7 +70,7 @@ def plan_new(
         fitted = _changed(_fitted(source), settings, overrides, story)
         made = import_of(fitted, settings, name, now)
         files = {made.path: made.text} | ({made.prompts[0]: made.prompts[1]} if made.prompts else {})
-        raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if path.exists()])
+        raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if os.path.lexists(path)])
     resolved = _read_back(_path(name, settings), files, settings, allow)
     if source.resolved is not None:
         _prove(resolved, wanted)
@@ -105,7 +105,7 @@ def _name_findings(name: str, settings: Settings) -> list[Finding]:
     if name != plain or len(os.fsencode(name)) > LONGEST_NAME:
         todo = f"say {shlex.quote(plain[:60])}"
         return [Finding(what=f"{name!r} cannot be the name of an experiment", todo=todo)]
-    return [_taken(_path(name, settings))] if _path(name, settings).exists() else []
+    return [_taken(_path(name, settings))] if os.path.lexists(_path(name, settings)) else []
 
 
 def _taken(path: Path) -> Finding:

@@ -3,6 +3,7 @@
 The experiments are those that kft comes with: from its checkout, or from inside the installed package.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def plan_project(folder: Path, settings: Settings, *, bare: bool, elsewhere: Seq
     there = [
         Finding(what="the file exists", where=str(folder / name), todo="move it, or name another folder")
         for name in files
-        if (folder / name).exists()
+        if os.path.lexists(folder / name)  # a link to nowhere is somebody's, too
     ]
     raise_if_any("nothing was written", there)
     return NewProject(folder=folder, files=files, first=first)

@@ -86,7 +86,7 @@ def plan_promotion(
     findings += [
         Finding(what="the file exists", where=str(path), todo="give another --name, or another folder with --to")
         for path in promotion.files
-        if path.exists()
+        if os.path.lexists(path)  # a link to nowhere is somebody's, too
     ]
     if not link and not findings:
         findings += _room(promotion)

@@ -51,7 +51,8 @@ def command(source: str, **flags: Any) -> None:
     """Copy a checkpoint to where models lie, verified, with its sidecar, its sha256 and a model card.
 
     The card is what the Hugging Face Hub reads; it says what the sidecar says, and the story and notes. The run gets
-    a note with the decision "selected". Nothing is replaced; until it is whole and verified it has no name.
+    a note with the decision "selected", a rehearsal one without a decision. Nothing is replaced; until it is whole
+    and verified it has no name.
     """
     settings = settings_from(flags)
     given = license_of(flags["license_id"], flags["license_name"], flags["license_link"])
@@ -105,8 +106,9 @@ def _finish(promotion: Promotion, sha256: str, given: License) -> None:
     if run is None:
         output.say("its run is not on this machine: no note was made")
     else:
-        add_note(run, datetime.now().astimezone(), decision="selected", text=said)
-        output.say(f"{run.run_id}: noted as selected")
+        rehearsed = promotion.chosen.record.rehearsal is not None  # whoever tries the way has not chosen a base
+        add_note(run, datetime.now().astimezone(), decision="" if rehearsed else "selected", text=said)
+        output.say(f"{run.run_id}: noted", " without a decision: it is a rehearsal" if rehearsed else " as selected")
     if not given.said:
         output.say("  • ", ("note: ", "note"), f"the card states SDXL's licence, {given.id}: --license says another")
     output.say("  • ", ("note: ", "note"), f"{promotion.sidecar.name} names folders and the host of this machine")

@@ -62,7 +62,9 @@ def test_a_rehearsal_needs_the_word(kft: Kft, project: Path) -> None:
     assert (answer.code, answer.out) == (2, "")
     assert "it is a rehearsal: the miniature draws nothing" in answer.err
     assert not run.notes.exists()
-    assert kft("promote", run.run_id, "--rehearsal", "--to", "here").code == 0
+    answer = kft("promote", run.run_id, "--rehearsal", "--to", "here")
+    assert (answer.code, "noted without a decision" in answer.err) == (0, True)
+    assert kft("list", "--filter", "decision=selected").out.count("\n") == 1  # trying the way selects nothing
     assert "**It is a rehearsal**" in (project / "here" / "README.md").read_text(encoding="utf-8")
 
 

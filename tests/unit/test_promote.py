@@ -111,6 +111,17 @@ def test_everything_against_it_is_said_at_once(
     ]
 
 
+def test_a_link_to_nowhere_is_not_replaced(planned: Callable[..., Promotion], tmp_path: Path) -> None:
+    """It is somebody's, whose other disk may be missing just now."""
+    (tmp_path / "x").mkdir()
+    try:
+        (tmp_path / "x" / "README.md").symlink_to(tmp_path / "gone")
+    except OSError:
+        pytest.skip("this system lets no user make links")
+    with pytest.raises(InputError, match="the file exists"):
+        planned(folder=tmp_path / "x")
+
+
 def test_a_disk_that_is_too_small(planned: Callable[..., Promotion], monkeypatch: pytest.MonkeyPatch) -> None:
     """Is found before anything is copied; a link takes no room."""
     usage = namedtuple("usage", "total used free")  # noqa: PYI024 - as shutil's
