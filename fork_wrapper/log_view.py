@@ -4,11 +4,13 @@ Bytes come in any pieces. A line ends with a line feed; a carriage return draws 
 other commands to a terminal are left out: what a program prints must not drive the reader's terminal.
 """
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from fork_wrapper.sdscripts.lines import StepLine, parse_line
 
@@ -67,12 +69,30 @@ def _shown(piece: bytes) -> list[str]:
 def log_lines(path: Path, last: int | None = None) -> list[str]:
     """The lines of a log, or the `last` ones; OSError where it cannot be read."""
     kept: deque[str] = deque(maxlen=last)
+    for lines in read_lines(path, last):
+        kept.extend(lines)
+    return list(kept)
+
+
+def read_lines(path: Path, last: int | None = None) -> Iterator[list[str]]:
+    """The lines of a log as they are read, some at a time; of no more than it takes for the `last` ones."""
     view = LogLines()
     with path.open("rb") as file:
+        file.seek(0 if last is None else _start_of_last(file, last))
         while chunk := file.read(_PIECE):
-            kept.extend(view.feed(chunk))
-    kept.extend(view.close())
-    return list(kept)
+            yield view.feed(chunk)
+    yield view.close()
+
+
+def _start_of_last(file: BinaryIO, last: int) -> int:
+    """Where the last lines begin, or some before them: every line feed ends one line at least."""
+    start, feeds, piece = file.seek(0, os.SEEK_END), 0, b""
+    while start > 0 and feeds <= last:
+        end, start = start, max(start - _PIECE, 0)
+        file.seek(start)
+        piece = file.read(end - start)
+        feeds += piece.count(b"\n")
+    return start + piece.index(b"\n") + 1 if feeds > last else 0
 
 
 def last_lines(data: bytes, last: int | None) -> bytes:

@@ -9,7 +9,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines
+from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
 from fork_wrapper.named_run import named_run
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.run_state import SUCCESSES, RunState
@@ -63,8 +63,11 @@ def _show(run: RunFolder, state: RunState, last: int | None, *, raw: bool, as_js
         _Screen().bytes(last_lines(run.log.read_bytes(), last))
     elif as_json:
         output.print_json({"run": run.run_id, "status": state.status(), "lines": log_lines(run.log, last)})
-    else:
+    elif last is not None:
         output.print_text("".join(f"{line}\n" for line in log_lines(run.log, last)))
+    else:
+        for lines in read_lines(run.log):  # whoever reads but the first of them need not wait for all
+            output.print_text("".join(f"{line}\n" for line in lines))
 
 
 def _follow(run: RunFolder, state: RunState, last: int | None, *, raw: bool) -> None:

@@ -2,12 +2,13 @@
 
 import random
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, plain
+from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, plain, read_lines
 
 LOGS = Path(__file__).parents[1] / "golden" / "logs"
 BAR = "steps:  50%|█████     | 3/6 [00:12<00:01,  1.17s/it, avr_loss=1.4]"
@@ -72,6 +73,40 @@ def test_pieces_do_not_matter(parts: list[bytes], size: int) -> None:
     view = LogLines()
     said = [line for at in range(0, len(data), size) for line in view.feed(data[at : at + size])]
     assert said + view.close() == lines(data)
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\n", b"steps", "ñ".encode(), b" "]), max_size=40),
+    st.integers(0, 9),
+    st.integers(1, 7),
+)
+def test_the_last_lines_are_found_from_the_end(parts: list[bytes], last: int, piece: int) -> None:
+    """As if all of it had been read, however long the pieces are."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fork_wrapper.log_view._PIECE", piece)
+        path = Path(folder) / "train.log"
+        path.write_bytes(b"".join(parts))
+        shown = log_lines(path)
+        assert log_lines(path, last) == shown[max(len(shown) - last, 0) :]
+
+
+def test_of_a_huge_log_only_the_end_is_read(tmp_path: Path) -> None:
+    """And whoever looks at its first lines does not wait for the others."""
+    path = tmp_path / "train.log"
+    path.write_bytes(b"a line\n" * 1_000_000)
+    with pytest.MonkeyPatch.context() as patch:
+        fed: list[int] = []
+        feed = LogLines.feed
+
+        def watched(view: LogLines, chunk: bytes) -> list[str]:
+            fed.append(len(chunk))
+            return feed(view, chunk)
+
+        patch.setattr(LogLines, "feed", watched)
+        assert log_lines(path, 3) == ["a line"] * 3
+        assert sum(fed) <= 1 << 20
+        assert next(read_lines(path))[0] == "a line"
+        assert len(fed) == 2
 
 
 def test_a_long_bar_is_not_kept() -> None:
