@@ -100,7 +100,7 @@ def comment(line: str) -> str:
 def _story(story: Mapping[str, Any]) -> str:
     if not story:
         return "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can recover\n"
-    return f"[story]\n{tomli_w.dumps(dict(story))}"
+    return tomli_w.dumps({"story": story})  # with its translations, which are tables below it
 
 
 def _training(training: Mapping[str, Any]) -> str:

@@ -188,4 +188,6 @@ def test_story_and_origins() -> None:
     )
     assert made["story"] == {"purpose": "p", "problems": ["a"]}
     assert made["origin"] == {"default": "recovered", "seed": "assumed"}
+    twice = {"es": {"purpose": "q"}, "purpose": "p"}
+    assert parse_toml(text({"seed": 1}, story=twice), Path("x"))["story"] == twice
     assert "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can recover\n" in text()
