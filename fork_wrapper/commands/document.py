@@ -147,7 +147,9 @@ def _print_coverage(found: Coverage, document: Document) -> None:
     summary = said(
         "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
     )
-    output.print_text(f"{summary}\n")
+    rehearsed = dict(found.by_kind()).get("rehearsed", 0)
+    waiting = said("state_rehearsed", count=rehearsed).strip() if rehearsed else ""
+    output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:

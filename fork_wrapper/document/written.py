@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from fork_wrapper.errors import Finding, InputError
@@ -10,6 +11,9 @@ from fork_wrapper.files import read_text, write_whole
 _MARKER = re.compile(r"<!-- kft document: do not edit; sha256 of the rest (?P<sha256>[0-9a-f]{64}) -->\n")
 
 SUFFIX = ".md"
+
+SOURCES = (".toml", ".json", ".jsonl", ".safetensors")
+"""Suffixes of what documents are made from: experiments, settings, records, notes, checkpoints."""
 
 
 def marked(text: str) -> str:
@@ -34,13 +38,27 @@ def refuse(paths: list[Path]) -> None:
 
 
 def write(texts: dict[Path, str], *, force: bool = False) -> list[Path]:
-    """Write documents whole and return those that changed; see `refuse`."""
+    """Write documents whole and return those that changed; see `refuse`.
+
+    What documents are made from is not written over even by `force`: it could be the only copy.
+    """
+    _refuse_sources(texts)
     if not force:
         refuse(list(texts))
     changed = [path for path, text in texts.items() if _differs(path, text)]
     for path in changed:
         write_whole(path, texts[path])
     return changed
+
+
+def _refuse_sources(paths: Iterable[Path]) -> None:
+    findings = [
+        Finding(what="documents are made from such files", where=str(path), todo=f"name a file that ends in {SUFFIX}")
+        for path in paths
+        if path.suffix.lower() in SOURCES and path.exists()
+    ]
+    if findings:
+        raise InputError("nothing was written", findings)
 
 
 def _foreign(path: Path) -> str:
