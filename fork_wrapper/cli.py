@@ -110,6 +110,9 @@ def _report(error: Exception, argv: Sequence[str]) -> int:
             what=error.strerror or str(error), where=place, todo="check the path, its rights and the disk"
         )
         error = InputError("the system refuses", [finding])
+    if isinstance(error, UnicodeEncodeError):  # what was typed in another encoding than the terminal's
+        what, todo = "bytes that are no text in UTF-8, which no file of kft can hold", "type it again"
+        error = InputError("a text cannot be written", [Finding(what=what, todo=todo)])
     if isinstance(error, KftError):
         output.show_error(error)
         return error.exit_code

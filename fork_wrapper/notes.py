@@ -58,9 +58,9 @@ def add_note(
         decision=decision,
         text=text.strip(),
     )
-    line = json.dumps(asdict(note), ensure_ascii=False) + "\n"
+    line = (json.dumps(asdict(note), ensure_ascii=False) + "\n").encode()  # before a file is there
     with run.notes.open("ab") as file:  # one write at the end of the file: two at once do not mix
-        file.write(_mended(run) + line.encode())
+        file.write(_mended(run) + line)
         file.flush()
         os.fsync(file.fileno())
     return note

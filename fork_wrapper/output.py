@@ -19,6 +19,7 @@ import click
 
 from fork_wrapper import __version__
 from fork_wrapper.errors import Finding, KftError
+from fork_wrapper.spelling import harmless
 
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "error": {"fg": "red", "bold": True},
@@ -140,7 +141,7 @@ def finding_lines(finding: Finding) -> list[list[Part]]:
 
 def _styled(parts: Iterable[str | Part], stream: Any) -> str:
     """One line, folded and coloured where a person looks at a terminal."""
-    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
+    pairs = [(harmless(part), "") if isinstance(part, str) else (harmless(part[0]), part[1]) for part in parts]
     if stream.isatty():
         pairs = _folded(pairs, _columns())
     return _coloured(pairs, stream)
@@ -203,7 +204,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     Rich draws it, but for a long one: that would take seconds for ten thousand rows.
     """
-    cells = [tuple(row) for row in rows]
+    cells = [tuple(map(harmless, row)) for row in rows]
     if not sys.stdout.isatty():
         rows = [tuple(headers), *cells] if any(headers) else cells
         print_text("".join(f"{line}\n" for line in _aligned(rows, _widths(rows))))

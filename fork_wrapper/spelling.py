@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Any
@@ -36,6 +37,15 @@ _SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "
 def shown(text: str) -> str:
     """A name or a text on one line: what cannot be printed as an escape, an empty name as two quotes."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text) or '""'
+
+
+_DRIVING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for tab and line feed, and those that turn the direction of writing."""
+
+
+def harmless(text: str) -> str:
+    """A text that drives no terminal: what would is spelled as in Python, and all other letters stay."""
+    return _DRIVING.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def nearest(word: str, names: Iterable[str], count: int, *, cutoff: float = 0.6) -> list[str]:

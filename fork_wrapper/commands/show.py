@@ -16,6 +16,7 @@ from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
+from fork_wrapper.spelling import harmless
 from fork_wrapper.words import size
 
 
@@ -37,7 +38,7 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     if as_json:
         output.print_json(_as_json(opened, after))
         return
-    output.print_text(f"{opened.kind} {opened.label}\n{opened.path}\n\n")
+    output.print_text(harmless(f"{opened.kind} {opened.label}\n{opened.path}\n\n"))
     facts = [*_facts(opened), *_lineage(opened, settings), *_kin(opened, after), *_story(opened)]
     if facts:
         output.print_table(("", ""), facts)

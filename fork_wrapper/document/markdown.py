@@ -1,7 +1,10 @@
 """Markdown that reads well raw and rendered: aligned tables, lists, values letter by letter."""
 
+import re
 from collections.abc import Iterator, Sequence
 from unicodedata import combining, east_asian_width
+
+from fork_wrapper.spelling import harmless
 
 WIDEST = 48
 """Columns up to which a table's column is aligned; a longer cell stands out of it."""
@@ -21,13 +24,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 def plain(text: str) -> str:
     """Words in which nothing is taken for markup; an underscore within a word is none."""
-    flat = " ".join(text.split())
+    flat = " ".join(harmless(text).split())
     return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in flat)
 
 
 def code(text: str) -> str:
     """A value, letter by letter; a table's bar has to be escaped even there."""
-    fence = "``" if "`" in text else "`"
+    text = harmless(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))  # longer than any run of them in it
     inner = f" {text} " if "`" in text else text
     return f"{fence}{inner}{fence}".replace("|", "\\|").replace("\n", " ") if text else ""
 

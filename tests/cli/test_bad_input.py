@@ -206,6 +206,14 @@ def test_an_unknown_verb_offers_the_nearest(kft: Kft) -> None:
     assert answer.err.endswith("Error: No such command 'runn'. Did you mean run?\n")
 
 
+def test_bytes_that_are_no_text(kft: Kft, project: Path) -> None:
+    """As a terminal of another encoding sends them: no bug of kft, and nothing is written."""
+    answer = kft("new", "third", "--from", "second", "--purpose", "caf\udce9")
+    assert (answer.code, answer.out) == (2, "")
+    assert "bytes that are no text in UTF-8" in answer.err
+    assert not (project / "experiments" / "third.toml").exists()
+
+
 def test_a_bug_is_reported_as_one(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected exception ends with exit code 3 and a report to paste, not with a traceback."""
     monkeypatch.setattr("fork_wrapper.commands.settings.settings_from", lambda _flags: 1 / 0)

@@ -140,9 +140,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the run folders whose record was read."""
     names: list[str] = []
 
-    def watched(path: Path) -> Record:
+    def watched(path: Path, *, outline: bool) -> Record:
         names.append(path.parent.name)
-        return read_record(path)
+        return read_record(path, outline=outline)
 
     monkeypatch.setattr(record_memory, "read_record", watched)
     return names
@@ -206,9 +206,9 @@ def test_a_run_deleted_while_it_is_listed_is_none(
 ) -> None:
     """It is not shown as one that cannot be read."""
 
-    def late(path: Path) -> Record:
+    def late(path: Path, *, outline: bool) -> Record:
         three[1].record.unlink(missing_ok=True)
-        return read_record(path)
+        return read_record(path, outline=outline)
 
     monkeypatch.setattr(record_memory, "read_record", late)
     assert [line.run_id for line in listed(settings)] == [three[0].run_id, three[2].run_id]

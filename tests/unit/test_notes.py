@@ -32,6 +32,13 @@ def test_what_was_noted_is_read(run: RunFolder) -> None:
     assert second.text == "see\nthe samples"
 
 
+def test_what_is_no_text_makes_no_file(run: RunFolder) -> None:
+    """Bytes of another encoding come from the command line as halves of characters."""
+    with pytest.raises(UnicodeEncodeError):
+        add_note(run, NOW, text="caf\udce9")
+    assert not run.notes.exists()
+
+
 def test_half_a_line_costs_one_note(run: RunFolder) -> None:
     """The one that was being written; a line of another program as well."""
     add_note(run, NOW, text="first")

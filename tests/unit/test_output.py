@@ -73,6 +73,15 @@ def test_markup_in_what_users_wrote_is_text(capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_what_strangers_wrote_drives_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Colours, titles, turned writing and carriage returns of a record are spelled; letters of all people stay."""
+    hostile = "a\x1b[31mb\x1b]0;t\x07\rc\x9b2J\u202ed"
+    print_table(("k",), [(hostile,), ("niño 猫 👩\u200d🚀",)])
+    show_error(InputError(hostile, [Finding(what="odd", where=hostile)]))
+    spelled = "a\\x1b[31mb\\x1b]0;t\\x07\\rc\\x9b2J\\u202ed"
+    assert capsys.readouterr() == (f"k\n{spelled}\nniño 猫 👩\u200d🚀\n", f"error: {spelled}\n  • odd\n    {spelled}\n")
+
+
 class Terminal(io.StringIO):
     """A stream that a person looks at."""
 

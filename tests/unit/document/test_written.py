@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fork_wrapper import markdown_text
 from fork_wrapper.document.markdown import code, plain, table
 from fork_wrapper.document.written import beside, marked, write
 from fork_wrapper.errors import InputError
@@ -35,6 +36,15 @@ def test_an_edited_one_is_left_alone(tmp_path: Path) -> None:
         write({tmp_path / "folder.md": marked("five\n")})
 
 
+@pytest.mark.parametrize("name", ["kft.toml", "humanoid_05.json", "notes.jsonl", "HUMANOID_05.SAFETENSORS"])
+def test_what_documents_are_made_from_is_never_written_over(tmp_path: Path, name: str) -> None:
+    """Not even by force: it could be the only copy."""
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="documents are made from such files"):
+        write({tmp_path / name: marked("one\n")}, force=True)
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+
+
 def test_beside_an_experiment() -> None:
     """All experiments share one folder: the document has the experiment's name."""
     assert beside(Path("experiments/humanoid_05.toml")) == Path("experiments/humanoid_05.md")
@@ -55,3 +65,9 @@ def test_nothing_is_taken_for_markup() -> None:
     assert plain("a | b *c* [d] <e>\nf_g") == r"a \| b \*c\* \[d\] \<e\> f_g"
     assert code("a`b|c") == r"`` a`b\|c ``"
     assert code("") == ""
+    assert (code("a``b"), code("```")) == ("``` a``b ```", "```` ``` ````")
+    assert plain("a\x1b[31mb\u202e") == r"a\\x1b\[31mb\\u202e"
+    assert code("a\x07") == r"`a\x07`"
+    for one in ("a``b", "```", "a\x07", ""):
+        assert markdown_text.code(one) == code(one)
+    assert markdown_text.plain("\x1b") == r"\\x1b"
