@@ -128,11 +128,15 @@ def _line(key: str, value: Any) -> str:
 
 
 def _origin(fitted: Fitted) -> str:
-    """Where the values are from; what is assumed is named, a value of the dataset by its key path in quotes."""
+    """Where the values are from; what is not as the most is named, all but an option by its key path in quotes."""
     values = {**fitted.training, **flatten({"dataset": fitted.dataset})}
-    lines = ['[origin]\ndefault = "recovered"\n']
-    lines += [_line(key, "assumed") for key in sorted(fitted.found.assumed) if key in values]
-    return "".join(lines)
+    if fitted.found.origins is None:
+        lines = ['[origin]\ndefault = "recovered"\n']
+        return "".join(lines + [_line(key, "assumed") for key in sorted(fitted.found.assumed) if key in values])
+    values |= flatten({"story": fitted.found.story})
+    names = {path.removeprefix("training."): kind for path, kind in fitted.found.origins.items() if kind != "assumed"}
+    known = [(key, kind) for key, kind in sorted(names.items()) if key in values and key not in fitted.found.assumed]
+    return "".join(['[origin]\ndefault = "assumed"\n', *(_line(key, kind) for key, kind in known)])
 
 
 def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES) -> Any:

@@ -27,6 +27,9 @@ from fork_wrapper.settings import Settings, placeholders
 from fork_wrapper.source import Source
 from fork_wrapper.spelling import spell
 
+OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
+"""Parts of a story that are about a training that was, and not about its values or its images."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewExperiment:
@@ -141,10 +144,17 @@ def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], 
         fitted.found,
         assumed=fitted.found.assumed | {path.removeprefix("training.") for path in ours},
         notes=(*fitted.found.notes, *notes),
-        story={**fitted.found.story, **story},
+        story={**_still_true(fitted.found.story), **story},
         prompts=None if "training.sample_prompts" in wanted.flags else fitted.found.prompts,
     )
     return Fitted(training=tree["training"], dataset=tree["dataset"], found=found)
+
+
+def _still_true(story: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A story without what came of the training that it tells of: a new experiment is neither selected nor praised."""
+    texts = {key: value for key, value in story.items() if key not in OUTCOMES}
+    kept = {key: _still_true(value) if isinstance(value, Mapping) else value for key, value in texts.items()}
+    return {key: value for key, value in kept.items() if value or not isinstance(value, Mapping)}
 
 
 def _shown(values: Mapping[str, Any], path: str) -> str:

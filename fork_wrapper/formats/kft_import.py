@@ -10,7 +10,8 @@ from typing import Any
 
 from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import story_findings
+from fork_wrapper.experiment import ORIGINS, origins_of, story_findings
+from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
 from fork_wrapper.record import Record, from_json
@@ -38,13 +39,30 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
         notes=_rehearsed(record),
+        origins=_origins(record),
     )
+
+
+def _origins(record: Record) -> Mapping[str, str]:
+    """Whose its values are: an archive makes nobody else's of them. What kft set for a rehearsal is assumed."""
+    known = {path: str(origin["kind"]) for path, origin in record.experiment["origins"].items()}
+    files = record.experiment["files"]
+    told = origins_of(_tables(str(files[-1]["text"]))) if files else {}
+    known |= {path: kind for path, kind in told.items() if path.startswith("story.")}
+    return {path: kind for path, kind in known.items() if kind in ORIGINS}
 
 
 def _story(record: Record) -> Mapping[str, Any]:
     """The story as far as an experiment can tell it."""
     story = record.experiment.get("story")
     return story if isinstance(story, Mapping) and not story_findings(story, str) else {}
+
+
+def _tables(text: str) -> Mapping[str, Any]:
+    """The tables of an archived experiment file; none of one that cannot be read."""
+    with contextlib.suppress(InputError):
+        return {key: value for key, value in parse_toml(text, Path("experiment")).items() if isinstance(value, dict)}
+    return {}
 
 
 def _text(value: Any) -> str | None:
@@ -67,6 +85,7 @@ def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:
         options=dict(raw["training"]),
         dataset=raw["dataset"],
         prompts=_text(raw.get("sample_prompts")),
+        origins={},
     )
 
 
@@ -92,6 +111,7 @@ def read_checkpoint(path: Path) -> Found:
         files=(_of_header(path, what),),
         options=dict(config["training"]),
         dataset=config["dataset"],
+        origins={},
     )
 
 

@@ -149,7 +149,7 @@ def run(settings: Settings, new: New) -> Path:  # noqa: ARG001 - which makes `tw
 
 
 def test_a_whole_experiment_of_a_run(new: New, settings: Settings, run: Path) -> None:
-    """All its values, recovered, but for what is changed; its prompts in a file of their own; no parent."""
+    """All its values and their origins, but for what is changed; its prompts in a file of their own; no parent."""
     made = new("back", source="two/20260102-030405", sets=["learning_rate=3e-6", "batch_size=2"], changes="why")
     assert not made.is_child
     assert list(made.files) == [settings.experiments / "back.toml", settings.experiments / "prompts" / "back.txt"]
@@ -159,14 +159,39 @@ def test_a_whole_experiment_of_a_run(new: New, settings: Settings, run: Path) ->
     wanted["training.sample_prompts"] = (settings.experiments / "prompts" / "back.txt").as_posix()
     assert values("back", settings) == wanted
     ours = {key for key, origin in found.origins.items() if origin == Origin(kind="assumed", by="back")}
-    assert ours == {"training.learning_rate", "dataset.datasets[0].batch_size"}
-    assert found.origins["training.seed"].kind == "recovered"
+    kfts = {"training.log_with", "training.console_log_simple", "training.save_model_as"}
+    kfts |= {"dataset.general.caption_extension"}  # nobody chose them
+    assert ours == {"training.learning_rate", "dataset.datasets[0].batch_size", *kfts}
+    assert found.origins["training.seed"].kind == "measured"
     assert found.story["changes"] == "why"
     text = made.files[settings.experiments / "back.toml"]
     assert "learning_rate is ours: 2e-05 there, 3e-06 here" in text
     assert str(settings.root) not in text.split("[training]")[1]
     assert next_steps(made)[0] == "kft check back"
     assert json.loads(run.read_text(encoding="utf-8"))["run"]["id"] == "two/20260102-030405"
+
+
+def test_an_archive_makes_no_value_somebody_elses(new: New, settings: Settings, write: Write) -> None:
+    """What was assumed stays assumed, also by way of a run; what came of the training is not said of a new one."""
+    write(
+        "three",
+        'extends = "one"\n[training]\nlearning_rate = 3e-6\nmax_token_length = 225\nnoise_offset = 0.05\n'
+        '[story]\npurpose = "p"\nchanges = "c"\ndecision = "selected"\nnotes = "good"\n'
+        '[story.es]\nchanges = "d"\nnotes = "bueno"\n'
+        '[origin]\ndefault = "assumed"\nmax_token_length = "documented"\nnoise_offset = "measured"\n'
+        '"story.purpose" = "documented"\n',
+    )
+    recorded("three", settings)
+    made = new("back", source="three/20260102-030405")
+    found = resolve("back", settings)
+    kinds = {
+        key: found.origins[f"training.{key}"].kind for key in ("learning_rate", "max_token_length", "noise_offset")
+    }
+    assert kinds == {"learning_rate": "assumed", "max_token_length": "documented", "noise_offset": "measured"}
+    assert found.story == {"purpose": "p", "changes": "c", "es": {"changes": "d"}}
+    said = made.files[settings.experiments / "back.toml"].split("[origin]")[1]
+    assert said.count("story.") == 1
+    assert '"story.purpose" = "documented"' in said
 
 
 def test_of_a_run_nothing_is_replaced_either(new: New, settings: Settings, run: Path) -> None:

@@ -47,6 +47,10 @@ def test_a_record_has_everything(record: Path) -> None:
     assert found.story == {"purpose": "p", "problems": ["q"]}
     assert found.dataset is not None
     assert found.dataset["datasets"] == [{"resolution": 512}]
+    assert found.origins is not None
+    assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("assumed", "assumed")
+    raw["experiment"]["files"][-1]["text"] = "[broken"
+    assert "story.purpose" not in (read_record_file(raw, "", record).origins or {})
     sidecar = read_record_file({**raw, "kind": "sidecar"}, "", record)
     assert (sidecar.kind, sidecar.what) == ("sidecar", "the sidecar of a checkpoint of kft")
 
