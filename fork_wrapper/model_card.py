@@ -17,6 +17,7 @@ from fork_wrapper.known_bases import LICENSE, LICENSE_LINK, Base
 from fork_wrapper.markdown_text import code, plain, table
 from fork_wrapper.notes import Note, said_in
 from fork_wrapper.record import Record
+from fork_wrapper.spelling import harmless
 from fork_wrapper.words import size
 
 TAGS = ("stable-diffusion-xl", "sdxl", "full-fine-tune", "sd-scripts", "kft")
@@ -93,10 +94,15 @@ def _front(card: Card) -> Iterator[str]:
     for key, value in fields.items():
         if isinstance(value, list):
             yield f"{key}:"
-            yield from (f"- {json.dumps(item, ensure_ascii=False)}" for item in value)
+            yield from (f"- {_quoted(item)}" for item in value)
         elif value is not None:
-            yield f"{key}: {json.dumps(value, ensure_ascii=False)}"
+            yield f"{key}: {_quoted(value)}"
     yield "---"
+
+
+def _quoted(text: str) -> str:
+    """A text in quotes, without the control characters that no YAML may hold."""
+    return json.dumps(harmless(text), ensure_ascii=False)
 
 
 def _what(card: Card) -> Iterator[str]:

@@ -9,9 +9,11 @@ import click
 from fork_wrapper import output
 from fork_wrapper.chosen import Chosen, choose, doubts
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.errors import Finding
 from fork_wrapper.known_bases import recognise
 from fork_wrapper.model_card import Card, License, card_text
 from fork_wrapper.notes import add_note, read_notes
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.promote import Promotion, check_hub_names, license_of, plan_promotion, promote
 from fork_wrapper.source import open_source
 
@@ -106,9 +108,23 @@ def _finish(promotion: Promotion, sha256: str, given: License) -> None:
     if run is None:
         output.say("its run is not on this machine: no note was made")
     else:
-        rehearsed = promotion.chosen.record.rehearsal is not None  # whoever tries the way has not chosen a base
-        add_note(run, datetime.now().astimezone(), decision="" if rehearsed else "selected", text=said)
-        output.say(f"{run.run_id}: noted", " without a decision: it is a rehearsal" if rehearsed else " as selected")
+        _note(run, promotion, said)
     if not given.said:
         output.say("  • ", ("note: ", "note"), f"the card states SDXL's licence, {given.id}: --license says another")
     output.say("  • ", ("note: ", "note"), f"{promotion.sidecar.name} names folders and the host of this machine")
+
+
+def _note(run: RunFolder, promotion: Promotion, said: str) -> None:
+    rehearsed = promotion.chosen.record.rehearsal is not None  # whoever tries the way has not chosen a base
+    try:
+        add_note(run, datetime.now().astimezone(), decision="" if rehearsed else "selected", text=said)
+    except OSError as error:  # the checkpoint is where it should be all the same
+        finding = Finding(
+            what=f"its run was not noted: {error.strerror or error}",
+            where=str(run.notes),
+            todo=f"kft note {run.run_id}{'' if rehearsed else ' --decision selected'} TEXT, when it can be written",
+            severity="warning",
+        )
+        output.show_findings([finding])
+        return
+    output.say(f"{run.run_id}: noted", " without a decision: it is a rehearsal" if rehearsed else " as selected")

@@ -55,6 +55,17 @@ def test_a_second_time_is_refused(kft: Kft, run: RunFolder, project: Path) -> No
     assert (project / "models" / "other" / "other.safetensors").samefile(run.folder / "second.safetensors")
 
 
+def test_a_note_that_cannot_be_written_undoes_nothing(kft: Kft, run: RunFolder, project: Path) -> None:
+    """The run may lie on a disk that is only read: it is said, and the base is there."""
+    run.notes.mkdir()
+    answer = kft("promote", run.run_id, "--license", "other", "--license-name", "x", "--license-link", "http://x\x7f")
+    assert answer.code == 0
+    assert "its run was not noted" in answer.err
+    assert f"kft note {run.run_id} --decision selected TEXT" in answer.err
+    card = (project / "models" / "second" / "README.md").read_text(encoding="utf-8")
+    assert r'license_link: "http://x\\x7f"' in card
+
+
 def test_a_rehearsal_needs_the_word(kft: Kft, project: Path) -> None:
     """Its card says so, too."""
     run = trained("second", load_settings({}, cwd=project), rehearsal={"trainer": "stand-in"}, status="rehearsed")
