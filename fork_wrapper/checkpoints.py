@@ -59,6 +59,8 @@ def embedded_config(path: Path) -> dict[str, Any]:
 
     InputError when the file is not whole or was not made through kft.
     """
+    from fork_wrapper.record_shape import damaged_config  # noqa: PLC0415 - a sweep over checkpoints needs no options
+
     metadata = read_metadata(path)
     if metadata is None:
         finding = Finding(what="not a complete safetensors file", where=str(path), todo="copy or download it again")
@@ -74,6 +76,9 @@ def embedded_config(path: Path) -> dict[str, Any]:
     try:
         config, run = (json.loads(metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
         canonical_json(config).encode()  # half of a character, which no file can hold, is damage too
+        wrong = damaged_config(config["training"], config["dataset"])
+        if wrong or not isinstance(config.get("experiment", ""), str):
+            raise ValueError
         return {
             **config,
             "training": {**config["training"]},

@@ -198,6 +198,11 @@ def damaged(raw: Mapping[str, Any]) -> list[str]:
     return found[:MOST_NAMED] + more
 
 
+def damaged_config(training: Any, dataset: Any) -> list[str]:
+    """Likewise of a configuration alone, such as the one in a checkpoint's header."""
+    return [*SECTIONS["training"](training, "training"), *SECTIONS["dataset"](dataset, "dataset")]
+
+
 def _can_be_written(raw: Mapping[str, Any]) -> bool:
     """Whether kft can have written it: JSON holds no NaN, and UTF-8 no half of a character."""
     try:

@@ -119,6 +119,24 @@ def test_the_embedded_configuration(tmp_path: Path) -> None:
     assert made == {**CONFIG, "run": RUN, "header": METADATA}
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"training": {"learning_rate": [1]}},
+        {"training": {"lr_warmup_steps": None}},
+        {"dataset": {"datasets": True}},
+        {"dataset": {"datasets": [{"subsets": [1]}]}},
+        {"dataset": {"general": {"bucket_reso_steps": None}}},
+        {"experiment": 5},
+    ],
+)
+def test_a_damaged_configuration(tmp_path: Path, damage: dict[str, object]) -> None:
+    """Of another type than sd-scripts reads: said before anybody counts with it."""
+    path = _save(tmp_path / "a.safetensors", {**METADATA, CONFIG_KEY: json.dumps({**CONFIG, **damage})})
+    with pytest.raises(InputError, match="the kft configuration in its header is damaged"):
+        embedded_config(path)
+
+
 def test_a_checkpoint_without_its_run(tmp_path: Path) -> None:
     """Without the run's entry the configuration is still told."""
     path = _save(tmp_path / "a.safetensors", {CONFIG_KEY: json.dumps(CONFIG)})
