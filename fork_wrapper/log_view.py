@@ -52,8 +52,10 @@ class LogLines:
 
 
 def _redrawn(rest: bytes) -> bytes:
-    """What counts of a line that has not ended: the last state, and the one before where nothing follows it yet."""
-    return b"\r".join(rest.rsplit(b"\r", 2)[-2:])
+    """What counts of a line that has not ended: its last state, and before it the last one that shows something."""
+    *drawn, last = rest.split(b"\r")
+    seen = next((state for state in reversed(drawn) if plain(state.decode("utf-8", errors="replace"))), b"")
+    return b"\r".join((seen, last)) if drawn else last
 
 
 def _shown(piece: bytes) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, plain, read_lines
@@ -67,6 +67,7 @@ def test_a_real_log() -> None:
     st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\x1b[1m", b"steps", "ñ".encode(), b" "]), max_size=40),
     st.integers(1, 9),
 )
+@example([b"a", b"\r", b"\r", b"\n"], 1)
 def test_pieces_do_not_matter(parts: list[bytes], size: int) -> None:
     """However the bytes are cut, the lines are the same."""
     data = b"".join(parts)
