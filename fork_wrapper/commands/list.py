@@ -6,7 +6,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
-from fork_wrapper.experiment import experiment_names
+from fork_wrapper.experiment import experiment_names, find_experiment
 from fork_wrapper.history import KILLED, RunLine, list_runs
 from fork_wrapper.selection import KEYS, SORTS, parse_selection, select
 from fork_wrapper.words import clock, counted
@@ -54,6 +54,8 @@ def command(
         every = list_runs(settings.outputs, experiment, cache=settings.cache, tell=tell)
     runs = select(every, selection, settings.outputs)
     names = [name for name in experiment_names(settings.experiments) if experiment in (None, name)]
+    if experiment is not None and not names and not every:
+        find_experiment(experiment, settings.experiments)  # says which name it may have been
     if as_json:
         output.print_json({"experiments": names, "runs": [run.__dict__ for run in runs]})
         return

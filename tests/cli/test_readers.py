@@ -108,6 +108,14 @@ def test_list_without_runs(kft: Kft) -> None:
     assert answer.err == "no runs in PROJECT/runs\n"
 
 
+def test_list_of_a_name_that_is_none(kft: Kft) -> None:
+    """A misspelt experiment is not one without runs."""
+    answer = kft("list", "frist")
+    assert (answer.code, answer.out) == (2, "")
+    assert "first" in answer.err
+    assert (kft("list", "first").code, kft("list", "first").err) == (0, "no runs in PROJECT/runs\n")
+
+
 def _run(project: Path, run_id: str, status: str, **facts: object) -> None:
     """A run's record: no more than readers rely on."""
     name, stamp = run_id.split("/")
