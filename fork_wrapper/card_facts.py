@@ -10,7 +10,7 @@ from typing import Any
 from fork_wrapper import keypath
 from fork_wrapper.afterwards import came_from
 from fork_wrapper.formats.found import holds_secret, sounds_secret
-from fork_wrapper.record import Record
+from fork_wrapper.record import Record, sound_folders
 from fork_wrapper.run_state import SUCCESSES
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
 from fork_wrapper.spelling import spell
@@ -122,7 +122,7 @@ def data_rows(record: Record) -> Iterator[tuple[str, str]]:
         yield "bytes", size(data["bytes"])
     if data.get("sha256"):
         yield "fingerprint (sha256)", str(data["sha256"])
-    for folder in data.get("folders") or ():
+    for folder in sound_folders(data):
         repeats = folder.get("repeats")
         name = PureWindowsPath(str(folder.get("folder", ""))).name
         yield "folder", f"{name}: {len(folder.get('files') or ())} images" + (f", {repeats} times" if repeats else "")

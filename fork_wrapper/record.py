@@ -233,10 +233,21 @@ def from_json(raw: Any, path: Path, *, outline: bool = False) -> Record:
         )
         raise InputError(f"cannot use {path.name}", [finding])
     values = {name: raw[name] for name in Record.__dataclass_fields__ if name in raw}
-    values["provenance"] = {name: part if _is_part(name, part) else None for name, part in raw["provenance"].items()}
+    facts = raw["provenance"].items()
+    values["provenance"] = {name: part if _is_part(name, part, outline=outline) else None for name, part in facts}
     return Record(
         **{"rehearsal": None, **values, **{name: tuple(raw.get(name, ())) for name in ("checkpoints", "findings")}}
     )
+
+
+def sound_folders(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The folders of images of `provenance.dataset`; none where one is damaged, for their sum would be wrong."""
+    folders = data.get("folders") or []
+    sound = all(
+        isinstance(one, dict) and isinstance(one.get("files", {}), dict) and isinstance(one.get("subset", ""), str)
+        for one in folders
+    )
+    return folders if sound else []
 
 
 def _damaged(raw: dict[str, Any]) -> list[str]:
@@ -261,8 +272,12 @@ def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _is_part(name: str, part: Any) -> bool:
+def _is_part(name: str, part: Any, *, outline: bool) -> bool:
     """Whether a fact about a run's surroundings has its shape; of another one it is as good as unknown."""
+    if not outline:
+        from fork_wrapper.record_shape import is_sound_fact  # noqa: PLC0415 - as above
+
+        return is_sound_fact(name, part)
     if name == "gpus":
         return isinstance(part, list) and all(isinstance(card, dict) for card in part)
     return isinstance(part, dict) or name not in PARTS

@@ -113,22 +113,13 @@ _RUN = _table(
     }
 )
 
-_FOLDER = _table(
-    {
-        **dict.fromkeys(("folder", "subset"), MAYBE_TEXT),
-        "files": ANY_TABLE,
-        "sizes": ANY_TABLE,
-        "repeats": MAYBE_COUNT,
-    }
-)
-
 _PARTS: Mapping[str, Shape] = {
     "base_model": _table({"path": TEXT, "kind": TEXT, "bytes": MAYBE_COUNT, "sha256": MAYBE_TEXT}, needed=("path",)),
     "dataset": _table(
         {
             **dict.fromkeys(("images", "captions", "bytes"), MAYBE_COUNT),
             "sha256": MAYBE_TEXT,
-            "folders": _or_nothing(_rows(_FOLDER)),
+            "folders": _or_nothing(_plain(lambda value: isinstance(value, list))),  # a damaged one spoils no digest
         }
     ),
     "sd_scripts": _table({"commit": MAYBE_TEXT, "path": MAYBE_TEXT, "dirty": MAYBE_FLAG}),
@@ -138,8 +129,7 @@ _PARTS: Mapping[str, Shape] = {
     "host": ANY_TABLE,
     "accelerate": ANY_TABLE,
 }
-_PROVENANCE = _table({name: _or_nothing(shape) for name, shape in _PARTS.items()})
-"""Each part of it may be unknown."""
+"""Of `provenance`."""
 
 _BUCKET = _table(
     {"count": COUNT, "resolution": _plain(lambda value: isinstance(value, list) and len(value) == 2)},
@@ -177,7 +167,6 @@ SECTIONS: Mapping[str, Shape] = {
     "dataset": _table({"general": _SUBSET, "datasets": _rows(_DATASET)}),
     "effective": _table({}, every=_option),
     "launch": _table({"argv": _rows(TEXT)}),
-    "provenance": _PROVENANCE,
     "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE)})),
     "run": _RUN,
     "checkpoints": _rows(CHECKPOINT),
@@ -196,6 +185,12 @@ def damaged(raw: Mapping[str, Any]) -> list[str]:
         found = ["a value that is no number (NaN), or half of a character"]
     more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
     return found[:MOST_NAMED] + more
+
+
+def is_sound_fact(name: str, value: Any) -> bool:
+    """Whether a part of `provenance` has its shape; a fact of another one is as good as unknown."""
+    shape = _PARTS.get(name)
+    return value is None or shape is None or not any(True for _ in shape(value, name))
 
 
 def damaged_config(training: Any, dataset: Any) -> list[str]:

@@ -9,6 +9,7 @@ from fork_wrapper.document.from_options import option, values
 from fork_wrapper.document.from_people import told
 from fork_wrapper.document.intended import changed
 from fork_wrapper.layout import layouts
+from fork_wrapper.record import sound_folders
 from fork_wrapper.rules.case import Case
 from fork_wrapper.sdscripts.steps import Schedule, StepsError, plan_steps
 
@@ -36,7 +37,7 @@ def _recorded_images(asked: Asked) -> int | None:
     if data is None:
         return None
     reg = regularising(asked.understood.case.dataset)
-    folders = data.get("folders") or []
+    folders = sound_folders(data)
     if not folders:
         return int(data["images"]) if data.get("images") else None
     return sum(len(one.get("files", {})) for one in folders if one.get("subset", "") not in reg)

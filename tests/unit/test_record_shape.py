@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.record import read_record
+from fork_wrapper.record import read_record, sound_folders
 from fork_wrapper.record_shape import MOST_NAMED, ORIGINS, damaged
 from fork_wrapper.resolve import OriginKind
 from fork_wrapper.settings import Settings
@@ -61,11 +61,6 @@ DAMAGE: tuple[tuple[str, Any, str], ...] = (
     ("checkpoints", [{"step": 1}], "checkpoints[0].file"),
     ("checkpoint.loss", "low", "checkpoint.loss"),
     ("checkpoint.bytes", 10**400, "checkpoint.bytes"),
-    ("provenance.project", [1], "provenance.project"),
-    ("provenance.dataset", {"bytes": 10**400}, "provenance.dataset.bytes"),
-    ("provenance.dataset", {"folders": "x"}, "provenance.dataset.folders"),
-    ("provenance.gpus", [{}], "provenance.gpus[0].name"),
-    ("provenance.python", {"packages": {"torch": 2.6}}, "provenance.python.packages.torch"),
     ("rehearsal", {"changes": [{"key": "a"}]}, "rehearsal.changes[0].was"),
     ("plan", {"datasets": [{"buckets": [{"count": 1, "resolution": [1]}]}]}, "plan.datasets[0].buckets[0].resolution"),
     ("lineage", [], "lineage"),
@@ -88,6 +83,33 @@ def test_damage_is_named(raw: dict[str, Any], tmp_path: Path, path: str, value: 
     with pytest.raises(InputError) as refused:
         read_record(file)
     assert refused.value.findings[0].what.startswith(f"missing or damaged: {named}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("project", [1]),
+        ("dataset", {"bytes": 10**400}),
+        ("dataset", {"folders": "x"}),
+        ("gpus", [{}]),
+        ("python", {"packages": {"torch": 2.6}}),
+    ],
+)
+def test_a_fact_of_another_shape_is_unknown(raw: dict[str, Any], tmp_path: Path, name: str, value: Any) -> None:
+    """To every reader; the rest of the record tells what it knows."""
+    raw["provenance"] = {"host": {"hostname": "h"}, name: value}
+    file = tmp_path / "odd.json"
+    file.write_text(json.dumps(raw), encoding="utf-8")
+    assert read_record(file).provenance == {"host": {"hostname": "h"}, name: None}
+
+
+@pytest.mark.parametrize("folder", [1, None, {"files": 3}, {"files": {}, "subset": []}])
+def test_damaged_folders_are_not_counted(folder: Any) -> None:
+    """Nor are the others, whose sum would be wrong."""
+    sound = {"files": {"a.png": ["0", None]}, "subset": "x"}
+    assert sound_folders({"folders": [sound]}) == [sound]
+    assert sound_folders({"folders": [sound, folder]}) == []
+    assert sound_folders({}) == []
 
 
 def test_a_record_of_rubbish_is_no_long_story(raw: dict[str, Any]) -> None:
