@@ -10,7 +10,7 @@ from typing import Any
 
 from fork_wrapper.files import canonical_json
 from fork_wrapper.schema import fits
-from fork_wrapper.sdscripts.options import dataset_keys, options
+from fork_wrapper.sdscripts.options import dataset_keys, pinned_commit, pinned_table
 
 Shape = Callable[[Any, str], Iterator[str]]
 """From a value and its key path to the paths of what is damaged in it."""
@@ -144,7 +144,7 @@ _LINEAGE = _table({"parent": MAYBE_TEXT, "consequences": _rows(TEXT), "changes":
 
 def _option(value: Any, path: str) -> Iterator[str]:
     """A value of an option that kft knows has its type; of one that takes effect also nothing, or the default."""
-    option = options().get(path.partition(".")[2])
+    option = pinned_table().options.get(path.partition(".")[2])
     if option is None:
         return
     absent = path.startswith("effective.") and (value is None or value == option.default)
@@ -178,13 +178,25 @@ SECTIONS: Mapping[str, Shape] = {
 """By section of a record, or of a sidecar."""
 
 
+_OTHER_PROGRAM: Mapping[str, Shape] = {"training": ANY_TABLE, "effective": ANY_TABLE}
+"""Of a run of another commit of sd-scripts, whose options may be of other types: a record is not refused for that."""
+
+
 def damaged(raw: Mapping[str, Any]) -> list[str]:
     """Key paths of what is of another type than readers rely on, or is needed and not there; the first few of them."""
-    found = [path for name, shape in SECTIONS.items() if name in raw for path in shape(raw[name], name)]
+    shapes = {**SECTIONS, **(_OTHER_PROGRAM if _is_of_another_commit(raw) else {})}
+    found = [path for name, shape in shapes.items() if name in raw for path in shape(raw[name], name)]
     if not found and not _can_be_written(raw):
         found = ["a value that is no number (NaN), or half of a character"]
     more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
     return found[:MOST_NAMED] + more
+
+
+def _is_of_another_commit(raw: Mapping[str, Any]) -> bool:
+    provenance = raw.get("provenance")
+    scripts = provenance.get("sd_scripts") if isinstance(provenance, dict) else None
+    commit = scripts.get("commit") if isinstance(scripts, dict) else None
+    return isinstance(commit, str) and commit != pinned_commit()
 
 
 def is_sound_fact(name: str, value: Any) -> bool:

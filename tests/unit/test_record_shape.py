@@ -12,6 +12,7 @@ from fork_wrapper.errors import InputError
 from fork_wrapper.record import read_record, sound_folders
 from fork_wrapper.record_shape import MOST_NAMED, ORIGINS, damaged
 from fork_wrapper.resolve import OriginKind
+from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.settings import Settings
 from tests.unit.trained import trained
 
@@ -67,6 +68,16 @@ DAMAGE: tuple[tuple[str, Any, str], ...] = (
     ("experiment.story.purpose", float("nan"), "a value that is no number (NaN), or half of a character"),
     ("experiment.story.purpose", "\ud800", "a value that is no number (NaN), or half of a character"),
 )
+
+
+def test_a_run_of_another_commit_may_have_options_of_other_types(raw: dict[str, Any]) -> None:
+    """Its record is read all the same; one of the pinned commit, or of none, is judged."""
+    raw["training"]["learning_rate"] = "fast"
+    for commit, wrong in (("f" * 40, []), (pinned_commit(), ["training.learning_rate"])):
+        raw["provenance"]["sd_scripts"] = {"commit": commit, "dirty": False, "path": "x"}
+        assert damaged(raw) == wrong
+    raw["provenance"]["sd_scripts"] = None
+    assert damaged(raw) == ["training.learning_rate"]
 
 
 @pytest.mark.parametrize(("path", "value", "named"), DAMAGE, ids=[f"{path}-{named}" for path, _, named in DAMAGE])
