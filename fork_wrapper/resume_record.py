@@ -14,7 +14,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.lineage import RESUME
 from fork_wrapper.paths import plain_name
 from fork_wrapper.record import Record
-from fork_wrapper.reproduce_sound import check_values, sound_facts, texts_of
+from fork_wrapper.reproduce.sound import check_values, sound_facts, texts_of
 
 
 def sound_record(record: Record, path: Path) -> Record:

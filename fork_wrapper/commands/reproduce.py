@@ -7,11 +7,11 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
-from fork_wrapper.reproduce import Reproduction, job_of, outcome, prove, refuse_real, reproduction
-from fork_wrapper.reproduce_item import ALLOWABLE, Item
-from fork_wrapper.reproduce_original import original_of
-from fork_wrapper.reproduce_places import parse_maps
-from fork_wrapper.reproduce_text import go_on, item_lines, item_rows, title, to_json
+from fork_wrapper.reproduce.item import ALLOWABLE, Item
+from fork_wrapper.reproduce.original import original_of
+from fork_wrapper.reproduce.places import parse_maps
+from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, prove, refuse_real, reproduction
+from fork_wrapper.reproduce.text import go_on, item_lines, item_rows, title, to_json
 from fork_wrapper.run import run
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source

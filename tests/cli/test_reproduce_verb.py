@@ -26,9 +26,9 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     found = load_settings({}, cwd=project)
     furnish(found)
     python = TrainerPython(executable="python", version="3.11.7", packages=PACKAGES, torch_cuda="12.4")
-    for module in ("tests.unit.archives", "fork_wrapper.reproduce"):
+    for module in ("tests.unit.archives", "fork_wrapper.reproduce.repeat"):
         monkeypatch.setattr(f"{module}.probe_python", lambda *_: python)
-    for module in ("tests.unit.archives", "fork_wrapper.reproduce_machine"):
+    for module in ("tests.unit.archives", "fork_wrapper.reproduce.machine"):
         monkeypatch.setattr(f"{module}.own_state", lambda: GitState(commit="c" * 40, dirty=False))
     return found
 

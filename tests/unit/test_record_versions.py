@@ -15,7 +15,7 @@ from fork_wrapper import record
 from fork_wrapper.diff.document import compare_sources
 from fork_wrapper.errors import InputError
 from fork_wrapper.record import SCHEMA_VERSION, UPGRADES, from_json, read_record
-from fork_wrapper.reproduce_original import original_of
+from fork_wrapper.reproduce.original import original_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source, toml_texts
 from tests.unit.records import recorded

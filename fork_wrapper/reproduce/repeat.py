@@ -19,10 +19,9 @@ from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
 from fork_wrapper.rehearsal.plan import rehearsal_trainer, rehearse
 from fork_wrapper.render import Rendered, Trainer, launchable, placed, real_trainer, render, run_stamp
-from fork_wrapper.reproduce_bytes import prove_rehearsal, prove_same
-from fork_wrapper.reproduce_inputs import base_item, dataset_item, other_files_items, prompts_items, seed_item
-from fork_wrapper.reproduce_item import Item, Repetition, short
-from fork_wrapper.reproduce_machine import (
+from fork_wrapper.reproduce.inputs import base_item, dataset_item, other_files_items, prompts_items, seed_item
+from fork_wrapper.reproduce.item import Item, Repetition, short
+from fork_wrapper.reproduce.machine import (
     accelerate_items,
     hardware_item,
     kft_item,
@@ -30,10 +29,11 @@ from fork_wrapper.reproduce_machine import (
     processes_item,
     scripts_item,
 )
-from fork_wrapper.reproduce_original import Original
-from fork_wrapper.reproduce_places import Move, find_places
-from fork_wrapper.reproduce_sound import CONFIG, RUN
-from fork_wrapper.reproduce_trust import Risk, refuse_remote, risks
+from fork_wrapper.reproduce.original import Original
+from fork_wrapper.reproduce.places import Move, find_places
+from fork_wrapper.reproduce.same_bytes import prove_rehearsal, prove_same
+from fork_wrapper.reproduce.sound import CONFIG, RUN
+from fork_wrapper.reproduce.trust import Risk, refuse_remote, risks
 from fork_wrapper.resolve import KFT, Resolved
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings

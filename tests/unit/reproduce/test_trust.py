@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 from fork_wrapper.errors import InputError
 from fork_wrapper.files import canonical_json, pretty_json
 from fork_wrapper.render import dataset_text, sorted_tree
-from fork_wrapper.reproduce import Reproduction, job_of, reproduction
-from fork_wrapper.reproduce_original import original_of
-from fork_wrapper.reproduce_text import item_lines
+from fork_wrapper.reproduce.original import original_of
+from fork_wrapper.reproduce.repeat import Reproduction, job_of, reproduction
+from fork_wrapper.reproduce.text import item_lines
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source

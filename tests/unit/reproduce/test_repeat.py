@@ -12,12 +12,12 @@ from fork_wrapper.errors import InputError
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import begin
 from fork_wrapper.render import Rendered, launchable
-from fork_wrapper.reproduce import Reproduction, job_of, outcome, reproduction
-from fork_wrapper.reproduce_bytes import normal
-from fork_wrapper.reproduce_item import Item
-from fork_wrapper.reproduce_original import original_of
-from fork_wrapper.reproduce_places import parse_maps
-from fork_wrapper.reproduce_text import go_on
+from fork_wrapper.reproduce.item import Item
+from fork_wrapper.reproduce.original import original_of
+from fork_wrapper.reproduce.places import parse_maps
+from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, reproduction
+from fork_wrapper.reproduce.same_bytes import normal
+from fork_wrapper.reproduce.text import go_on
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from tests.unit.archives import LATER, SIX, archived, commit, furnish
@@ -354,7 +354,7 @@ def test_the_bytes_are_compared(machine: Settings, away: Path, monkeypatch: pyte
     def other(name: str, training: dict[str, Any], *rest: Any, **more: Any) -> Rendered:
         return launchable(name, {**training, "seed": 4}, *rest, **more)
 
-    monkeypatch.setattr("fork_wrapper.reproduce.launchable", other)
+    monkeypatch.setattr("fork_wrapper.reproduce.repeat.launchable", other)
     with pytest.raises(InputError) as caught:
         launched(again, machine)
     assert "was: seed = 20251\nis: seed = 4" in caught.value.findings[0].what

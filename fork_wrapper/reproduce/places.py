@@ -19,7 +19,7 @@ from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.provenance import base_model
 from fork_wrapper.rehearsal.layout import base_model as miniature_model
 from fork_wrapper.rehearsal.layout import miniature_folder, tokenizers
-from fork_wrapper.reproduce_original import Original
+from fork_wrapper.reproduce.original import Original
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.settings import Settings
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fork_wrapper.render import shell_line
-from fork_wrapper.reproduce import Reproduction
-from fork_wrapper.reproduce_item import MISSING, Item
-from fork_wrapper.reproduce_original import Original
-from fork_wrapper.reproduce_trust import Risk
+from fork_wrapper.reproduce.item import MISSING, Item
+from fork_wrapper.reproduce.original import Original
+from fork_wrapper.reproduce.repeat import Reproduction
+from fork_wrapper.reproduce.trust import Risk
 from fork_wrapper.spelling import shown
 
 LISTED = 10

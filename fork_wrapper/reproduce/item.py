@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from fork_wrapper.reproduce_original import Original
-from fork_wrapper.reproduce_places import Places
+from fork_wrapper.reproduce.original import Original
+from fork_wrapper.reproduce.places import Places
 from fork_wrapper.words import counted
 
 Verdict = Literal["same", "different", "unknown"]

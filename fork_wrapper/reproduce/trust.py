@@ -13,9 +13,9 @@ from typing import Any
 from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.files import flatten
 from fork_wrapper.paths import RunFolder
-from fork_wrapper.reproduce_original import Original
-from fork_wrapper.reproduce_places import PROMPTS, Places, is_below
-from fork_wrapper.reproduce_sound import unknown_names
+from fork_wrapper.reproduce.original import Original
+from fork_wrapper.reproduce.places import PROMPTS, Places, is_below
+from fork_wrapper.reproduce.sound import unknown_names
 from fork_wrapper.sdscripts.options import elsewhere
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES, WORDS, Reach
 from fork_wrapper.settings import Settings

@@ -13,9 +13,9 @@ import tomli_w
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import flatten
 from fork_wrapper.render import Rendered
-from fork_wrapper.reproduce_original import NO_FOLDERS, Original
-from fork_wrapper.reproduce_places import Move
-from fork_wrapper.reproduce_sound import CONFIG, RUN
+from fork_wrapper.reproduce.original import NO_FOLDERS, Original
+from fork_wrapper.reproduce.places import Move
+from fork_wrapper.reproduce.sound import CONFIG, RUN
 
 SHOWN = 5
 """Lines that an error shows of each file, and of each side."""

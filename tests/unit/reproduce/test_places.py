@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper.errors import InputError
-from fork_wrapper.reproduce_original import original_of
-from fork_wrapper.reproduce_places import NO_PROMPTS, Places, find_places, is_below, name_of, parse_maps
+from fork_wrapper.reproduce.original import original_of
+from fork_wrapper.reproduce.places import NO_PROMPTS, Places, find_places, is_below, name_of, parse_maps
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from tests.unit.archives import Archived, archived, furnish

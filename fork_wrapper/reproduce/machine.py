@@ -8,7 +8,7 @@ from fork_wrapper import __version__
 from fork_wrapper.diff.facts import COMPUTES
 from fork_wrapper.files import sha256_text
 from fork_wrapper.provenance import TrainerPython, accelerate_config, git_state, gpus, host, own_state
-from fork_wrapper.reproduce_item import Item, Repetition, compared, unknown
+from fork_wrapper.reproduce.item import Item, Repetition, compared, unknown
 from fork_wrapper.settings import Settings
 from fork_wrapper.words import counted
 

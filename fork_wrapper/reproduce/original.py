@@ -19,7 +19,7 @@ from fork_wrapper.files import parse_toml, sha256_text
 from fork_wrapper.paths import plain_name
 from fork_wrapper.record import Record
 from fork_wrapper.render import dataset_text, sorted_tree
-from fork_wrapper.reproduce_sound import (
+from fork_wrapper.reproduce.sound import (
     CONFIG,
     MANAGED,
     RUN,
