@@ -16,7 +16,7 @@ from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import PATH_OPTIONS
+from fork_wrapper.resolve import PATH_OPTIONS, is_hub_name
 from fork_wrapper.rules.case import Case
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
@@ -131,11 +131,6 @@ def _file(key: str, name: str) -> list[Finding]:
         kinds = ("a file", "a folder") if key in FOLDERS else ("a folder", "a file")
         return [Finding(what=f"{key} names {kinds[0]}", where=name, todo=f"name {kinds[1]}, or unset it")]
     return []
-
-
-def is_hub_name(name: str) -> bool:
-    """ORGANISATION/NAME on the Hugging Face Hub."""
-    return not Path(name).is_absolute() and name.count("/") == 1 and not Path(name).suffix
 
 
 def _machines(settings: Settings) -> list[Finding]:

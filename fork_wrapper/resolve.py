@@ -6,6 +6,7 @@ its working folder. Whether the files behind the paths exist is `preflight`'s qu
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
@@ -29,6 +30,9 @@ PATH_OPTIONS = frozenset(
 
 MODEL_OPTIONS = frozenset(["pretrained_model_name_or_path", "vae"])
 """Paths or names on the Hugging Face Hub: relative ones are made absolute only where they are paths."""
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_FILE_SUFFIX = re.compile(r"\.[^\W\d][^.]*$")  # one that begins with a digit belongs to a version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +251,11 @@ def _place(key: str, value: str, base: Path, words: Mapping[str, str]) -> str:
     return value
 
 
+def is_hub_name(text: str) -> bool:
+    """Whether a model is named as on the Hugging Face Hub: ORGANISATION/NAME, and no file."""
+    return _HUB_NAME.fullmatch(text) is not None and _FILE_SUFFIX.search(text) is None
+
+
 def _is_path(value: str, base: Path) -> bool:
-    """Whether a model is named by a path: the Hub's names are ORGANISATION/NAME without a suffix."""
+    """Whether a model is surely named by a path; what may also be a name on the Hub is left as it is."""
     return value.startswith((".", "~")) or value.endswith((".safetensors", ".ckpt")) or (base / value).exists()

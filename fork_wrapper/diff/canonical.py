@@ -8,12 +8,11 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
+from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.rules.optimizers import Optimizer
 from fork_wrapper.spelling import shown as printable
 
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)")
-_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _OWN_WAY = frozenset(["adafactor", "sgdnesterov", "sgdnesterov8bit"])
 """Optimizers that sd-scripts makes otherwise than the class of the same name (library/train_util.py:4968-5081)."""
 
@@ -72,12 +71,6 @@ def nested(value: Any) -> Hashable:
         return ("list", *(nested(item) for item in value))
     plain = isinstance(value, (int, float)) and not isinstance(value, bool)
     return ("number", value) if plain else (type(value).__name__, str(value))
-
-
-def is_hub_name(text: str) -> bool:
-    """Whether a model is named as on the Hugging Face Hub: ORGANISATION/NAME, and no file."""
-    named = _HUB.fullmatch(text) and not text.startswith((".", "~"))
-    return bool(named) and not text.lower().endswith((".safetensors", ".ckpt"))
 
 
 def path_meaning(text: str) -> str:

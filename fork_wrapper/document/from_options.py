@@ -9,7 +9,7 @@ from fork_wrapper.diff.values import IMPLIED, Value, names_a_run
 from fork_wrapper.document.answers import Answer, Answering, Asked, Kind, joined, weakest
 from fork_wrapper.document.folder import regularising
 from fork_wrapper.document.speech import Words
-from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
+from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.sdscripts.meaning import kind_of
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.sizes import trained
@@ -65,7 +65,7 @@ def of_value(value: Value, words: Words, name: str = "") -> Answer:
 
 def last_part(text: str) -> str:
     """A file or folder without the folders that belong to a machine; a name on the Hub as it is."""
-    return text if canonical.is_hub_name(text) else text.replace("\\", "/").rstrip("/").rpartition("/")[2] or text
+    return text if is_hub_name(text) else text.replace("\\", "/").rstrip("/").rpartition("/")[2] or text
 
 
 def kind(value: Value) -> Kind:

@@ -10,13 +10,12 @@ from dataset_tools.fingerprint import fingerprint
 from dataset_tools.hashing import HashCache
 from dataset_tools.sample_set import sample_set_folder
 from fork_wrapper.diff.document import file_changes
-from fork_wrapper.preflight import is_hub_name
 from fork_wrapper.provenance import base_model
 from fork_wrapper.rehearsal.layout import base_model as miniature_model
 from fork_wrapper.rehearsal.layout import miniature_folder
 from fork_wrapper.reproduce.item import MISSING, Item, Repetition, compared_hashes, gone, short, unknown
 from fork_wrapper.reproduce.places import PROMPTS, is_model
-from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
+from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.settings import Settings
 from fork_wrapper.subsets import parts
 from fork_wrapper.words import counted

@@ -32,6 +32,14 @@ def bare_python(tmp_path: Path) -> str:
     return str(tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
 
 
+def test_a_base_model_on_the_hub_is_not_missing(kft: Kft) -> None:
+    """Its version looks like a suffix."""
+    name = "stabilityai/stable-diffusion-xl-base-1.0"
+    answer = kft("check", "first", "--set", f"pretrained_model_name_or_path={name}")
+    assert "the base model will be fetched from the Hugging Face Hub by the trainer" in answer.err + answer.out
+    assert "the base model is missing" not in answer.err + answer.out
+
+
 def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, bare_python: str) -> None:
     """Model, images, sd-scripts, packages and GPU in one answer, and the rehearsal as the last line."""
     answer = kft("run", "first", "--python", bare_python)

@@ -8,7 +8,7 @@ import pytest
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.files import flatten
-from fork_wrapper.resolve import Origin, Resolved, parse_overrides, resolve, with_defaults
+from fork_wrapper.resolve import Origin, Resolved, is_hub_name, parse_overrides, resolve, with_defaults
 from fork_wrapper.settings import Settings
 from fork_wrapper.subsets import subsets
 
@@ -185,3 +185,22 @@ def test_free_attributes_are_not_paths(write: Write, settings: Settings) -> None
     write("a", '[dataset.general]\ncustom_attributes = { image_dir = "x", "a.b" = "{models}" }')
     attributes = resolve("a", settings).dataset["general"]["custom_attributes"]
     assert attributes == {"image_dir": "x", "a.b": "{models}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "hub"),
+    [
+        ("stabilityai/stable-diffusion-xl-base-1.0", True),
+        ("models/base.safetensors", False),
+        ("./models/base", False),
+        ("/models/base", False),
+        ("base", False),
+        ("~me/base", False),
+        ("prompts/standard.txt", False),
+        ("runwayml/stable-diffusion-v1-5", True),
+        ("a/b/c", False),
+    ],
+)
+def test_names_on_the_hub(text: str, hub: bool) -> None:
+    """ORGANISATION/NAME is left as it is."""
+    assert is_hub_name(text) is hub

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.diff.canonical import is_hub_name, meaning, path_meaning, shown, shown_size
+from fork_wrapper.diff.canonical import meaning, path_meaning, shown, shown_size
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,6 @@ def test_a_path_means_the_same_when_it_is_cleaned_twice(parts: list[str]) -> Non
     """Cleaning is done once and for all, on both systems."""
     for path in ("/" + "/".join(parts), "d:\\" + "\\".join(parts)):
         assert path_meaning(path_meaning(path)) == path_meaning(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "hub"),
-    [
-        ("stabilityai/stable-diffusion-xl-base-1.0", True),
-        ("models/base.safetensors", False),
-        ("./models/base", False),
-        ("/models/base", False),
-        ("base", False),
-        ("~me/base", False),
-    ],
-)
-def test_names_on_the_hub(text: str, hub: bool) -> None:
-    """ORGANISATION/NAME is left as it is."""
-    assert is_hub_name(text) is hub
 
 
 @pytest.mark.parametrize(
