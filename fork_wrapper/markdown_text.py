@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from unicodedata import combining, east_asian_width
 
 from fork_wrapper.spelling import harmless
+
+WIDEST = 48
+"""Columns up to which a table's column is aligned; a longer cell stands out of it."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -19,6 +23,16 @@ def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table that is aligned for who reads it raw, and a blank line behind it; nothing where it has no rows."""
+    if not rows:
+        return
+    widths = [max(3, *(min(_width(cell), WIDEST) for cell in column)) for column in zip(heads, *rows, strict=True)]
+    for cells in (heads, ["-" * width for width in widths], *rows):
+        yield row([cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)])
+    yield ""
+
+
 def code(text: str) -> str:
     """A value, letter by letter; a table's bar has to be escaped even there."""
     if not text:
@@ -31,4 +45,10 @@ def code(text: str) -> str:
 
 def plain(text: str) -> str:
     """Words in which nothing is taken for markup; an underscore within a word is none."""
-    return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in harmless(text)).replace("\n", " ")
+    flat = " ".join(harmless(text).split())
+    return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in flat)
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes: two for a Chinese character, none for an accent of its own."""
+    return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)

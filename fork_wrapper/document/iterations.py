@@ -9,9 +9,9 @@ from fork_wrapper.document.evolution import Step
 from fork_wrapper.document.fields import fields_of
 from fork_wrapper.document.from_options import of_value
 from fork_wrapper.document.gather import Column, Document
-from fork_wrapper.document.markdown import code, plain, table
 from fork_wrapper.document.samples import Sample, prompts, sample_files
 from fork_wrapper.document.saying import hint_for, label, listed, said, spread
+from fork_wrapper.markdown_text import aligned_table, code, plain
 from fork_wrapper.rules.prompt_file import Prompt
 
 
@@ -35,7 +35,7 @@ def _changes(step: Step, document: Document) -> Iterator[str]:
     if not step.count:
         yield from (words("no_change"), "")
     heads = [words("head.parameter"), plain(step.before.label), plain(step.after.label)]
-    yield from table(heads, [_row(row, document) for row in step.rows])
+    yield from aligned_table(heads, [_row(row, document) for row in step.rows])
     for fact in step.facts:
         name = words(f"fact.{fact.name}") if words.has(f"fact.{fact.name}") else fact.name
         yield f"- {plain(name)}: {plain(str(fact.before))} → {plain(str(fact.after))} [{words('mark.measured')}]"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from fork_wrapper.document.coverage import Coverage, coverage
 from fork_wrapper.document.gather import Column, Document
 from fork_wrapper.document.iterations import evaluation, evolution, selection
-from fork_wrapper.document.markdown import code, plain, table
 from fork_wrapper.document.saying import listed
 from fork_wrapper.document.sections import checkpoints, missing, parameters, run
+from fork_wrapper.markdown_text import aligned_table, code, plain
 
 SECTIONS: tuple[tuple[str, Callable[[Document], Iterator[str]]], ...] = (
     ("model", lambda document: listed("model", document)),
@@ -63,7 +63,7 @@ def _sources(document: Document) -> Iterator[str]:
     words = document.words
     yield from (f"## {words('title.sources')}", "")
     headers = [words("head.experiment"), words("head.basis"), words("head.run"), words("head.said")]
-    yield from table(headers, [_source(column, document) for column in document.columns])
+    yield from aligned_table(headers, [_source(column, document) for column in document.columns])
 
 
 def _source(column: Column, document: Document) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fork_wrapper.document.answers import Answer
 from fork_wrapper.document.fields import Field, Section, fields_of
 from fork_wrapper.document.gather import Column, Document, hint
-from fork_wrapper.document.markdown import code, plain, table
+from fork_wrapper.markdown_text import aligned_table, code, plain
 
 COLUMNS = 6
 """Subjects side by side in one table; more go on in another."""
@@ -65,4 +65,4 @@ def side_by_side(rows: Sequence[tuple[str, Sequence[str]]], document: Document, 
     labels = document.labels
     for start in range(0, len(labels), COLUMNS):
         part = slice(start, start + COLUMNS)
-        yield from table([heading, *map(plain, labels[part])], [(name, *cells[part]) for name, cells in rows])
+        yield from aligned_table([heading, *map(plain, labels[part])], [(name, *cells[part]) for name, cells in rows])

@@ -6,8 +6,8 @@ from typing import Any
 from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields, fields_of
 from fork_wrapper.document.gather import Column, Document
-from fork_wrapper.document.markdown import code, plain, table
 from fork_wrapper.document.saying import hint_for, label, listed, said, side_by_side
+from fork_wrapper.markdown_text import aligned_table, code, plain
 from fork_wrapper.words import size
 
 IN_TABLE = ("started", "duration", "losses", "speed", "vram_peak")
@@ -44,7 +44,7 @@ def _further(document: Document) -> Iterator[str]:
     other = [(code(name), cells) for name, cells in rows.items() if len(set(cells)) > 1]
     if same:
         yield from (f"### {words('title.further_same' if len(document.columns) > 1 else 'title.further')}", "")
-        yield from table([words("head.option"), words("head.value")], same)
+        yield from aligned_table([words("head.option"), words("head.value")], same)
     if other:
         yield from (f"### {words('title.further_differing')}", "")
         yield from side_by_side(other, document, words("head.option"))
@@ -64,7 +64,7 @@ def run(document: Document) -> Iterator[str]:
         (plain(column.subject.label), *(said(column.answers[field.id], document) for field in numbers))
         for column in document.columns
     ]
-    yield from table([words("head.experiment"), *(label(field, document) for field in numbers)], rows)
+    yield from aligned_table([words("head.experiment"), *(label(field, document) for field in numbers)], rows)
     lacking = [column for column in document.columns if any(column.answers[field.id] is None for field in numbers)]
     if lacking:
         yield from (f"- **{words('unknown')}**: {hint_for(numbers[0], lacking, document)}", "")
@@ -105,7 +105,7 @@ def missing(document: Document) -> Iterator[str]:
     words, found = document.words, coverage(document)
     rows = [(f"[{words(f'mark.{kind}')}] {words(f'kind.{kind}')}", str(count)) for kind, count in found.by_kind()]
     rows.append((words("unknown"), str(len(found.missing))))
-    yield from table([words("head.origin"), words("head.fields")], rows)
+    yield from aligned_table([words("head.origin"), words("head.fields")], rows)
     for field in fields():
         columns = [column for column in document.columns if field.listed and column.answers[field.id] is None]
         if columns:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper import markdown_text
-from fork_wrapper.document.markdown import code, plain, table
 from fork_wrapper.document.written import beside, marked, write
 from fork_wrapper.errors import InputError
+from fork_wrapper.markdown_text import aligned_table, code, plain
 
 
 def test_only_its_own_files_are_written_over(tmp_path: Path) -> None:
@@ -52,12 +52,12 @@ def test_beside_an_experiment() -> None:
 
 def test_tables_are_aligned() -> None:
     """By what a terminal shows; a very long cell stands out alone."""
-    rows = list(table(["a", "ñandú"], [("x", "1"), ("界", "y" * 60)]))
+    rows = list(aligned_table(["a", "ñandú"], [("x", "1"), ("界", "y" * 60)]))
     assert rows[0] == "| a   | ñandú                                            |"
     assert rows[2].startswith("| x   | 1 ")
     assert rows[3] == f"| 界  | {'y' * 60} |"
     assert rows[-1] == ""
-    assert list(table(["a"], [])) == []
+    assert list(aligned_table(["a"], [])) == []
 
 
 def test_nothing_is_taken_for_markup() -> None:
