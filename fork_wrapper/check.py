@@ -5,7 +5,7 @@ The one place where a configuration, its images, the machine and earlier runs co
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,10 @@ from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.files import line_of
+from fork_wrapper.gpu_room import ALLOWED_AS as GPU_MEMORY
+from fork_wrapper.gpu_room import room, used_cards
+from fork_wrapper.less_memory import remedies
+from fork_wrapper.plan import ALLOWED_AS as DISK
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
@@ -53,11 +57,12 @@ def check(
     *,
     files: Mapping[str, str] = MappingProxyType({}),
     fresh: bool = False,
+    allowed: Collection[str] = (),
 ) -> Checked:
     """Judge `resolved` as `trainer` would be launched with it on this machine.
 
     `files` are those that kft will write into the run folder, by name. With `fresh` nothing is taken from memory
-    that a record will state as a fact.
+    that a record will state as a fact. What is `allowed` by name, a disk or GPU memory, is a warning.
     """
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
         looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
@@ -67,13 +72,50 @@ def check(
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
     ruled = in_words_of(resolved, rule_findings(case))
-    found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
+    found = [*machine.findings, *image_folders(case)]
+    found += _unless_allowed(DISK, space(plan, settings.outputs), allowed)
+    if not trainer.rehearsal:
+        found += _unless_allowed(GPU_MEMORY, _gpu_room(case, plan, machine, settings), allowed)
     found += [one for one in ruled if not _is_ours(one)]
     found += [*_placeholders(resolved), *_let_through(resolved)]
     if not trainer.rehearsal:  # which may train on a drawn set
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
+
+
+def _unless_allowed(name: str, findings: list[Finding], allowed: Collection[str]) -> list[Finding]:
+    """What would stop the run, as it is, or where it is allowed as a warning that says so."""
+
+    def judged(one: Finding) -> Finding:
+        if one.severity != "error":
+            return one
+        if name in allowed:
+            return replace(one, what=f"{one.what} (allowed: --allow {name})", severity="warning")
+        return replace(one, todo=f"{one.todo}; `--allow {name}` starts all the same")
+
+    return [judged(one) for one in findings]
+
+
+def _gpu_room(case: Case, plan: Plan, machine: Machine, settings: Settings) -> list[Finding]:
+    """What stands against the GPUs that the processes of this machine will use, with what takes less memory."""
+    count = -(-settings.num_processes // settings.num_machines)
+    cards = used_cards(machine.gpus, machine.gpu_processes, count)
+    known = () if plan.measured and plan.measured.peak_vram_mib else plan.neighbours
+    batch = max((one.get("batch_size") or 1 for one in case.datasets), default=1)
+    totals = [card.gpu.memory_mib for card in cards if card.gpu.memory_mib]
+    over = plan.memory.mib - min(totals) if plan.memory and totals else 0
+    return room(plan.memory, cards, near=known, batch=batch, flags=_less(case, over) if over > 0 else "")
+
+
+def _less(case: Case, over: int) -> str:
+    """The flags that bring what is certain down by so many MiB; empty where none do."""
+    found: list[str] = []
+    for one in remedies(case):
+        if over > 0:
+            found += one.flags
+            over -= one.saves_mib
+    return " ".join(found) if over <= 0 else ""
 
 
 def case_of(

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from fork_wrapper.gpu_memory import MIB, Term
 from fork_wrapper.layout import DatasetLayout
+from fork_wrapper.measured import Neighbour
 from fork_wrapper.plan import Cache, Plan
+from fork_wrapper.rules.rates import blocks_in_words
 from fork_wrapper.sdscripts.steps import Schedule, Writes
 from fork_wrapper.words import clock, counted, size
 
@@ -20,6 +23,7 @@ def rows(plan: Plan) -> list[Row]:
         ("rates", _rates(plan)),
         *_files(plan),
         *_caches(plan),
+        *_memory(plan),
         *_measured(plan),
     ]
 
@@ -80,13 +84,14 @@ def _scheduler(plan: Plan, schedule: Schedule) -> str:
 
 
 def _rates(plan: Plan) -> str:
-    parts = (
-        ("U-Net", plan.rates.unet),
-        ("text encoder 1", plan.rates.text_encoder_1),
-        ("text encoder 2", plan.rates.text_encoder_2),
-    )
-    text = ", ".join(f"{name} {rate:g}" if rate else f"{name} frozen" for name, rate in parts)
+    parts = (("text encoder 1", plan.rates.text_encoder_1), ("text encoder 2", plan.rates.text_encoder_2))
+    unet = _rate("U-Net", plan.rates.unet) if plan.block_rates is None else f"U-Net {blocks_in_words(plan.block_rates)}"
+    text = ", ".join([unet, *(_rate(name, rate) for name, rate in parts)])
     return f"{text} ({plan.rates_by})" if plan.rates_by else text
+
+
+def _rate(name: str, rate: float) -> str:
+    return f"{name} {rate:g}" if rate else f"{name} frozen"
 
 
 def _files(plan: Plan) -> Iterator[Row]:
@@ -127,6 +132,29 @@ def _caches(plan: Plan) -> Iterator[Row]:
 
 def _cache(cache: Cache) -> str:
     return f"{size(cache.bytes)} cached {'on disk beside the images' if cache.on_disk else 'in memory'}"
+
+
+def _memory(plan: Plan) -> Iterator[Row]:
+    if plan.memory is None:
+        return
+    one = plan.memory
+    kinds = ((kind, one.of(kind)) for kind in ("weights", "gradients", "optimizer", "buckets"))
+    parts = [f"{kind} {_terms(terms)}" for kind, terms in kinds if terms]
+    left_out = f"; {one.left_out}" if one.left_out else ""
+    yield "GPU memory", f"at least {one.mib} MiB, without activations and CUDA's own: {'; '.join(parts)}{left_out}"
+    for near in plan.neighbours:
+        yield "like runs", neighbour_in_words(near)
+
+
+def _terms(terms: Sequence[Term]) -> str:
+    return ", ".join(f"{term.part} {term.bytes // MIB}" for term in terms)
+
+
+def neighbour_in_words(one: Neighbour) -> str:
+    """What a like run took, on which GPU, and who says so."""
+    gpu = f" on {one.gpu}" if one.gpu else ""
+    batch = f", batch_size {one.batch_size}" if one.batch_size else ""
+    return f"{one.mib} MiB{gpu}{batch}; {one.source}"
 
 
 def _measured(plan: Plan) -> Sequence[Row]:

@@ -69,6 +69,8 @@ class Job:
     """For a run that comes from another, as in the record."""
     rendered: Callable[[RunFolder, datetime], Rendered] | None = None
     """How it is rendered, where that is not from its resolved values: of a reproduction."""
+    allowed: tuple[str, ...] = ()
+    """What it may lack : room on a "disk", "gpu-memory"."""
 
 
 def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
@@ -77,7 +79,7 @@ def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> 
         rendered = render(job.resolved, settings, job.trainer, run, started)
     else:
         rendered = job.rendered(run, started)
-    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True)
+    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True, allowed=job.allowed)
     if checked.errors:
         count = len(checked.errors)
         against = "one thing stands against it" if count == 1 else f"{count} things stand against it"
@@ -179,7 +181,7 @@ def _provenance(machine: Machine, settings: Settings, trainer: Trainer) -> dict[
         "sd_scripts": {**asdict(scripts), "path": str(settings.sd_scripts)} if scripts else None,
         "project": asdict(own_state()),
         "python": asdict(machine.python) if machine.python else None,
-        "gpus": [asdict(gpu) for gpu in machine.gpus],
+        "gpus": [gpu.to_json() for gpu in machine.gpus],
         "host": host(),
         "accelerate": accelerate_config(os.environ),
     }

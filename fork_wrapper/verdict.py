@@ -8,10 +8,12 @@ from typing import Any
 from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.launch import Outcome
+from fork_wrapper.less_memory import Remedy, remedies
 from fork_wrapper.progress import Progress, last_story, without_launcher
 from fork_wrapper.record import Status
 from fork_wrapper.render import Rendered
-from fork_wrapper.sdscripts.lines import Cause, find_cause
+from fork_wrapper.rules.case import Case, Host
+from fork_wrapper.sdscripts.lines import OUT_OF_MEMORY, Cause, find_cause
 from fork_wrapper.sdscripts.names import final_checkpoint
 
 CLOCK_SLACK = 2.0
@@ -30,10 +32,13 @@ class Failure:
     """The named cause, if one is known."""
     tail: tuple[str, ...]
     """The trainer's last meaningful lines."""
+    remedies: tuple[Remedy, ...] = ()
+    """Of a GPU that had too little memory: what takes less, in the order in which it is to be tried."""
 
     def to_json(self) -> dict[str, Any]:
         """As the record keeps it."""
-        return {"what": self.what, "cause": asdict(self.cause) if self.cause else None, "tail": list(self.tail)}
+        more = {"remedies": [one.to_json() for one in self.remedies]} if self.remedies else {}
+        return {"what": self.what, "cause": asdict(self.cause) if self.cause else None, "tail": list(self.tail), **more}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,9 @@ def judge(rendered: Rendered, progress: Progress, outcome: Outcome, *, main_proc
     if fault is None:
         return Verdict(status="rehearsed" if rendered.trainer.rehearsal else "completed", outcome=outcome, failure=None)
     lines = without_launcher(list(progress.tail))
-    failure = Failure(what=fault, cause=find_cause(last_story(lines)), tail=tuple(lines[-TAIL:]))
+    cause = find_cause(last_story(lines))
+    less = _less_memory(rendered) if cause and cause.name == OUT_OF_MEMORY else ()
+    failure = Failure(what=fault, cause=cause, tail=tuple(lines[-TAIL:]), remedies=less)
     return Verdict(status="failed", outcome=outcome, failure=failure)
 
 
@@ -81,10 +88,19 @@ def explain(failure: Failure, rendered: Rendered) -> list[Finding]:
     """A failure as findings: the named cause with its next step, the last lines, where the log is."""
     findings = []
     if failure.cause:
-        findings.append(Finding(what=f"{failure.cause.name}: {failure.cause.what}", todo=failure.cause.todo))
+        todo = "" if failure.remedies else failure.cause.todo
+        findings.append(Finding(what=f"{failure.cause.name}: {failure.cause.what}", todo=todo))
+    for number, one in enumerate(failure.remedies):
+        what = "what takes less memory, one after the other" if number == 0 else "then"
+        findings.append(Finding(what=f"{what} ({one.saving})", todo=one.text, severity="note"))
     said = "\n".join(failure.tail) or "(nothing)"
     findings.append(Finding(what=f"the trainer's last lines:\n{said}", where=str(rendered.run.log)))
     return findings
+
+
+def _less_memory(rendered: Rendered) -> tuple[Remedy, ...]:
+    host = Host(packages=None, cuda=True)
+    return remedies(Case(training=rendered.training, dataset=rendered.dataset, host=host, managed=False))
 
 
 def _fault(folder: Path, name: str, outcome: Outcome) -> str | None:

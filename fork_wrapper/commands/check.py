@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
-from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, room_flag, setting_flags, settings_from
 from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import Resolved, parse_overrides, resolve
@@ -18,6 +18,7 @@ from fork_wrapper.words import counted
 @click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")
 @click.argument("name")
 @override_flags
+@room_flag
 @json_flag
 @setting_flags(*PLACES, "num_processes")
 def command(
@@ -25,6 +26,7 @@ def command(
     assignments: tuple[str, ...],
     unset: tuple[str, ...],
     allow: tuple[str, ...],
+    allowed: tuple[str, ...],
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -34,7 +36,7 @@ def command(
     """
     settings = settings_from(flags)
     resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
-    checked = check(resolved, settings, real_trainer(settings))
+    checked = check(resolved, settings, real_trainer(settings), allowed=allowed)
     if as_json:
         output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in checked.findings]})
     else:

@@ -78,6 +78,16 @@ def allow_flag(function: F) -> F:
     return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
 
 
+ROOM = ("disk", "gpu-memory")
+"""What `--allow` lets a run go on without: room on a disk, memory of a GPU."""
+
+
+def room_flag(function: F) -> F:
+    """`--allow` for what the machine has too little of."""
+    text = "Start although it has too little of this. Recorded. Repeatable."
+    return click.option("--allow", "allowed", multiple=True, type=click.Choice(ROOM), help=text)(function)
+
+
 def override_flags(function: F) -> F:
     """`--set`, `--unset` and `--allow-unknown`."""
     unset = click.option("--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.")

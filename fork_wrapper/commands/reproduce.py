@@ -1,11 +1,12 @@
 """`kft reproduce`."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, ROOM, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
@@ -37,8 +38,8 @@ Examples:
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice(tuple(ALLOWABLE)),
-    help="Go on although this is different. Recorded. Repeatable.",
+    type=click.Choice((*ALLOWABLE, *ROOM)),
+    help="Go on although this is different, or there is too little of it. Recorded. Repeatable.",
 )
 @click.option(
     "--map", "maps", multiple=True, metavar="OLD=NEW", help="Paths that moved, by how they begin. Repeatable."
@@ -87,7 +88,7 @@ def command(
 def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -> None:
     if found.original.kind == "checkpoint":  # the record names it by its sha256: gigabytes to read
         output.say(f"hashing {found.original.path.name} ({size(found.original.path.stat().st_size)})")
-    job = job_of(found, settings, allowed)
+    job = replace(job_of(found, settings, allowed), allowed=allowed)
     if job.rehearsal is not None:
         if found.repetition.anew:
             words = f"rehearsal of {found.original.name} ({job.trainer.kind})"

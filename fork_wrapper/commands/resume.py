@@ -1,5 +1,6 @@
 """`kft resume`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import check
-from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, room_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import summarise
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.run import run
@@ -27,9 +28,12 @@ Examples:
 @click.argument("name", metavar="RUN")
 @click.option("--state", type=click.Path(path_type=Path), help="A state of the run; default its newest whole one.")
 @click.option("--check", "check_only", is_flag=True, help="Say what would be done, and do nothing.")
+@room_flag
 @json_flag
 @setting_flags(*PLACES, *SCALE)
-def command(name: str, state: Path | None, check_only: bool, as_json: bool, **flags: Any) -> None:
+def command(
+    name: str, state: Path | None, check_only: bool, allowed: tuple[str, ...], as_json: bool, **flags: Any
+) -> None:
     """Go on with RUN (EXPERIMENT/RUN or its folder) in a run of its own, up to the planned number of steps.
 
     Values come from the record of RUN alone. Its state, base model and data set must be whole and unchanged; nothing
@@ -38,11 +42,11 @@ def command(name: str, state: Path | None, check_only: bool, as_json: bool, **fl
     """
     settings = settings_from(flags)
     plan = plan_resume(open_run(name, settings), settings, state=state)
-    job = job_of(plan, settings)
+    job = replace(job_of(plan, settings), allowed=allowed)
     if not as_json:
         _show(plan)
     if check_only:
-        found = check(job.resolved, settings, job.trainer, files=job.files or {})
+        found = check(job.resolved, settings, job.trainer, files=job.files or {}, allowed=allowed)
         if as_json:
             output.print_json(plan.to_json())
         output.show_findings((*plan.findings, *found.findings))

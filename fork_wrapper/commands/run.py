@@ -1,12 +1,13 @@
 """`kft run`."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, room_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.plan import rehearse, sample_folders
@@ -32,6 +33,7 @@ Examples:
 )
 @click.argument("name")
 @override_flags
+@room_flag
 @click.option("--rehearse", "rehearsal", is_flag=True, help="The same pipeline on a CPU with a miniature SDXL.")
 @click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")
 @setting_flags(*PLACES, *SCALE)
@@ -40,6 +42,7 @@ def command(
     assignments: tuple[str, ...],
     unset: tuple[str, ...],
     allow: tuple[str, ...],
+    allowed: tuple[str, ...],
     rehearsal: bool,
     stand_in: bool,
     **flags: Any,
@@ -56,7 +59,7 @@ def command(
     else:
         job = Job(resolved=resolved, trainer=real_trainer(settings))
     try:
-        record = run(job, settings, watch_run())
+        record = run(replace(job, allowed=allowed), settings, watch_run())
     except InputError as error:
         _offer_rehearsal(error, name)
         raise

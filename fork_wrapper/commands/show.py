@@ -151,7 +151,21 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
         images, captions, sha256 = (data.get(name, "?") for name in ("images", "captions", "sha256"))
         facts.append(("data set", f"{images} images, {captions} captions, sha256 {sha256}"))
     if run["failure"]:
-        facts.append(("failure", str(run["failure"]["what"])))
+        facts += _failure(run["failure"])
+    return facts
+
+
+def _failure(failure: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What happened, its named cause, and what to do about it."""
+    facts = [("failure", str(failure["what"]))]
+    cause, less = failure.get("cause"), failure.get("remedies")
+    if isinstance(cause, Mapping):
+        facts.append(("cause", f"{cause.get('name')}: {cause.get('what')}"))
+        if not less:
+            facts.append(("what to do", str(cause.get("todo"))))
+    for one in less if isinstance(less, list) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("flags"), list):
+            facts.append(("less memory", " ".join(map(str, one["flags"]))))
     return facts
 
 

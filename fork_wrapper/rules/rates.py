@@ -1,6 +1,7 @@
 """Which learning rates a configuration comes to. No rules here."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fork_wrapper.rules.case import Case
@@ -26,6 +27,23 @@ def block_rates(case: Case) -> tuple[float, ...] | None:
         found = tuple(float(part) for part in (case.get("block_lr") or "").split(","))
         return found if len(found) == BLOCKS else None
     return None
+
+
+def blocks_in_words(blocks: Sequence[float]) -> str:
+    """`1e-06 to 1e-05 (block_lr: 14 of 23 blocks, 9 frozen: 0-8)`: what is trained, and which blocks are not."""
+    moved, frozen = [rate for rate in blocks if rate], [number for number, rate in enumerate(blocks) if not rate]
+    if not moved:
+        return f"frozen (block_lr: all {BLOCKS} blocks)"
+    span = f"{min(moved):g} to {max(moved):g}" if min(moved) != max(moved) else f"{moved[0]:g}"
+    held = f", {len(frozen)} frozen: {_spans(frozen)}" if frozen else ""
+    return f"{span} (block_lr: {len(moved)} of {BLOCKS} blocks{held})"
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """`0-3, 7, 9-10`."""
+    starts = [one for one in numbers if one - 1 not in numbers]
+    ends = [one for one in numbers if one + 1 not in numbers]
+    return ", ".join(f"{one}-{end}" if end > one else str(one) for one, end in zip(starts, ends, strict=True))
 
 
 def rates(case: Case) -> tuple[Rate, ...]:

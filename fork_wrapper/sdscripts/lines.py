@@ -173,6 +173,10 @@ _CAUSES: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+OUT_OF_MEMORY = "out of memory"
+"""The name of the cause that hangs on the configuration alone."""
+
+
 def find_cause(lines: list[str]) -> Cause | None:
     """The named cause of a failure, looked for from the last line back; None when nothing known is said."""
     for line in reversed(lines):

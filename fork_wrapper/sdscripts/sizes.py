@@ -16,6 +16,26 @@ TEXT_ENCODER_2 = 694_659_840
 VAE = 83_653_863
 """Parameters of SDXL base 1.0."""
 
+IDLE_1 = 7_089_408
+"""Parameters of the first text encoder's last layer and final norm: no gradient reaches them (sdxl_train.py:train)."""
+
+UNET_BLOCKS = (
+    *(7_296_000, 11_840, 2_255_040, 2_255_040, 921_920, 27_390_080, 29_028_480, 3_687_040, 375_425_280, 381_978_880),
+    *(31_138_560, 350_840_320, 31_138_560, 400_005_120, 400_005_120, 406_558_720, 37_633_280, 33_536_000, 35_174_400),
+    *(4_407_040, 3_382_400, 3_382_400, 12_164),
+)
+"""Parameters of the U-Net's 23 blocks, as block_lr counts them (sdxl_train.py:get_block_params_to_optimize)."""
+
+FACTORED_UNET_BLOCKS = (
+    *(15_936, 8_000, 1_232_640, 1_232_640, 614_720, 4_173_312, 4_992_512, 2_458_240, 17_022_720, 20_299_520),
+    *(19_672_320, 627_200, 19_672_320, 36_687_360, 36_687_360, 39_964_160, 12_368_512, 9_090_432, 9_909_632),
+    *(3_077_440, 2_257_600, 2_257_600, 8_324),
+)
+FACTORED = (338_254, 1_326_925)
+IDLE_1_FACTORED = 25_344
+"""Numbers that Adafactor keeps for the U-Net's blocks, for the text encoders, and for the idle part of the first: of a
+tensor of two and more dimensions one for each row and each column of its last two, of others one for each number."""
+
 BYTES: Mapping[str, int] = {"float": 4, "fp16": 2, "bf16": 2, "no": 4}
 """Bytes per number of `save_precision` and `mixed_precision`."""
 
