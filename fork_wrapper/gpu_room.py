@@ -1,4 +1,4 @@
-"""Whether a run has room on the GPUs that it will use: their size and what others hold of it, against the least it takes.
+"""Whether the GPUs of a run have room for it: their size and what others hold there, against the least that it takes.
 
 Which GPUs those are is said by CUDA_VISIBLE_DEVICES and the number of processes.
 """
@@ -98,8 +98,9 @@ def _visible(cards: Sequence[Card], said: str) -> list[Card]:
 def room(
     memory: GpuMemory | None, cards: Sequence[Card], *, near: Sequence[Neighbour], batch: int, flags: str
 ) -> list[Finding]:
-    """An error for each GPU that is too small, or too full; a warning for each that others use, or that a like run
-    with no more images at a time did not fit into; a note on what like runs took.
+    """An error for each GPU that is too small or too full, a warning for each that others use, and like runs.
+
+    What those took is a note, and a warning where it is more than a GPU has, with no more images at a time.
 
     Args:
         memory: the least that one process takes; None where nothing is certain.

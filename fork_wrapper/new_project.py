@@ -17,8 +17,8 @@ from fork_wrapper.settings import LOCAL_FILE, SETTINGS_FILE, Settings
 BASE = ("sdxl_base.toml", "prompts/standard.txt")
 """What every experiment goes on from."""
 
-EXAMPLES = tuple(f"humanoid_{number:02}.toml" for number in range(2, 8))
-"""Six iterations of one fine-tune."""
+EXAMPLES = (*(f"humanoid_{number:02}.toml" for number in range(2, 8)), "humanoid_05_24gb.toml")
+"""Six iterations of one fine-tune, and one of them for smaller GPUs."""
 
 EXPERIMENTS = "experiments"
 FIRST = "humanoid_05"
@@ -71,8 +71,8 @@ beside and inside every checkpoint lies how it was made.
 
 _EXAMPLES_NOTE = """
 `humanoid_02` to `humanoid_07` are examples: six iterations of one fine-tune on 1486 characters, by Odreman Ferrer and
-Sergio Valdueza. What their document gives is marked `documented` in them, the rest `assumed`. Delete them when you
-have your own.
+Sergio Valdueza. What their document gives is marked `documented` in them, the rest `assumed`. `humanoid_05_24gb` is
+`humanoid_05` for a GPU of 24 GB. Delete them when you have your own.
 """
 
 _PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"

@@ -165,11 +165,11 @@ def space(plan: Plan, outputs: Path) -> list[Finding]:
     """An error for each disk that has no room for all that is to lie there at once: what is pruned takes none."""
     found = []
     for disk, writes in _by_disk(plan, outputs).items():
-        needed, free = sum(writes.values()), _free(disk)
+        needed, free = sum(writes.values()), plan.free if "checkpoints" in writes else _free(disk)
         if free is not None and free < needed:
             what = f"{_listed(list(writes))} need about {needed / 1e9:.0f} GB, {free / 1e9:.1f} GB are free"
-            runs = "checkpoints" in writes
-            todo = f"free space, {'set `outputs` to another disk, or save fewer of them' if runs else 'or cache in memory'}"
+            saves = "set `outputs` to another disk, or save fewer of them"
+            todo = f"free space, {saves if 'checkpoints' in writes else 'or cache in memory'}"
             found.append(Finding(what=what, where=str(disk), todo=todo))
     return found
 

@@ -99,6 +99,8 @@ def explain(failure: Failure, rendered: Rendered) -> list[Finding]:
 
 
 def _less_memory(rendered: Rendered) -> tuple[Remedy, ...]:
+    if rendered.trainer.rehearsal:  # whose miniature says nothing about the real one
+        return ()
     host = Host(packages=None, cuda=True)
     return remedies(Case(training=rendered.training, dataset=rendered.dataset, host=host, managed=False))
 

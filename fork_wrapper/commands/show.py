@@ -163,10 +163,8 @@ def _failure(failure: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("cause", f"{cause.get('name')}: {cause.get('what')}"))
         if not less:
             facts.append(("what to do", str(cause.get("todo"))))
-    for one in less if isinstance(less, list) else ():
-        if isinstance(one, Mapping) and isinstance(one.get("flags"), list):
-            facts.append(("less memory", " ".join(map(str, one["flags"]))))
-    return facts
+    rows = [one["flags"] for one in less if "flags" in one] if isinstance(less, list) else []
+    return facts + [("less memory", " ".join(map(str, flags))) for flags in rows]
 
 
 def _origin(source: Source, key: str) -> tuple[str, str]:

@@ -80,6 +80,11 @@ def test_a_plan_in_words(look: Callable[..., Checked]) -> None:
         ("samples", "2 prompts, 2 times: 4 images"),
         ("disk", "27.75 GB of 50.00 GB free"),
         ("latents", "49 kB cached in memory"),
+        (
+            "GPU memory",
+            "at least 42295 MiB, without activations and CUDA's own: weights U-Net 9794, text encoder 1 469, "
+            "text encoder 2 2649; gradients U-Net 9794; optimizer AdamW 19588",
+        ),
         ("time", "not measured yet"),
         ("VRAM", "not measured yet"),
     ]
@@ -158,8 +163,10 @@ def _space(plan: Plan, free: float) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("people")
 def test_a_disk_too_small(look: Callable[..., Checked]) -> None:
-    """All that is kept must fit, or it is a warning; not even one checkpoint, and it is an error."""
+    """All that is kept must fit: checkpoints, states, samples; what is pruned takes no room."""
     plan = look().plan
     assert _space(plan, 30e9) == []
-    assert _space(plan, 20e9) == [("warning", "checkpoints and states need about 30 GB, 20.0 GB are free")]
-    assert _space(plan, 8e9) == [("error", "checkpoints and states need about 30 GB, 8.0 GB are free")]
+    assert _space(plan, 20e9) == [("error", "checkpoints and samples need about 30 GB, 20.0 GB are free")]
+    stateful = look("save_state=true").plan
+    assert _space(stateful, 8e9) == [("error", "checkpoints, states and samples need about 153 GB, 8.0 GB are free")]
+    assert _space(look("save_last_n_epochs=1").plan, 20e9) == []
