@@ -11,6 +11,8 @@ from fork_wrapper import keypath
 from fork_wrapper.afterwards import came_from
 from fork_wrapper.formats.found import holds_secret, sounds_secret
 from fork_wrapper.record import Record, sound_folders
+from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.rates import block_rates
 from fork_wrapper.run_state import SUCCESSES
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
 from fork_wrapper.spelling import spell
@@ -74,7 +76,10 @@ def _origin(record: Record, path: str) -> str:
 def trained_parts(effective: Mapping[str, Any]) -> str:
     """Which parts of the model were trained: a rate of 0 freezes one (sdxl_train.py:286, 293-302)."""
     rate = effective.get("learning_rate")
-    rates = {"the U-Net": rate}
+    case = Case(training=effective, dataset={})
+    blocks = block_rates(case) if rate else None
+    moved = sum(map(bool, blocks or ()))
+    rates: dict[str, Any] = {"the U-Net": rate} if blocks is None else {f"{moved} of the U-Net's {len(blocks)} blocks": moved}
     if effective.get("train_text_encoder"):
         for number in (1, 2):
             own = effective.get(f"learning_rate_te{number}")

@@ -10,6 +10,7 @@ from fork_wrapper.document.answers import Answer, Answering, Asked, Kind, joined
 from fork_wrapper.document.folder import regularising
 from fork_wrapper.document.speech import Words
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
+from fork_wrapper.rules.rates import block_rates, blocks_in_words
 from fork_wrapper.sdscripts.meaning import kind_of
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.sizes import trained
@@ -121,6 +122,19 @@ def _computed(found: Kind) -> Kind:
 
 def _by(value: Value) -> str:
     return value.origin.by if value.said and value.origin else ""
+
+
+def unet_rate(asked: Asked) -> Answer:
+    """The learning rate of the U-Net: that of its blocks, where block_lr says any; 0 freezes it whatever they say."""
+    options_, blocks = asked.understood.options, block_rates(asked.understood.case)
+    rate = options_["learning_rate"]
+    plain = of_value(rate, asked.words)
+    if not rate.raw:
+        return Answer(text=f"{plain.text} ({asked.words('frozen')})", kind=plain.kind, by=plain.by)
+    if blocks is None:
+        return plain
+    said = options_["block_lr"]
+    return Answer(text=blocks_in_words(blocks, asked.words("frozen")), kind=kind(said), by=_by(said))
 
 
 def text_rate(number: int) -> Answering:

@@ -9,7 +9,7 @@ from fork_wrapper.document.answers import Answer, Answering, Asked
 from fork_wrapper.document.evolution import Step, changes, steps
 from fork_wrapper.document.fields import Field, fields
 from fork_wrapper.document.folder import Folders
-from fork_wrapper.document.from_options import key, option, text_rate
+from fork_wrapper.document.from_options import key, option, text_rate, unet_rate
 from fork_wrapper.document.samples import prompts
 from fork_wrapper.document.speech import Words
 from fork_wrapper.document.subjects import Subject
@@ -76,6 +76,7 @@ _ANSWERS: Mapping[str, Answering] = {
     "repeats": key("num_repeats"),
     "regularisation_images": from_options.regularisation_images,
     "optimizer": option("optimizer_type"),
+    "learning_rate": unet_rate,
     "learning_rate_te1": text_rate(1),
     "learning_rate_te2": text_rate(2),
     "text_encoder": from_options.text_encoder,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.arguments import fits, in_words
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.optimizers import optimizer
-from fork_wrapper.rules.rates import BLOCKS, block_rates, rates
+from fork_wrapper.rules.rates import BLOCKS, block_rates, blocks_in_words, rates
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.sizes import trained
 
@@ -130,8 +130,18 @@ def te_lr_none(case: Case) -> Iterator[Hit]:
     if case.get("train_text_encoder") and not optimizer(case).relative:
         for number, key in enumerate(ENCODERS, start=1):
             if case.get(key) is None:
-                what = f"text encoder {number} has the rate of the U-Net, {case.get('learning_rate')}"
+                what = f"text encoder {number} has {_whose(case)}"
                 yield Hit(what=what, at=case.at(key))
+
+
+def _whose(case: Case) -> str:
+    """The rate that a text encoder takes where it has none of its own, and that of the U-Net where it is another."""
+    rate, blocks = case.get("learning_rate"), block_rates(case)
+    if rate == 0:
+        return "the rate of the U-Net, 0: both are frozen"
+    if blocks is None:
+        return f"the rate of the U-Net, {rate}"
+    return f"learning_rate, {rate}, and the U-Net {blocks_in_words(blocks)}"
 
 
 @rule(

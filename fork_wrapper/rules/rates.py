@@ -29,14 +29,17 @@ def block_rates(case: Case) -> tuple[float, ...] | None:
     return None
 
 
-def blocks_in_words(blocks: Sequence[float]) -> str:
-    """`1e-06 to 1e-05 (block_lr: 14 of 23 blocks, 9 frozen: 0-8)`: what is trained, and which blocks are not."""
+def blocks_in_words(blocks: Sequence[float], held: str = "frozen") -> str:
+    """`1e-06 ... 1e-05 (block_lr: 14 / 23, frozen 0-8)`: the range of what is trained, and the blocks that are not.
+
+    `held` is the word for a block that is not trained, in the reader's language.
+    """
     moved, frozen = [rate for rate in blocks if rate], [number for number, rate in enumerate(blocks) if not rate]
     if not moved:
-        return f"frozen (block_lr: all {BLOCKS} blocks)"
-    span = f"{min(moved):g} to {max(moved):g}" if min(moved) != max(moved) else f"{moved[0]:g}"
-    held = f", {len(frozen)} frozen: {_spans(frozen)}" if frozen else ""
-    return f"{span} (block_lr: {len(moved)} of {BLOCKS} blocks{held})"
+        return f"{held} (block_lr: 0 / {BLOCKS})"
+    span = f"{moved[0]:g}" if len(set(moved)) == 1 else f"{min(moved):g} ... {max(moved):g}"
+    rest = f", {held} {_spans(frozen)}" if frozen else ""
+    return f"{span} (block_lr: {len(moved)} / {BLOCKS}{rest})"
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -31,7 +31,7 @@ FACTORED_UNET_BLOCKS = (
     *(19_672_320, 627_200, 19_672_320, 36_687_360, 36_687_360, 39_964_160, 12_368_512, 9_090_432, 9_909_632),
     *(3_077_440, 2_257_600, 2_257_600, 8_324),
 )
-FACTORED = (338_254, 1_326_925)
+FACTORED = (338_253, 1_326_925)
 IDLE_1_FACTORED = 25_344
 """Numbers that Adafactor keeps for the U-Net's blocks, for the text encoders, and for the idle part of the first: of a
 tensor of two and more dimensions one for each row and each column of its last two, of others one for each number."""

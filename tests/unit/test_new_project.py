@@ -46,13 +46,13 @@ def test_all_of_it_is_written(make: Make, root: Path) -> None:
     """With the experiments as they are shipped, to the byte; all of them resolve there."""
     project = make()
     assert files(project.folder) == set(project.files)
-    assert len(project.files) == 3 + len(BASE) + len(EXAMPLES) == 11
+    assert len(project.files) == 3 + len(BASE) + len(EXAMPLES) == 12
     for name in (*BASE, *EXAMPLES):
         there = project.folder / "experiments" / name
         assert there.read_bytes() == (root / "experiments" / name).read_bytes()
     settings = load_settings({}, environ={}, cwd=project.folder)
     names = experiment_names(settings.experiments)
-    assert len(names) == 7
+    assert len(names) == 8
     for name in names:
         found = resolve(name, settings)
         assert found.training["pretrained_model_name_or_path"].startswith(project.folder.as_posix())
