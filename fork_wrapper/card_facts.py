@@ -79,7 +79,8 @@ def trained_parts(effective: Mapping[str, Any]) -> str:
     case = Case(training=effective, dataset={})
     blocks = block_rates(case) if rate else None
     moved = sum(map(bool, blocks or ()))
-    rates: dict[str, Any] = {"the U-Net": rate} if blocks is None else {f"{moved} of the U-Net's {len(blocks)} blocks": moved}
+    unet = "the U-Net" if blocks is None else f"{moved} of the U-Net's {len(blocks)} blocks"
+    rates: dict[str, Any] = {unet: rate if blocks is None else moved}
     if effective.get("train_text_encoder"):
         for number in (1, 2):
             own = effective.get(f"learning_rate_te{number}")

@@ -38,6 +38,8 @@ LIKE_WEIGHTS: Mapping[str, int] = {
     "schedulefree.RAdamScheduleFree": 2,
     "schedulefree.SGDScheduleFree": 1,
     "prodigyopt.Prodigy": 4,
+    "dadaptation.DAdaptAdam": 3,
+    "dadaptation.experimental.DAdaptAdamPreprint": 3,
 }
 """Numbers of the weights' own type that an optimizer keeps for each trained one."""
 
@@ -48,7 +50,8 @@ _32_BITS |= {name: 4 for kind in ("Adagrad", "Lion", "RMSprop", "SGD") for name 
 IN_BYTES: Mapping[str, int] = {f"bitsandbytes.optim.{name}": count for name, count in {**_8_BITS, **_32_BITS}.items()}
 """Bytes for each, whatever the type of the weights; the constants of 8-bit blocks come on top."""
 
-PAGED = "Paged"
+PAGED = ".Paged"
+"""Before the name of a class of bitsandbytes: the same, in memory that the driver may move to the host."""
 ADAFACTOR = "transformers.optimization.Adafactor"
 
 
@@ -103,6 +106,12 @@ def gpu_memory(case: Case, launcher: str = "") -> GpuMemory | None:
         copies = sum(count for _, count in _learning(case)) * _size(case)
         terms.append(Term(kind="buckets", part="to exchange gradients", bytes=copies))
     return GpuMemory(terms=tuple(term for term in terms if term.bytes), left_out=left_out)
+
+
+def state_bytes(case: Case) -> int | None:
+    """Of one `-state` folder: what is trained and what the optimizer keeps; None for an optimizer not known here."""
+    kept = _state_bytes(case, optimizer(case), dict(_stepping(case)))
+    return None if kept is None else trained(case.get).parameters * _size(case) + kept
 
 
 def shares_out(launcher: str) -> bool:
@@ -174,8 +183,7 @@ def _state(case: Case) -> tuple[list[Term], str]:
     one, moved = optimizer(case), dict(_stepping(case))
     if not moved:
         return [], ""
-    name = one.path.rpartition(".")[2]
-    if name.startswith(PAGED) or one.values.get("is_paged"):
+    if PAGED in one.path or one.values.get("is_paged"):
         return [], f"what {one.name} keeps can lie in the host's memory"
     count = _state_bytes(case, one, moved)
     if count is None:
@@ -192,8 +200,8 @@ def _state_bytes(case: Case, one: Optimizer, moved: Mapping[str, int]) -> int | 
         return numbers * _size(case) if one.values.get("momentum") else 0
     if one.path == "prodigyopt.Prodigy" and one.arguments and {"slice_p", "betas"} & one.values.keys():
         return numbers * _size(case)
-    if one.path in IN_BYTES:
-        return numbers * IN_BYTES[one.path]
+    if (path := one.path.replace(PAGED, ".")) in IN_BYTES:
+        return numbers * IN_BYTES[path]
     kept = LIKE_WEIGHTS.get(one.path)
     return None if kept is None else numbers * _size(case) * kept
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.gpu_memory import GpuMemory, gpu_memory
+from fork_wrapper.gpu_memory import GpuMemory, gpu_memory, state_bytes
 from fork_wrapper.layout import DatasetLayout, layouts
 from fork_wrapper.measured import Measured, Neighbour, measured
 from fork_wrapper.preflight import Machine, existing
@@ -29,7 +29,6 @@ from fork_wrapper.sdscripts.sizes import (
     Trained,
     checkpoint_bytes,
     latent_bytes,
-    state_bytes,
     text_bytes,
     trained,
 )
@@ -144,7 +143,7 @@ def make_plan(case: Case, name: str, settings: Settings, machine: Machine, train
         block_rates=block_rates(case) if trained(case.get).unet else None,
         lr_scheduler=str(case.get("lr_scheduler_type") or case.get("lr_scheduler")),
         checkpoint_bytes=0 if trainer.rehearsal else checkpoint_bytes(case.get),
-        state_bytes=0 if trainer.rehearsal else state_bytes(case.get),
+        state_bytes=0 if trainer.rehearsal else state_bytes(case),
         latents=_latents(case, laid_out),
         texts=_texts(case, laid_out),
         prompts=_count_prompts(case),

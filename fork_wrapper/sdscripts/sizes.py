@@ -1,4 +1,4 @@
-"""How many bytes sd-scripts writes and holds for a configuration: checkpoints, training states, caches.
+"""Of how many numbers SDXL is made, and how many bytes sd-scripts writes and holds of them: checkpoints and caches.
 
 Computed from SDXL's parameter counts; real files are larger by a header of some hundred kilobytes.
 """
@@ -39,21 +39,6 @@ tensor of two and more dimensions one for each row and each column of its last t
 BYTES: Mapping[str, int] = {"float": 4, "fp16": 2, "bf16": 2, "no": 4}
 """Bytes per number of `save_precision` and `mixed_precision`."""
 
-MOMENTS: Mapping[str, float] = {
-    **dict.fromkeys(("", "adamw", "pagedadamw", "pagedadamw32bit"), 2),
-    **dict.fromkeys(("lion", "sgdnesterov"), 1),
-    **dict.fromkeys(("dadaptation", "dadaptadampreprint", "dadaptadam"), 3),
-    "adafactor": 0.01,  # a row and a column for each matrix
-    "prodigy": 4,
-}
-"""What an optimizer keeps for each trained number, in numbers of the same kind; its name in lower case."""
-
-MOMENTS_8BIT: Mapping[str, int] = {
-    **dict.fromkeys(("adamw8bit", "pagedadamw8bit"), 2),
-    **dict.fromkeys(("lion8bit", "pagedlion8bit", "sgdnesterov8bit"), 1),
-}
-"""Likewise, in bytes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
@@ -91,17 +76,6 @@ def checkpoint_bytes(get: Get) -> int:
     encoders = (parts.text_encoder_1, TEXT_ENCODER_1), (parts.text_encoder_2, TEXT_ENCODER_2)
     texts = sum(count * (full if rate else idle) for rate, count in encoders)
     return full * UNET + texts + (4 if get("no_half_vae") else half) * VAE
-
-
-def state_bytes(get: Get) -> int | None:
-    """Of one `-state` folder: what is trained and what the optimizer keeps; None for an optimizer not known here."""
-    name = str(get("optimizer_type") or "").lower()
-    if get("use_8bit_adam") or get("use_lion_optimizer"):
-        name = "adamw8bit" if get("use_8bit_adam") else "lion"
-    size = 2 if get("full_fp16") or get("full_bf16") else 4
-    if name in MOMENTS:
-        return round(trained(get).parameters * size * (1 + MOMENTS[name]))
-    return trained(get).parameters * (size + MOMENTS_8BIT[name]) if name in MOMENTS_8BIT else None
 
 
 def latent_bytes(resolution: tuple[int, int], *, flipped: bool, each: int) -> int:

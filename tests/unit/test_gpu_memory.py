@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.gpu_memory import IN_BYTES, LIKE_WEIGHTS, GpuMemory, gpu_memory, shares_out
+from fork_wrapper.gpu_memory import IN_BYTES, LIKE_WEIGHTS, GpuMemory, gpu_memory, shares_out, state_bytes
 from fork_wrapper.measured import published_rows
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.optimizers import classes
@@ -157,7 +157,7 @@ def test_several_processes_hold_gradients_twice() -> None:
 
 def test_every_counted_optimizer_is_a_known_class() -> None:
     """A misspelt one would count for nothing."""
-    assert len(LIKE_WEIGHTS) == 13
+    assert len(LIKE_WEIGHTS) == 15
     assert len(IN_BYTES) == 22
     assert set(LIKE_WEIGHTS) | set(IN_BYTES) <= set(classes())
 
@@ -171,3 +171,28 @@ def test_the_bound_is_below_every_measurement() -> None:
         assert bound is not None
         assert row["mib"] / 2 < bound.mib < row["mib"], row
         assert row["source"]
+
+
+@pytest.mark.parametrize(
+    ("said", "per_parameter"),
+    [
+        ({}, 12),
+        ({"optimizer_type": "AdamW"}, 12),
+        ({"optimizer_type": "AdamW8bit"}, 6),
+        ({"use_8bit_adam": True}, 6),
+        ({"use_lion_optimizer": True}, 8),
+        ({"optimizer_type": "Lion8bit"}, 5),
+        ({"optimizer_type": "PagedLion8bit"}, 5),
+        ({"optimizer_type": "Prodigy"}, 20),
+        ({"optimizer_type": "AdamW", "mixed_precision": "bf16", "full_bf16": True}, 6),
+        ({"optimizer_type": "AdamW8bit", "mixed_precision": "bf16", "full_bf16": True}, 4),
+    ],
+)
+def test_a_state_holds_weights_and_moments(said: dict[str, Any], per_parameter: int) -> None:
+    """What is trained, and what the optimizer keeps for each number of it."""
+    assert state_bytes(Case(training=said, dataset={})) == per_parameter * sizes.UNET
+
+
+def test_an_unknown_optimizer_has_no_size() -> None:
+    """A number that nobody knows is not made up."""
+    assert state_bytes(Case(training={"optimizer_type": "some.module.Optimizer"}, dataset={})) is None

@@ -92,6 +92,9 @@ def test_every_value_has_its_origin(card: Card) -> None:
     assert groups == sorted(groups, key=groups.index)
 
 
+BLOCKS = ",".join(["0"] * 20 + ["1e-5"] * 3)
+
+
 @pytest.mark.parametrize(
     ("effective", "parts"),
     [
@@ -104,6 +107,9 @@ def test_every_value_has_its_origin(card: Card) -> None:
         ),
         ({"learning_rate": 0.0, "train_text_encoder": True, "learning_rate_te2": 1e-6}, "text encoder 2"),
         ({"learning_rate": 0.0}, "nothing, by its rates"),
+        ({"learning_rate": 1e-5, "block_lr": BLOCKS}, "3 of the U-Net's 23 blocks"),
+        ({"learning_rate": 0.0, "block_lr": BLOCKS}, "nothing, by its rates"),
+        ({"learning_rate": 1e-5, "block_lr": ",".join("0" * 23)}, "nothing, by its rates"),
     ],
 )
 def test_what_was_trained(effective: dict[str, Any], parts: str) -> None:

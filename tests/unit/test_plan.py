@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -114,6 +116,29 @@ def test_lengths_and_files_follow_the_options(look: Callable[..., Checked]) -> N
     assert text["states"] == "2 of 39.15 GB: one-000001-state ... one-state"
     assert text["latents"] == "49 kB cached on disk beside the images"
     assert text["disk"] == "92.17 GB of 500.00 GB free"
+
+
+def test_caches_lie_on_the_disk_of_the_images(
+    look: Callable[..., Checked], people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what is not there yet; with the runs where both are on one disk, else by itself."""
+    both = ("cache_latents_to_disk=true", "cache_text_encoder_outputs_to_disk=true", "max_token_length=225")
+    plan = look(*both).plan
+    assert plan.latents is not None
+    assert plan.texts is not None
+    assert plan.latents.missing == ((str(people), plan.latents.bytes),)
+    assert plan.texts.missing == ((str(people), plan.texts.bytes),)
+    huge = replace(plan, latents=replace(plan.latents, missing=((str(people), 9 * 10**9),)))
+    assert _space(huge, 30e9) == [("error", "checkpoints, samples and caches need about 39 GB, 30.0 GB are free")]
+    monkeypatch.setattr("fork_wrapper.plan._disk", str)
+    monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: SimpleNamespace(free=10**9))
+    (finding,) = space(replace(huge, free=30 * 10**9), Path("runs"))
+    assert (finding.what, finding.where) == ("caches need about 9 GB, 1.0 GB are free", str(people))
+    for number in range(2):
+        np.savez(people / f"{number}_0128x0128_sdxl.npz", latents=np.zeros(1))
+    again = look(*both).plan.latents
+    assert again is not None
+    assert again.missing == ((str(people), round(again.bytes * 4 / 6)),)
 
 
 @pytest.mark.usefixtures("people")

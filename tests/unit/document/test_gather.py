@@ -93,6 +93,18 @@ def test_values_and_their_origins(project: Settings) -> None:
     assert answer(made, "total_steps", 1) == ("1860", "assumed")
 
 
+def test_rates_of_blocks(project: Settings) -> None:
+    """They are the U-Net's, with their own origin and not that of learning_rate; 0 freezes it whatever they say."""
+    blocks = ",".join(["0"] * 9 + ["1e-5"] * 13 + ["2e-6"])
+    text = f"extends = 'humanoid_02'\n[training]\nblock_lr = '{blocks}'\n[origin]\nblock_lr = 'recovered'\n"
+    (project.experiments / "blocks.toml").write_text(text, encoding="utf-8")
+    frozen = text.replace("[training]", "[training]\nlearning_rate = 0.0")
+    (project.experiments / "still.toml").write_text(frozen, encoding="utf-8")
+    made = document(["blocks", "still"], project)
+    assert answer(made, "learning_rate") == ("2e-06 ... 1e-05 (block_lr: 14 / 23, frozen 0-8)", "recovered")
+    assert answer(made, "learning_rate", 1) == ("0.0 (frozen)", "assumed")
+
+
 def test_other_configurations(project: Settings) -> None:
     """Regularisation images, a text encoder at the U-Net's rate, a length in steps, two data sets."""
     (project.experiments / "other.toml").write_text(
