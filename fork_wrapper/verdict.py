@@ -102,7 +102,10 @@ def _less_memory(rendered: Rendered) -> tuple[Remedy, ...]:
     if rendered.trainer.rehearsal:  # whose miniature says nothing about the real one
         return ()
     host = Host(packages=None, cuda=True)
-    return remedies(Case(training=rendered.training, dataset=rendered.dataset, host=host, managed=False))
+    try:
+        return remedies(Case(training=rendered.training, dataset=rendered.dataset, host=host, managed=False))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # values of an archive may be odd
+        return ()
 
 
 def _fault(folder: Path, name: str, outcome: Outcome) -> str | None:

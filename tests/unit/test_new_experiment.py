@@ -222,14 +222,14 @@ def test_a_whole_experiment_of_a_gui_file(new: New, settings: Settings, root: Pa
 
 
 def test_a_child_of_every_shipped_experiment(root: Path, tmp_path: Path) -> None:
-    """All seven can be gone on from."""
+    """All eight can be gone on from."""
     (tmp_path / "kft.toml").write_text("", encoding="utf-8")
     for path in (root / "experiments").glob("*.toml"):
         (tmp_path / "experiments").mkdir(exist_ok=True)
         (tmp_path / "experiments" / path.name).write_bytes(path.read_bytes())
     settings = load_settings({}, environ={}, cwd=tmp_path)
     names = sorted(path.stem for path in settings.experiments.glob("*.toml"))
-    assert len(names) == 7
+    assert len(names) == 8
     for name in names:
         changes = parse_overrides(["learning_rate=1e-6", "resolution=768"])
         write_new(plan_new(f"{name}_b", open_source(name, settings), settings, changes, {}, NOW))
