@@ -178,8 +178,8 @@ def _by_disk(plan: Plan, outputs: Path) -> dict[Path, dict[str, int]]:
     runs = {"checkpoints": plan.checkpoint_bytes if plan.kept_bytes is None else plan.kept_bytes}
     if plan.schedule is not None and len(plan.schedule.states):
         runs = {"checkpoints": runs["checkpoints"], "states": 0}  # `kept_bytes` holds both
-    if plan.schedule is not None and plan.prompts:
-        runs["samples"] = plan.prompts * len(plan.schedule.samples) * SAMPLE
+    if plan.schedule is not None and (images := plan.prompts * len(plan.schedule.samples)):
+        runs["samples"] = images * SAMPLE
     runs["logs"] = SPARE
     disks = {_disk(outputs): (outputs, runs)}
     for cache in (plan.latents, plan.texts):

@@ -111,6 +111,19 @@ def test_a_gpu_in_use(real: RealProject) -> None:
     assert "hides every GPU from the trainer" in hidden.stdout
 
 
+def test_a_disk_that_will_be_full(real: RealProject) -> None:
+    """An error before the launch, a warning where it is allowed, and nothing where enough is pruned."""
+    often = ("--set", "max_train_epochs=1000", "--set", "save_every_n_epochs=1", "--unset", "sample_every_n_epochs")
+    stopped = real.kft("run", "humanoid_05", *often)
+    assert (stopped.returncode, real.runs) == (2, [])
+    assert re.search(r"  • checkpoints need about 69\d\d GB, [\d.]+ GB are free\n", stopped.stderr)
+    assert "; `--allow disk` starts all the same\n" in stopped.stderr
+    allowed = real.kft("check", "humanoid_05", *often, "--allow", "disk")
+    assert (allowed.returncode, "are free (allowed: --allow disk)" in allowed.stdout) == (0, True)
+    pruned = real.kft("check", "humanoid_05", *often, "--set", "save_last_n_epochs=1")
+    assert "GB are free" not in pruned.stdout
+
+
 def test_own_runs_are_neighbours(real: RealProject) -> None:
     """What a like run of this project measured is said before what was published."""
     quick = ("--set", "max_train_epochs=1", "--set", "gradient_accumulation_steps=1", "--set", "batch_size=2")
