@@ -186,7 +186,7 @@ class _Run:
             return settled
         made = prepare_one(self._found.path(source.name), self._choices, self._means.bucket)
         if isinstance(made, Made):
-            with writing(self._manifest.folder / self._result_name(source)):
+            with writing(self._manifest.file(self._result_name(source))):
                 self._manifest.part(number).write_bytes(made.data)
             return replace(made, data=b"")
         return made
@@ -194,7 +194,7 @@ class _Run:
     def _looked_at(self, source: Source) -> Refused | _Kept | None:
         entry = self._manifest.entries.get(source.name, {})
         name = self._result_name(source)
-        there = self._sha256(self._manifest.folder / name)
+        there = self._sha256(self._manifest.file(name))
         if there and not self._manifest.is_own(source.name, there):
             if "result" in entry:
                 return Refused(kind="edited", reason=f"{name} was changed after it was made from it", sha256="")
@@ -229,7 +229,7 @@ class _Run:
         if entry != before:
             self._manifest.note(source.name, entry)
         if isinstance(work, Made):
-            target = self._manifest.folder / entry["result"]["name"]
+            target = self._manifest.file(entry["result"]["name"])
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 put_in_place(self._manifest.part(number), target)

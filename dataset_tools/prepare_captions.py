@@ -36,13 +36,13 @@ class Copies:
     def write(self, manifest: Manifest) -> None:
         """Copy, each in one step."""
         for name, content in self.contents.items():
-            temporary, target = manifest.part(-1), manifest.folder / name
+            temporary, target = manifest.part(-1), manifest.file(name)
             with writing(target):
                 temporary.write_bytes(content)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 put_in_place(temporary, target)
         for name in self.dropped:
-            (manifest.folder / name).unlink(missing_ok=True)
+            manifest.file(name).unlink(missing_ok=True)
 
 
 def copy_captions(
@@ -68,7 +68,7 @@ def copy_captions(
         except OSError as error:
             said.append(f"its caption {name} cannot be read ({error.strerror})")
             continue
-        wanted, there = _sha256(content), _sha256_of(manifest.folder / name)
+        wanted, there = _sha256(content), _sha256_of(manifest.file(name))
         if there is None or (there != wanted and manifest.is_own(source.name, there)):
             contents[name] = content
         elif there != wanted and before.get(name) != wanted:
@@ -86,13 +86,13 @@ def withdraw(manifest: Manifest, source: str) -> bool:
     removed = False
     for name in (result, *entry.get("captions", {})):
         if name and _is_own(manifest, source, name):
-            (manifest.folder / name).unlink()
+            manifest.file(name).unlink()
             removed = removed or name == result
     return removed
 
 
 def _is_own(manifest: Manifest, source: str, name: str) -> bool:
-    there = _sha256_of(manifest.folder / name)
+    there = _sha256_of(manifest.file(name))
     return there is not None and manifest.is_own(source, there)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
+from dataset_tools.names import is_plain
 from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.lineage import counted_on
@@ -100,6 +101,10 @@ class Archive:
         self._cache.save()
         return new
 
+    def _is_named(self, file: str) -> bool:
+        """Whether a name is that of a checkpoint of this run: beside any other one a sidecar could replace a file."""
+        return is_plain(file) and parse_checkpoint(file, self.record.name) is not None
+
     def _is_ours(self, path: Path) -> bool:
         """Whether the file is whole and not a checkpoint of another run that was copied here."""
         metadata = read_metadata(path)
@@ -157,6 +162,8 @@ class Archive:
         return {"step": step, "epoch": epoch, "loss": loss, **counted_on(self.record, step, epoch)}
 
     def _write_sidecar(self, entry: Mapping[str, Any]) -> None:
+        if not self._is_named(str(entry["file"])):
+            return
         live = self.record.with_run(**summary(self.progress))
         path, text = sidecar_of(self.run.folder / str(entry["file"])), pretty_json(sidecar(live, entry))
         with contextlib.suppress(OSError, UnicodeDecodeError):

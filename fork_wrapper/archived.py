@@ -3,6 +3,7 @@
 from pathlib import Path, PurePath
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.experiment import Experiment
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import Origin, Resolved
@@ -33,7 +34,8 @@ def own_files(record: Record) -> dict[str, str]:
     text = record.experiment.get("sample_prompts")
     if not isinstance(path, str) or not path.startswith("{run}/") or text is None:
         return {}
-    return {PurePath(path).name: str(text)}
+    name = PurePath(path).name
+    return {name: str(text)} if is_plain(name) else {}
 
 
 def processes_of(record: Record) -> int:

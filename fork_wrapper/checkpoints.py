@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import are_plain, is_plain, lies_in
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.sdscripts.names import CheckpointName, parse_checkpoint
@@ -28,11 +29,14 @@ class Checkpoint:
 
 
 def find_checkpoints(folder: Path, output_name: str) -> list[Checkpoint]:
-    """Checkpoints of `output_name` directly in `folder`, oldest first; whole or not."""
+    """Checkpoints of `output_name` directly in `folder`, oldest first; whole or not.
+
+    A link to a file elsewhere is none: what lies there is not this run's.
+    """
     found = []
     for path in sorted(folder.glob("*.safetensors"), key=_age):
         name = parse_checkpoint(path.name, output_name)
-        if name is not None:
+        if name is not None and lies_in(path, folder):
             found.append(Checkpoint(path=path, name=name))
     return found
 
@@ -77,7 +81,7 @@ def embedded_config(path: Path) -> dict[str, Any]:
         config, run = (json.loads(metadata.get(key, "{}")) for key in (CONFIG_KEY, RUN_KEY))
         canonical_json(config).encode()  # half of a character, which no file can hold, is damage too
         wrong = damaged_config(config["training"], config["dataset"])
-        if wrong or not isinstance(config.get("experiment", ""), str):
+        if wrong or not is_plain(config.get("experiment", "unnamed")) or not are_plain({**run}.get("run", "unnamed")):
             raise ValueError
         return {
             **config,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import lies_in
 from fork_wrapper.checkpoints import find_checkpoints, is_whole
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import read_json
@@ -102,6 +103,8 @@ def against(chosen: Chosen, *, rehearsal: bool) -> Iterator[Finding]:
         yield Finding(what="it is a rehearsal: the miniature draws nothing", where=where, todo=todo)
     if not chosen.file.is_file():
         yield Finding(what="the checkpoint is gone", where=where, todo="name one that is there")
+    elif not lies_in(chosen.file, chosen.file.parent) and chosen.run is not None:
+        yield Finding(what="it is a link to a file elsewhere", where=where, todo="put the checkpoint itself there")
     elif not is_whole(chosen.file):
         yield Finding(what="not a complete safetensors file", where=where, todo="name another checkpoint")
     elif (here := chosen.file.stat().st_size) != chosen.entry["bytes"]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
-from fork_wrapper.paths import RECORD_NAME
+from fork_wrapper.paths import RECORD_NAME, plain_name
 from fork_wrapper.schema import Where, check_dataset, check_training
 from fork_wrapper.spelling import nearest
 
@@ -188,6 +189,9 @@ def _name(path: Path) -> list[Finding]:
     if path.stem == RECORD_NAME:
         what = f"an experiment cannot be called {RECORD_NAME}: its sidecar would be the run's {RECORD_NAME}.json"
         return [Finding(what=what, where=str(path), todo="rename the file")]
+    if not is_plain(path.stem):
+        what = "its runs and checkpoints would have a name that is none, or a path, on some systems"
+        return [Finding(what=what, where=str(path), todo=f"rename the file: {plain_name(path.stem)}{SUFFIX}")]
     if len(os.fsencode(path.stem)) > LONGEST_NAME:
         what = f"the name is longer than {LONGEST_NAME} bytes: its checkpoints could not be written"
         return [Finding(what=what, where=str(path), todo="rename the file")]

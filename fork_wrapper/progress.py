@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataset_tools.names import lies_in
 from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, is_pause, parse_line
 
 TAIL_LINES = 400
@@ -155,9 +156,9 @@ def _text(piece: bytes) -> str:
 
 
 def read_log(path: Path) -> Progress:
-    """The progress that a raw log tells; empty when there is no log."""
+    """The progress that a raw log tells; empty when there is no log, or a link to a file elsewhere in its place."""
     progress = Progress()
-    if path.is_file():
+    if path.is_file() and lies_in(path, path.parent):
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 progress.feed(chunk)

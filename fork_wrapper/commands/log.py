@@ -44,6 +44,9 @@ def command(run: str, following: bool, last: int | None, raw: bool, as_json: boo
         raise click.UsageError("--json is for the lines of a log as they are now: leave out -f and --raw")
     folder = named_run(run, settings_from(flags)).folder
     state = RunState(run=folder)
+    if not folder.holds(folder.log):
+        finding = Finding(what="it is a link to a file elsewhere", where=str(folder.log), todo="open that file itself")
+        raise InputError(f"{folder.run_id} has no log of its own", [finding])
     if not following:
         _show(folder, state, last, raw=raw, as_json=as_json)
         return

@@ -37,7 +37,7 @@ def sample_files(subject: Subject) -> tuple[Sample, ...]:
     """Every sample image of a subject's runs, the first of the training first."""
     found = []
     for segment in subject.segments:
-        for path in sorted(segment.run.samples.glob("*.png")):
+        for path in segment.run.drawn():
             if match := _NAME.search(path.name):
                 epoch, step, seed = match["epoch"], match["step"], match["seed"]
                 found.append(

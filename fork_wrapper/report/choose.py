@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.history import newest_of
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
@@ -23,7 +24,7 @@ def choose(names: Sequence[str], settings: Settings) -> tuple[Source, ...]:
     """
     if not names:
         return _of_all(settings)
-    known = best_runs(settings, {name for name in names if _is_plain(name)})
+    known = best_runs(settings, {name for name in names if is_plain(name)})
     found, wrong = [], []
     for name in dict.fromkeys(names):
         try:
@@ -73,11 +74,6 @@ def _of_all(settings: Settings) -> tuple[Source, ...]:
         )
         raise InputError("there is nothing to report", [finding])
     return tuple(open_source(run_id, settings) for run_id in best.values())
-
-
-def _is_plain(name: str) -> bool:
-    """Whether it can be an experiment's name and not a path."""
-    return name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|\0')
 
 
 def _named(name: str, settings: Settings) -> Source:

@@ -74,7 +74,7 @@ def sheet_of(segments: Sequence[Segment]) -> Sheet:
     for number, segment in enumerate(segments):
         prompts = prompts_of(segment.record)
         following = segments[number + 1] if number + 1 < len(segments) else None
-        for path in sorted(segment.run.samples.glob("*.png"), key=_time):
+        for path in sorted(segment.run.drawn(), key=_time):
             match = _NAME.search(path.name)
             if match is None:
                 continue

@@ -22,6 +22,7 @@ from fork_wrapper.settings import Settings
 from tests.trained import trained, went_on, write_events
 from tests.unit.records import NOW
 
+HOSTILE_NAME = "\"'><script>alert(1)<img src=x onerror=alert(1)>&amp;"
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></style><!--\u202e&amp;"
 VOID = {"br", "img", "input", "meta", "wbr"}
 
@@ -219,6 +220,9 @@ def test_no_record_can_write_markup(two: tuple[RunFolder, RunFolder], settings: 
     for name in ("experiment", "provenance", "launch", "plan", "run", "checkpoints", "findings"):
         record[name] = poisoned(record[name])
     record["run"] |= kept
+    record["experiment"]["name"] = f"one{HOSTILE_NAME}"
+    for entry in record["checkpoints"]:
+        entry["file"] = f"{HOSTILE_NAME}{entry['file'].replace(HOSTILE, '')}"
     origins = record["experiment"]["origins"]
     record["experiment"]["origins"] = {key: {"kind": "assumed", "by": HOSTILE} for key in origins}
     for key in ("optimizer_type", "sample_sampler"):
