@@ -58,7 +58,7 @@ def written(work: Path, pictures: Sequence[Picture], extension: str, *, whole: b
         made = caption_path(work / picture.image.name, extension)
         if not made.is_file() or not (content := read_bytes(made)).strip():
             continue
-        home = picture.caption or caption_path(picture.image, extension)
+        home = picture.own or caption_path(picture.image, extension)
         found[home] = Edit(path=home, before=read_bytes(home) if home.is_file() else None, after=content)
         changed[home] = made.stat().st_mtime_ns
     if found and not whole:

@@ -30,13 +30,14 @@ def inspect_caption(folder: TrainingFolder, caption: Path, facts: CaptionFacts, 
         facts: as `caption_facts` found them.
         counted: whether its tokens were counted by the tokenizer, and not estimated.
     """
+    own = caption.parent == folder.folder  # else it is another folder's, and nothing is done to it
     if facts.garbled:
-        known = facts.mark.startswith(("utf-16", "utf-32"))
+        known = own and facts.mark.startswith(("utf-16", "utf-32"))
         remedy = Remedy(action="rewrite", files=(caption,), target=facts.mark) if known else None
         yield fault("caption-encoding", caption, facts.garbled, remedy=remedy)
         return
     if facts.mark:
-        remedy = Remedy(action="rewrite", files=(caption,), target="utf-8-sig")
+        remedy = Remedy(action="rewrite", files=(caption,), target="utf-8-sig") if own else None
         yield fault("caption-mark", caption, "it begins with U+FEFF", remedy=remedy)
     if facts.blank and not (folder.all_lines and facts.more_lines):
         then = ", and what follows it is not read" if facts.more_lines else ""

@@ -56,6 +56,11 @@ class Picture:
     """The file that its caption would be read from; None if there is none."""
 
     @property
+    def own(self) -> Path | None:
+        """The caption where it lies beside the image: one elsewhere is read by sd-scripts, and is not ours to write."""
+        return self.caption if self.caption is not None and self.caption.parent == self.image.parent else None
+
+    @property
     def foreign(self) -> bool:
         """Whether the caption is one of another name, and not because a face's place ends the image's name."""
         name = self.image.name.rpartition(".")[0]

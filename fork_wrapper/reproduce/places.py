@@ -228,7 +228,7 @@ def _tails(root: Path, value: str) -> Iterator[Path]:
     seen = set()
     for start in range(1, len(parts)):
         path = root.joinpath(*parts[start:])
-        if path.exists() and path not in seen:
+        if ".." not in parts[start:] and path.exists() and path not in seen:
             seen.add(path)
             yield path
     yield from (path for path in _named(root, name_of(value)) if path not in seen)
