@@ -79,11 +79,13 @@ def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequenc
     garbled: list[tuple[Path, Path]] = []
     for index, picture in enumerate(scan.pictures):
         extra = [path for one in tag_files if (path := one.pictures[index].caption)]
-        path = picture.own or caption_path(picture.image, scan.caption_extension)
-        if path in seen or not (picture.own or extra):
+        misspelt = scan.misspelt.get(picture.image.name)
+        own = folder / misspelt if misspelt else picture.own
+        path = own or caption_path(picture.image, scan.caption_extension)
+        if path in seen or not (own or extra):
             continue
         seen.add(path)
-        before = read_bytes(path) if picture.own is not None else None
+        before = read_bytes(path) if own is not None else None
         content = {path: before or b"", **{file: read_bytes(file) for file in extra}}
         if bad := [file for file, data in content.items() if _is_garbled(data)]:
             garbled += [(file, path) for file in bad]

@@ -27,8 +27,9 @@ IMAGES = "images"
 
 
 def wanting(scan: FolderScan, *, overwrite: bool) -> tuple[Picture, ...]:
-    """The pictures to caption: those without a caption, or all."""
-    return tuple(picture for picture in scan.pictures if overwrite or picture.caption is None)
+    """The pictures to caption: those without a caption, or all; none whose caption only has to be renamed."""
+    bare = (picture for picture in scan.pictures if overwrite or picture.caption is None)
+    return tuple(picture for picture in bare if picture.image.name not in scan.misspelt)
 
 
 @contextmanager

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from typing import TYPE_CHECKING
 
 from dataset_tools.faults import Fault, Remedy, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dataset_tools.caption_facts import CaptionFacts
@@ -79,21 +78,21 @@ def inspect_presence(folder: TrainingFolder, survey: FolderSurvey, names: set[st
     for picture in scan.pictures:
         if picture.foreign:
             yield fault("caption-foreign", picture.image, f"its caption is {picture.caption}")
-    misspelt = _misspelt(scan, names)
-    for image, name in misspelt.items():
+    for image, name in scan.misspelt.items():
         target = os.path.splitext(image)[0] + scan.caption_extension  # noqa: PTH122
         remedy = Remedy(action="rename", files=(scan.folder / name,), target=target)
-        yield fault("caption-name", scan.folder / name, f"it belongs to {image}", remedy=remedy)
-    yield from _missing(folder, scan, names, misspelt)
-    used = {picture.caption.name for picture in scan.pictures if picture.caption} | set(misspelt.values())
+        reason = f"it belongs to {image}, and sd-scripts does not find it: accents are composed otherwise"
+        yield fault("caption-name", scan.folder / name, reason, remedy=remedy)
+    yield from _missing(folder, scan, names)
+    used = {picture.caption.name for picture in scan.pictures if picture.caption} | set(scan.misspelt.values())
     for name in sorted(_captions_among(scan, names) - used):
         yield fault("caption-orphan", scan.folder / name, "no image has its name")
 
 
-def _missing(folder: TrainingFolder, scan: FolderScan, names: set[str], misspelt: Mapping[str, str]) -> Iterator[Fault]:
+def _missing(folder: TrainingFolder, scan: FolderScan, names: set[str]) -> Iterator[Fault]:
     if not folder.captions_needed:
         return
-    bare = [path for path in scan.uncaptioned if path.name not in misspelt]
+    bare = [path for path in scan.uncaptioned if path.name not in scan.misspelt]
     extension, count = next(iter(scan.other_extensions.items()), ("", 0))
     asked = scan.caption_extension or "no extension at all"
     elsewhere: set[str] = set()
@@ -123,19 +122,3 @@ def _captions_among(scan: FolderScan, names: set[str]) -> set[str]:
 
 
 _FOR_PEOPLE = {"readme", "license", "licence", "credits", "sources", "notes", "changelog"}
-
-
-def _misspelt(scan: FolderScan, names: set[str]) -> dict[str, str]:
-    """By image: the caption whose name looks the same and is written with other characters (NFC, NFD)."""
-    foreign = {_form(name): name for name in _captions_among(scan, names) if not name.isascii()}
-    if not foreign:
-        return {}
-    captions = {
-        path.name: foreign.get(_form(os.path.splitext(path.name)[0] + scan.caption_extension))  # noqa: PTH122
-        for path in scan.uncaptioned
-    }
-    return {image: name for image, name in captions.items() if name is not None}
-
-
-def _form(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

@@ -48,7 +48,8 @@ class Means:
     made_by: Mapping[str, str]
     """Versions, for the manifest."""
     bucket: Place | None = None
-    """For fit `bucket`; raises ValueError where a picture has none. The choices' `buckets` say what it follows."""
+    """For fit `bucket`; raises ValueError where a picture has none. The choices' `buckets` say what it follows. For
+    other fits it tells whether a picture that is too small for them would do there."""
     hashes: HashCache | None = None
     """Spares reading files again that were hashed before."""
     jobs: int | None = None
@@ -285,5 +286,6 @@ class _Run:
             removed=self._removed,
             problems=tuple(sorted(self._problems, key=lambda problem: (problem.source, problem.kind))),
             others=self._found.others,
+            respelled=tuple(name for source in self._found.pictures for name in source.respelled),
             moved_from=self._manifest.moved_from,
         )

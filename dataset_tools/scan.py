@@ -87,6 +87,9 @@ class FolderScan:
     """
     not_files: tuple[Path, ...] = ()
     """Folders and dangling links with the name of a picture: sd-scripts lists them and fails to open them."""
+    misspelt: Mapping[str, str] = field(default_factory=dict)
+    """By image without a caption: a caption whose name looks the same, its accents composed otherwise (macOS has them
+    apart). sd-scripts opens a path as it is spelled, and on a disk that tells the two apart does not find it."""
     ignored_images: Mapping[str, int] = field(default_factory=dict)
     """Files that look like images and are not found, by suffix as on disk: `.gif`, `.avif`, `.Png`."""
 
@@ -145,6 +148,7 @@ def scan_folder(folder: Path, caption_extension: str = ".caption", *, extra_suff
         pictures=pictures,
         caption_extension=extension,
         other_extensions=_other_extensions(bare, names, extension),
+        misspelt=_misspelt(bare, names, extension),
         not_files=tuple(folder / name for name in found if name in doubtful),
         ignored_images=_ignored_images(names - set(found)),
     )
@@ -232,7 +236,7 @@ class _Captions:
 
 
 def _loosely(name: str) -> str:
-    return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
+    return composed(name).casefold()
 
 
 def _other_extensions(images: Sequence[str], names: set[str], asked: str) -> dict[str, int]:
@@ -247,6 +251,17 @@ def _other_extensions(images: Sequence[str], names: set[str], asked: str) -> dic
         counts.update(beside.get(stem, ()))
         counts.update(image_suffix + suffix for suffix in beside.get(image, ()))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _misspelt(images: Sequence[str], names: set[str], extension: str) -> dict[str, str]:
+    others = {composed(name): name for name in names if name.endswith(extension) and not name.isascii()}
+    found = {image: others.get(composed(_split(image)[0] + extension)) for image in images if others and extension}
+    return {image: name for image, name in found.items() if name is not None}
+
+
+def composed(name: str) -> str:
+    """A name with its letters and accents in one (NFC): one and the same for all that look alike."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _ignored_images(names: Iterable[str]) -> dict[str, int]:

@@ -13,7 +13,8 @@ import math
 import shutil
 import tempfile
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from dataset_tools.captions import Captioned
     from dataset_tools.fingerprint import FolderManifest
-    from dataset_tools.scan import FolderScan
+    from dataset_tools.scan import FolderScan, Picture
 
 MANIFEST = "subset.json"
 """What a part says of itself, beside its images; sd-scripts takes no notice of it."""
@@ -89,10 +90,16 @@ def candidates_of(scan: FolderScan, manifest: FolderManifest, separator: str) ->
     """Every picture of a folder with its caption and what the fingerprint says of its bytes."""
     files = manifest.files
     found = []
-    for one in captioned(scan.pictures, separator):
+    for one in captioned(map(partial(_with_misspelt, scan), scan.pictures), separator):
         name = one.name if one.name in files else unicodedata.normalize("NFC", one.name)
         found.append(Candidate(one=one, sha256=files[name][0]))
     return found
+
+
+def _with_misspelt(scan: FolderScan, picture: Picture) -> Picture:
+    """The picture with its caption, where only the accents of the caption's name are composed otherwise."""
+    name = scan.misspelt.get(picture.image.name)
+    return replace(picture, caption=scan.folder / name) if name else picture
 
 
 def ordered(candidates: Sequence[Candidate], seed: int, stratify: Sequence[str] = ()) -> list[Candidate]:

@@ -42,3 +42,5 @@ class TrainingFolder:
     place: Callable[[Size], tuple[Size, Size] | str] | None = None
     """From the size of an image to its bucket and the size it is resized to, or to why there is none; None where no
     resolution is known."""
+    bucketed: Callable[[Size], tuple[Size, Size] | str] | None = None
+    """Likewise with buckets, where the configuration makes none."""

@@ -19,14 +19,7 @@ from fork_wrapper.rules.case import Case
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from fork_wrapper.subsets import parts, survey_subsets
-
-BUCKETS: Mapping[str, Any] = {
-    "enable_bucket": True,
-    "min_bucket_reso": 512,
-    "max_bucket_reso": 2048,
-    "bucket_reso_steps": 64,
-}
-"""How a folder that no experiment names is sorted into buckets: as the shipped experiments do it."""
+from fork_wrapper.training_folders import Shape, most_common_extension, prepared_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +67,7 @@ class DatasetStats:
             "folders": [str(one.folder) for one in scans],
             "images": len(self.pictures),
             "without_caption": [path.name for scan in scans for path in scan.uncaptioned],
+            "misspelt_captions": [name for scan in scans for name in scan.misspelt.values()],
             "empty_captions": [path.name for one in self.surveys.values() for path in one.empty_captions],
             "bytes": self.bytes,
             "fingerprint": self.fingerprint,
@@ -87,12 +81,16 @@ class DatasetStats:
         }
 
 
-def named(text: str, settings: Settings, *, extension: str | None, resolution: int) -> Named:
+def named(text: str, settings: Settings, *, extension: str | None, resolution: int | None) -> Named:
     """The folder or the configuration that `text` names; InputError where it is neither."""
     folder = Path(text)
     if folder.is_dir() and not RunFolder(folder=folder.absolute()).record.is_file():
-        subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or ".txt"}
-        dataset = {"datasets": [{"resolution": resolution, "batch_size": 1, **BUCKETS, "subsets": [subset]}]}
+        subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or most_common_extension(folder)}
+        shape = prepared_shape(folder) if resolution is None else Shape(resolution=(resolution, resolution))
+        keys = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")
+        buckets = dict(zip(keys, shape.limits, strict=True))
+        table = {"resolution": list(shape.resolution), "batch_size": 1, "enable_bucket": True, **buckets}
+        dataset = {"datasets": [{**table, "subsets": [subset]}]}
         return Named(label=text, training={}, dataset=dataset, is_folder=True)
     source = open_source(text, settings)
     if extension:

@@ -42,8 +42,7 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     if stats.bytes is not None:
         words.append(size(stats.bytes))
     yield "images", ", ".join(words)
-    for label, count in _problems(stats):
-        yield label, str(count)
+    yield from _problems(stats)
     yield "fingerprint", stats.fingerprint
     one = stats.captions
     yield "tags each", _spread(one.tags_each)
@@ -55,13 +54,16 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
         yield "same captions", f"{counted(len(one.repeated), 'caption')} of {images} images, word for word"
 
 
-def _problems(stats: DatasetStats) -> Iterator[tuple[str, int]]:
+def _problems(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     found = (
         ("empty captions", [path for one in stats.surveys.values() for path in one.empty_captions]),
         ("not UTF-8", [path for one in stats.surveys.values() for path in one.garbled_captions]),
         ("unreadable", [path for one in stats.surveys.values() for path in one.unreadable]),
     )
-    return ((label, len(paths)) for label, paths in found if paths)
+    misspelt = sum(len(one.scan.misspelt) for one in stats.surveys.values() if one.scan)
+    if misspelt:
+        yield "misspelt names", f"{counted(misspelt, 'caption')}, whose accents are composed otherwise than their image's"
+    yield from ((label, str(len(paths))) for label, paths in found if paths)
 
 
 def _spread(spread: Spread | None) -> str:

@@ -4,12 +4,15 @@ A word is a folder, an experiment, or a folder below `datasets`. For an experime
 for a folder alone there are sensible ones.
 """
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataset_tools.errors import DatasetError
+from dataset_tools.prepare_manifest import read_manifest
 from dataset_tools.scan import TEXT_SUFFIXES
 from dataset_tools.training_folder import Size, TrainingFolder
 from fork_wrapper.errors import Finding, InputError
@@ -17,7 +20,7 @@ from fork_wrapper.experiment import experiment_names
 from fork_wrapper.resolve import Override, resolve
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import bucketing, read
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing
+from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, usual, usual_limits
 from fork_wrapper.settings import Settings
 
 RESOLUTION = 1024
@@ -39,6 +42,8 @@ class Meant:
     """Its image folders."""
     tokenizers: Path | None
     """Its `tokenizer_cache_dir`."""
+    measured: str = ""
+    """What images of a folder alone are measured against, in words; empty for an experiment, which says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,18 +97,49 @@ def _folder(word: str, settings: Settings) -> Path | None:
 
 
 def _of_folder(folder: Path, asked: Asked) -> Meant:
-    side = RESOLUTION if asked.resolution is None else asked.resolution
-    buckets = Bucketing(
-        resolution=(side, side),
-        enabled=True,
-        no_upscale=False,
-        smallest=min(256, side // 64 * 64 or 64),
-        largest=max(2048, 2 * side),
-        steps=64,
-    )
+    side = asked.resolution
+    shape = prepared_shape(folder) if side is None else Shape(resolution=(side, side))
+    buckets = usual(shape.resolution, shape.limits)
     extension = most_common_extension(folder) if asked.caption_extension is None else asked.caption_extension
     one = TrainingFolder(folder=folder, caption_extension=extension, most_tokens=TOKENS, place=_placer(buckets))
-    return Meant(name=str(folder), experiment=False, folders=(one,), tokenizers=None)
+    return Meant(name=str(folder), experiment=False, folders=(one,), tokenizers=None, measured=str(shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What the images of a folder alone are measured against."""
+
+    resolution: Size = (RESOLUTION, RESOLUTION)
+    """Width and height."""
+    prepared: bool = False
+    """Whether that is what `kft dataset prepare` made them for."""
+    own_limits: tuple[int, int, int] | None = None
+    """Shortest side, longest side and step of the buckets that they were made for."""
+
+    @property
+    def limits(self) -> tuple[int, int, int]:
+        """Of the buckets: their own, or the usual ones."""
+        return self.own_limits or usual_limits(self.resolution)
+
+    def __str__(self) -> str:
+        """In words, for whoever wonders."""
+        smallest, largest, steps = self.limits
+        why = ", as they were prepared" if self.prepared else ""
+        width, height = self.resolution
+        return f"{width} x {height} in buckets of {smallest} to {largest} by {steps}{why}"
+
+
+def prepared_shape(folder: Path) -> Shape:
+    """What the images of a folder were prepared for, by its `prepare.json`; SDXL's own shape for any other."""
+    with contextlib.suppress(DatasetError, BucketError, KeyError, TypeError, ValueError):
+        choices = (read_manifest(folder) or {})["choices"]
+        width, height = map(int, choices["size"])
+        limits = choices.get("buckets")
+        smallest, largest, steps = map(int, limits or usual_limits((width, height)))
+        usual((width, height), (smallest, largest, steps))
+        own = (smallest, largest, steps) if limits else None
+        return Shape(resolution=(width, height), prepared=True, own_limits=own)
+    return Shape()
 
 
 def most_common_extension(folder: Path) -> str:
@@ -152,7 +188,14 @@ def _of_subset(case: Case, dataset: DatasetCase, subset: SubsetCase) -> Training
         texts_cached=bool(case.get("cache_text_encoder_outputs_to_disk")),
         list_cached=bool(subset.get("cache_info")),
         place=_placer(buckets) if buckets else None,
+        bucketed=_bucketed(buckets) if buckets and not buckets.enabled else None,
     )
+
+
+def _bucketed(without: Bucketing) -> Callable[[Size], tuple[Size, Size] | str] | None:
+    with contextlib.suppress(BucketError):
+        return _placer(usual(without.resolution))
+    return None
 
 
 def _placer(buckets: Bucketing) -> Callable[[Size], tuple[Size, Size] | str]:

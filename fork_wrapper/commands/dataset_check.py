@@ -34,7 +34,7 @@ SHOWN = 5
 @click.option("--fix", is_flag=True, help="Rename, write anew or move aside what is safe, after a list and a question.")
 @click.option("--yes", is_flag=True, help="Do not ask before --fix.")
 @click.option("--all", "everything", is_flag=True, help=f"Name every file, not the first {SHOWN} of each kind.")
-@click.option("--resolution", type=click.IntRange(64, 16384), help="For a folder: what it is measured against. [1024]")
+@click.option("--resolution", type=click.IntRange(64, 16384), help="For a folder: what it is measured against. [as it was prepared, or 1024]")
 @click.option("--caption-extension", metavar="EXT", help="For a folder: of its captions. [what most have]")
 @override_flags
 @json_flag
@@ -107,6 +107,8 @@ class _Bars:
 def _show(meant: Meant, found: Inspection, merges: Path | None, *, everything: bool) -> None:
     known = f", {found.decoded} decoded now" if found.decoded != found.images else ""
     output.say(f"{meant.name}: {counted(found.images, 'image')}{known}, {counted(found.captions, 'caption')}")
+    if meant.measured:
+        output.say(f"measured against {meant.measured} (--resolution, or name an experiment)")
     output.print_parts(_lines(meant, found.faults, everything=everything))
     if tokens := _tokens(found, merges):
         output.say(tokens)
@@ -200,6 +202,7 @@ def _print_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges
         "fixes": (_step_json(step) for step in steps),
         "folders": [printable(str(one.folder)) for one in meant.folders],
         "images": found.images,
+        "measured_against": meant.measured,
         "name": printable(meant.name),
         "tokens": {"counted": merges is not None, "more_than": {str(key): n for key, n in found.tokens.items()}},
     }

@@ -19,10 +19,13 @@ from fork_wrapper.rules.rule import Hit, rule
 def caption_missing(case: Case) -> Iterator[Hit]:
     for one in listed(case):
         missing = one.scan.images - one.scan.captioned
+        misspelt = len(one.scan.misspelt)
         if missing and one.subset.get("class_tokens") is None:
             extension = one.scan.caption_extension or '""'
             beside = ", ".join(f"{count} have {suffix}" for suffix, count in one.scan.other_extensions.items())
             todo = f"set caption_extension; beside them: {beside}" if beside else ""
+            if misspelt:
+                todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check --fix"
             yield one.hit(f"{missing} of {one.scan.images} images have no {extension} caption", todo)
 
 
