@@ -40,9 +40,9 @@ class Inspection:
     faults: tuple[Fault, ...]
     """The gravest first, then by kind and name."""
     images: int
-    """Images looked at."""
+    """Images looked at; those of a folder that comes several times count once."""
     captions: int
-    """Caption files looked at."""
+    """Caption files looked at; likewise."""
     decoded: int
     """Images that were decoded now; the others were known."""
     tokens: Mapping[int, int]
@@ -81,6 +81,7 @@ class _Inspector:
         self._tell = tell
         self._twins = Twins()
         self._compared: set[str] = set()
+        self._read: set[tuple[str, str]] = set()
         self._images = self._captions = self._decoded = 0
         self._tokens = dict.fromkeys(LIMITS, 0)
 
@@ -116,23 +117,26 @@ class _Inspector:
     def _texts(self, folder: TrainingFolder, survey: FolderSurvey) -> Iterator[Fault]:
         pictures = survey.scan.pictures if survey.scan else ()
         captions = list({str(one.caption): one.caption for one in pictures if one.caption}.values())
-        self._captions += len(captions)
+        place = os.path.abspath(folder.folder), folder.caption_extension  # noqa: PTH100 - without following links
+        is_new = place not in self._read
+        self._read.add(place)
+        self._captions += len(captions) if is_new else 0
         memory = self._memory / "captions" if self._memory else None
         tell = lambda done, total: self._tell("reading captions", done, total)  # noqa: E731
         for number, facts in read_captions(captions, self._tokenizer, memory, tell):
             tokens = facts.longest if folder.all_lines else facts.tokens
             for limit in LIMITS:
-                self._tokens[limit] += tokens > limit
+                self._tokens[limit] += is_new and tokens > limit
             yield from inspect_caption(folder, captions[number], facts, counted=self._tokenizer is not None)
 
     def _pictures(self, folder: TrainingFolder, survey: FolderSurvey) -> Iterator[Fault]:
         pictures = survey.scan.pictures if survey.scan else ()
-        self._images += len(pictures)
         memory = self._memory / "decoded" if self._memory else None
         tell = lambda done, total: self._tell("decoding", done, total)  # noqa: E731
         place = os.path.abspath(folder.folder)  # noqa: PTH100 - without following links
         is_new = place not in self._compared
         self._compared.add(place)
+        self._images += len(pictures) if is_new else 0
         broken: list[str] = []
         for number, facts, fresh in look_at([one.image for one in pictures], memory, tell):
             picture = pictures[number]

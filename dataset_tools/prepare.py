@@ -143,7 +143,7 @@ class _Run:
         self._choices = choices
         self._means = means
         self._problems: list[Problem] = []
-        self._made = self._kept = self._captions = self._removed = 0
+        self._made = self._kept = self._captions = self._captioned = self._removed = 0
         for name, target in found.linked.items():
             self._problem(name, "linked-folder", f"a link to {target}, whose pictures are left out")
 
@@ -236,6 +236,7 @@ class _Run:
                 put_in_place(self._manifest.part(number), target)
         copies.write(self._manifest)
         self._captions += copies.count
+        self._captioned += bool(copies.hashes)
         self._made, self._kept = self._made + isinstance(work, Made), self._kept + isinstance(work, _Kept)
         for reason in said:
             self._problem(source.name, "caption", reason)
@@ -281,7 +282,7 @@ class _Run:
             made=self._made,
             kept=self._kept,
             captions=self._captions,
-            captioned=sum(bool(entry["captions"]) for entry in results.values()),
+            captioned=self._captioned,
             upscaled=tuple(name for name, entry in results.items() if entry["result"]["upscaled"]),
             removed=self._removed,
             problems=tuple(sorted(self._problems, key=lambda problem: (problem.source, problem.kind))),

@@ -51,7 +51,7 @@ class Outcome:
     captions: int
     """Caption files copied."""
     captioned: int
-    """Results with a caption."""
+    """How many of those made or kept have a caption."""
     upscaled: tuple[str, ...]
     """Sources that were enlarged, now or before."""
     removed: int

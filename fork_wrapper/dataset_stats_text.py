@@ -40,7 +40,7 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     words = [counted(len(stats.pictures), "image")]
     words.append(f"{bare} without a caption" if bare else "each with a caption")
     if stats.bytes is not None:
-        words.append(size(stats.bytes))
+        words.append(f"{size(stats.bytes)} in all")
     yield "images", ", ".join(words)
     yield from _problems(stats)
     yield "fingerprint", stats.fingerprint

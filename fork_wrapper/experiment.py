@@ -5,9 +5,10 @@ What the chain of parents adds up to is `resolve`'s work.
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class Experiment:
     text: str
     """The file as written."""
     sha256: str
-    """Of the text."""
+    """Of the file as it is, its byte order mark included; of the text where there is no file yet."""
     extends: str | None
     """Name of the parent."""
     unset: tuple[str, ...]
@@ -95,7 +96,8 @@ class Experiment:
 
 def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
     """Read and check one file; InputError lists everything that is wrong with it, but for unknown names in `allow`."""
-    return parse_experiment(read_text(path), path, allow)
+    experiment = parse_experiment(read_text(path), path, allow)
+    return replace(experiment, sha256=hashlib.sha256(path.read_bytes()).hexdigest())  # with its byte order mark
 
 
 def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Experiment:

@@ -57,11 +57,26 @@ def say(*parts: str | Part) -> None:
 
 def print_json(value: Any) -> None:
     """JSON on stdout, as it is: no colour, no wrapping."""
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    sys.stdout.write(_escaped(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) + "\n")
+
+
+def _escaped(text: str) -> str:
+    """JSON with what drives a terminal as JSON spells it: the values are the same."""
+    return re.sub(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_text(text: str) -> None:
-    """Text on stdout, byte for byte."""
+    """Text of kft on stdout; what names and values in it hold drives no terminal."""
+    sys.stdout.write(harmless(text))
+
+
+def print_file(text: str) -> None:
+    """The text of a file on stdout: byte for byte for a program, harmless on a terminal."""
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
+
+
+def draw(text: str) -> None:
+    """What drives the terminal because kft says so: colours, a line that is drawn anew."""
     sys.stdout.write(text)
 
 
@@ -75,7 +90,7 @@ def pass_on(text: str) -> None:
 def print_parts(lines: Iterable[Iterable[Part]]) -> None:
     """Lines that were laid out for `width` columns, on stdout."""
     for line in lines:
-        print_text(_styled(line, sys.stdout) + "\n")
+        draw(_styled(line, sys.stdout) + "\n")
 
 
 def width() -> int | None:
@@ -120,7 +135,7 @@ def print_findings(findings: Iterable[Finding]) -> None:
     """Findings as data: likewise, on stdout."""
     for finding in findings:
         for line in finding_lines(finding):
-            print_text(_styled(line, sys.stdout) + "\n")
+            draw(_styled(line, sys.stdout) + "\n")
 
 
 def finding_lines(finding: Finding) -> list[list[Part]]:
@@ -229,7 +244,7 @@ def _print_long(headers: tuple[str, ...], cells: list[tuple[str, ...]]) -> None:
     widths = _fitted(_widths([headers, *cells]), _columns())
     head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in _aligned([headers], widths))
     body = "".join(f"{line}\n" for line in _aligned(cells, widths))
-    print_text(head + body + head if any(headers) else body)
+    draw(head + body + head if any(headers) else body)
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

@@ -124,7 +124,7 @@ def _mend(folder: Path, extension: str, flags: dict[str, Any]) -> int:
     count = f"{len(edits.changes)} of {edits.captions} captions"
     if not flags["apply"]:
         for edit in edits.changes:
-            output.print_text("".join(f"{line}\n" for line in edit.diff()))
+            output.print_file("".join(f"{line}\n" for line in edit.diff()))
         output.say(f"{count} would change" + ("; --apply writes them" if edits.changes else ""))
         return len(edits.changes)
     backup = new_backup(folder, datetime.now())  # noqa: DTZ005 - a name for people here

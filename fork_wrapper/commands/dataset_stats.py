@@ -54,7 +54,7 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
     from fork_wrapper.dataset_stats_text import tables  # noqa: PLC0415
 
     if show_vocabulary:
-        output.print_text(shipped_vocabulary_text())
+        output.print_file(shipped_vocabulary_text())
         return
     if (flags["wanted"] or flags["count"]) and not flags["sheet"]:
         raise click.UsageError("--select and --n choose images for a contact sheet: name it with --sheet FILE.png")

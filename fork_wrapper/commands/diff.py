@@ -54,7 +54,7 @@ def command(
     elif as_markdown:
         from fork_wrapper.diff.markdown import markdown  # noqa: PLC0415
 
-        output.print_text(markdown(found, everything=everything, only_training=only_training))
+        output.print_file(markdown(found, everything=everything, only_training=only_training))
     else:
         _print(found, same=same, everything=everything, only_training=only_training)
     if not same:

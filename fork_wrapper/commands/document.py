@@ -92,7 +92,7 @@ def command(
     elif target.file is not None:
         _write({target.file: marked(markdown(document))}, force=target.force)
     else:
-        output.print_text(marked(markdown(document)))
+        output.print_file(marked(markdown(document)))
     _judge([document], fail_under)
 
 

@@ -70,7 +70,7 @@ def command(source: str, form: Form, folder: Path | None, strict: bool, allow: t
 def _write(exported: Exported, folder: Path | None) -> None:
     if folder is None:
         texts = exported.files.items()
-        output.print_text("\n".join(_headed(name, text, alone=len(texts) == 1) for name, text in texts))
+        output.print_file("\n".join(_headed(name, text, alone=len(texts) == 1) for name, text in texts))
         return
     paths = [folder / name for name in exported.files]
     refuse_to_overwrite(paths)

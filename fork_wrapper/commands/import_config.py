@@ -72,7 +72,8 @@ def command(
     if as_json:
         output.print_json([to_json(one) for one in planned])
     else:
-        output.print_text("".join(one.text if only_print else f"{one.path}\n" for one in planned))
+        tell = output.print_file if only_print else output.print_text
+        tell("".join(one.text if only_print else f"{one.path}\n" for one in planned))
 
 
 def _report(one: Import) -> None:

@@ -126,5 +126,5 @@ class _Screen:
 
     def _wipe(self) -> None:
         if self._drawn:
-            output.print_text("\r" + " " * len(self._drawn) + "\r")
+            output.draw("\r" + " " * len(self._drawn) + "\r")
             self._drawn = ""

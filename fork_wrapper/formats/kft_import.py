@@ -1,7 +1,6 @@
 """kft's own records, sidecars, exports and checkpoints, and the headers that sd-scripts itself writes."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -108,7 +107,7 @@ def read_checkpoint(path: Path) -> Found:
     return Found(
         kind="checkpoint",
         what=what,
-        files=(_of_header(path, what),),
+        files=(SourceFile(path=path.absolute(), what=what),),
         options=dict(config["training"]),
         dataset=config["dataset"],
         origins={},
@@ -127,16 +126,6 @@ def with_own_record(found: Found) -> Found:
                 found, dataset=dataset, notes=(*found.notes, "its images are said in kft's own record in it")
             )
     return found
-
-
-def _of_header(path: Path, what: str) -> SourceFile:
-    """A checkpoint is named by the hash of its header: gigabytes are not read for a few lines."""
-    with path.open("rb") as file:
-        head = file.read(8)
-        head += file.read(min(int.from_bytes(head, "little"), 100_000_000))
-    return SourceFile(
-        path=path.absolute(), sha256=hashlib.sha256(head).hexdigest(), what=f"{what} (sha256 of the header)"
-    )
 
 
 def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
@@ -164,7 +153,7 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     ]
     notes += [f"{key} is {spec[key]}" for key in ("date", "architecture", "implementation_version") if key in spec]
     return Found(
-        kind="checkpoint", what=what, files=(_of_header(path, what),), options=options, dataset={}, notes=tuple(notes)
+        kind="checkpoint", what=what, files=(SourceFile(path=path.absolute(), what=what),), options=options, dataset={}, notes=tuple(notes)
     )
 
 

@@ -107,7 +107,8 @@ def test_json_is_complete(kft: Kft, pictures: Path) -> None:
     answer = kft("dataset", "check", str(pictures), "--json")
     read = json.loads(answer.out)
     assert (answer.code, answer.err) == (1, "")
-    assert sorted(read) == ["captions", "decoded", "findings", "fixes", "folders", "images", "name", "tokens"]
+    parts = ["captions", "decoded", "findings", "fixes", "folders", "images", "measured_against", "name", "tokens"]
+    assert sorted(read) == parts
     assert (read["images"], read["captions"], read["decoded"]) == (13, 13, 13)
     kinds = [one["kind"] for one in read["findings"]]
     assert (len(kinds), kinds.count("image-suffix"), kinds.count("image-upscaled")) == (20, 7, 8)

@@ -12,7 +12,7 @@ from fork_wrapper.formats.found import NOTHING, Found, SourceFile
 from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.sdscripts.options import options
 
-FILE = SourceFile(path=Path("/a/x.toml"), sha256="0", what="x")
+FILE = SourceFile(path=Path("/a/x.toml"), read="0", what="x")
 
 
 def found(options: dict[str, Any], **more: Any) -> Found:
