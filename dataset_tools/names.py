@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNUSABLE = r'\x00-\x1f\x7f-\x9f\u2028\u2029<>:"/\\|?*'
 """Letters that no name may have on every system, as a class of a regular expression."""

@@ -118,9 +118,7 @@ def _too_small(size: Size, placement: Placement, choices: Choices, bucket: Place
         return Refused(kind="too-small", reason=reason, sha256=sha256)
     fits = f"{own.size[0]} x {own.size[1]}"
     if own.scale > 1:
-        return Refused(
-            kind="too-small", reason=f"{reason}, or {own.scale:.2f} times with --fit bucket", sha256=sha256
-        )
+        return Refused(kind="too-small", reason=f"{reason}, or {own.scale:.2f} times with --fit bucket", sha256=sha256)
     return Refused(kind="other-shape", reason=f"{reason}; its bucket, {fits}, holds it as it is", sha256=sha256)
 
 

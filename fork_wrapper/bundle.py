@@ -134,7 +134,13 @@ def run_files(source: Source) -> Iterator[tuple[Path, Path]]:
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
         in_state = any(part.endswith("-state") for part in inside.parts[:-1])
-        if path.is_file() and run.holds(path) and path.suffix not in WEIGHTS and not in_state and not path.name.endswith(".tmp"):
+        if (
+            path.is_file()
+            and run.holds(path)
+            and path.suffix not in WEIGHTS
+            and not in_state
+            and not path.name.endswith(".tmp")
+        ):
             yield path, Path("run") / inside
 
 

@@ -62,7 +62,7 @@ def _problems(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     )
     misspelt = sum(len(one.scan.misspelt) for one in stats.surveys.values() if one.scan)
     if misspelt:
-        yield "misspelt names", f"{counted(misspelt, 'caption')}, whose accents are composed otherwise than their image's"
+        yield "misspelt names", f"{counted(misspelt, 'caption')}, accents composed otherwise than the image's"
     yield from ((label, str(len(paths))) for label, paths in found if paths)
 
 

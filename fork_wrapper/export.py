@@ -21,7 +21,7 @@ from fork_wrapper.paths import RunFolder, plain_name
 from fork_wrapper.render import command, dataset_text, real_trainer, render, shell_line
 from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
-from fork_wrapper.source import Source, toml_texts
+from fork_wrapper.source import Source, named_prompts, toml_texts
 
 Form = Literal["toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle"]
 
@@ -139,11 +139,7 @@ def _prompts(source: Source) -> str | None:
         return str(source.record.experiment["sample_prompts"])
     if source.found is not None and source.found.prompts is not None:
         return source.found.prompts
-    named = source.training.get("sample_prompts")
-    try:
-        return Path(named).read_text(encoding="utf-8") if named else None
-    except (OSError, UnicodeDecodeError):
-        return None
+    return named_prompts(source)
 
 
 def _effective(source: Source, settings: Settings) -> Mapping[str, Any]:

@@ -59,7 +59,9 @@ def add_note(
         text=text.strip(),
     )
     if not run.holds(run.notes):
-        finding = Finding(what="it is a link to a file elsewhere", where=str(run.notes), todo="put the file itself there")
+        finding = Finding(
+            what="it is a link to a file elsewhere", where=str(run.notes), todo="put the file itself there"
+        )
         raise InputError("cannot note this", [finding])
     line = (json.dumps(asdict(note), ensure_ascii=False) + "\n").encode()  # before a file is there
     with run.notes.open("ab") as file:  # one write at the end of the file: two at once do not mix

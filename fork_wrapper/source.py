@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dataset_tools.names import lies_in
 from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import SUFFIX, TABLES, experiment_names, find_experiment
@@ -205,6 +206,34 @@ def _unknown(text: str, settings: Settings) -> InputError:
         what="no such experiment, run or file", where=text, todo=f"{todo}, a sidecar, a checkpoint or a config file"
     )
     return InputError(f"cannot find {text!r}", [finding])
+
+
+def named_prompts(source: Source) -> str | None:
+    """The text of the file of sample prompts that a source names; None where it cannot be read, or is not its own.
+
+    An experiment may name any file. What comes from elsewhere may name files of its own folder, and of that of its
+    experiment where this is here: others are not handed on because a record says their path.
+    """
+    named = source.training.get("sample_prompts")
+    path = Path(str(named)) if named else None
+    if path is None or not (source.resolved is not None or any(lies_in(path, home) for home in _homes(source))):
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def _homes(source: Source) -> list[Path]:
+    """The folder of a source, and those of its experiment's files that are here, word for word as it has them."""
+    files = source.record.experiment["files"] if source.record is not None else ()
+    homes = [source.path.absolute().parent]
+    for file in files:
+        path = Path(str(file.get("path", "")))
+        with contextlib.suppress(OSError, ValueError, InputError):
+            if path.is_file() and read_text(path) == file["text"]:
+                homes.append(path.parent)
+    return homes
 
 
 def toml_texts(source: Source) -> tuple[str, str] | None:

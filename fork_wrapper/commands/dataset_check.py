@@ -34,7 +34,11 @@ SHOWN = 5
 @click.option("--fix", is_flag=True, help="Rename, write anew or move aside what is safe, after a list and a question.")
 @click.option("--yes", is_flag=True, help="Do not ask before --fix.")
 @click.option("--all", "everything", is_flag=True, help=f"Name every file, not the first {SHOWN} of each kind.")
-@click.option("--resolution", type=click.IntRange(64, 16384), help="For a folder: what it is measured against. [as it was prepared, or 1024]")
+@click.option(
+    "--resolution",
+    type=click.IntRange(64, 16384),
+    help="For a folder, what it is measured against. [as prepared, or 1024]",
+)
 @click.option("--caption-extension", metavar="EXT", help="For a folder: of its captions. [what most have]")
 @override_flags
 @json_flag

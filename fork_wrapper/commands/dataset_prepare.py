@@ -191,7 +191,7 @@ def _summary(outcome: Outcome, dst: Path, choices: Choices) -> str:
     if outcome.upscaled:
         lines.append(f"  enlarged  {_few(outcome.upscaled)}")
     if outcome.respelled:
-        lines.append(f"  respelled {_few(outcome.respelled)}: their accents were composed otherwise than their picture's")
+        lines.append(f"  respelled {_few(outcome.respelled)}: captions, their accents composed as their picture's are")
     if outcome.removed:
         lines.append(f"  removed   {counted(outcome.removed, 'image')} whose source is gone")
     if outcome.others:

@@ -22,9 +22,7 @@ Examples:
 @click.command(name="stats", epilog=EPILOG, short_help=VERBS["stats"])
 @click.argument("source", metavar="[DIR|NAME]", default=".")
 @click.option("--caption-extension", "extension", metavar="EXT", help="How captions of DIR end.  [as most do]")
-@click.option(
-    "--resolution", type=click.IntRange(64, 16384), help="For buckets of DIR.  [as it was prepared, or 1024]"
-)
+@click.option("--resolution", type=click.IntRange(64, 16384), help="For buckets of DIR.  [as prepared, or 1024]")
 @click.option("--separator", metavar="TEXT", help="Between tags; the configuration's, or a comma.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows of each table.")
 @click.option(

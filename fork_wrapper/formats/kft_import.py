@@ -153,7 +153,12 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     ]
     notes += [f"{key} is {spec[key]}" for key in ("date", "architecture", "implementation_version") if key in spec]
     return Found(
-        kind="checkpoint", what=what, files=(SourceFile(path=path.absolute(), what=what),), options=options, dataset={}, notes=tuple(notes)
+        kind="checkpoint",
+        what=what,
+        files=(SourceFile(path=path.absolute(), what=what),),
+        options=options,
+        dataset={},
+        notes=tuple(notes),
     )
 
 

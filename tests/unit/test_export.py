@@ -142,7 +142,7 @@ def test_a_run_goes_out_as_it_was_archived(one: Source, settings: Settings, tmp_
 
 @pytest.mark.parametrize(("said", "name"), [("../../evil", "_.._evil"), ("/etc/x", "_etc_x"), ("record", "record_")])
 def test_a_foreign_name_is_no_path(settings: Settings, tmp_path: Path, said: str, name: str) -> None:
-    """No file of an export goes elsewhere, whatever a config says of its name; a header that kft wrote has a plain one."""
+    """No file of an export goes elsewhere, whatever a config says of its name; a header of kft has a plain one."""
     config = tmp_path / "a.toml"
     config.write_text(f"output_name = '{said}'\nseed = 1\n")
     header = tmp_path / "a.safetensors"
