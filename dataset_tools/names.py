@@ -25,8 +25,6 @@ _LEADS_ASIDE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029:/\\]|[ .]$")
 _DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)")
 """Names that are devices on Windows, whatever follows the first dot."""
 
-_EACH_SYSTEM = re.compile(r"[\x00/\\]" if os.name == "nt" else r"[\x00/]")
-
 
 def is_device(name: str) -> bool:
     """Whether Windows takes it for a device, in whatever folder."""
@@ -50,10 +48,10 @@ def is_below(path: object) -> bool:
 
     For pictures, whose names are their owner's: on Linux `a: b?.png` is one, on Windows it is none.
     """
-    if os.name == "nt":
+    if _is_strict():
         return are_plain(path)
     return isinstance(path, str) and all(
-        part not in ("", ".", "..") and not _EACH_SYSTEM.search(part) and _fits(part) for part in path.split("/")
+        part not in ("", ".", "..") and "\0" not in part and _fits(part) for part in path.split("/")
     )
 
 
@@ -64,6 +62,11 @@ def lies_in(path: Path, folder: Path) -> bool:
         return os.path.commonpath((inside, home)) == home
     except (OSError, ValueError):  # a null character; two drives
         return False
+
+
+def _is_strict() -> bool:
+    """Whether this system takes more than slashes for a way elsewhere."""
+    return os.name == "nt"
 
 
 def _fits(name: str) -> bool:
