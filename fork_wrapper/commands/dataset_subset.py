@@ -28,7 +28,7 @@ Examples:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other images.")
 @click.option("--stratify", multiple=True, metavar="TAG", help="Keep the share of captions with this tag. Repeatable.")
-@click.option("--caption-extension", "extension", default=".txt", show_default=True, help="How captions end.")
+@click.option("--caption-extension", "extension", metavar="EXT", help="How captions end.  [as most do, or .txt]")
 @click.option("--separator", default=",", show_default=True, help="Between tags.")
 @click.option(
     "--list", "listing", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write names instead."
@@ -67,8 +67,9 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     from dataset_tools.hashing import HashCache  # noqa: PLC0415
     from dataset_tools.scan import scan_folder  # noqa: PLC0415
     from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
+    from fork_wrapper.training_folders import most_common_extension  # noqa: PLC0415
 
-    scan = scan_folder(source, flags["extension"])
+    scan = scan_folder(source, flags["extension"] or most_common_extension(source))
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(

@@ -25,7 +25,8 @@ def caption_missing(case: Case) -> Iterator[Hit]:
             beside = ", ".join(f"{count} have {suffix}" for suffix, count in one.scan.other_extensions.items())
             todo = f"set caption_extension; beside them: {beside}" if beside else ""
             if misspelt:
-                todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check --fix"
+                others = f"; write the other {missing - misspelt}" if missing > misspelt else ""
+                todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check DIR --fix{others}"
             yield one.hit(f"{missing} of {one.scan.images} images have no {extension} caption", todo)
 
 

@@ -86,6 +86,8 @@ def test_accents_composed_otherwise(kft: Kft, project: Path, image: str, text: s
     checked = kft("dataset", "check", "photos").out
     assert f"it belongs to {image}.png, and sd-scripts does not find it" in checked
     assert "caption-missing" not in checked
+    said = kft("check", "first", "--set", f"image_dir={folder}", "--set", "caption_extension=.txt")
+    assert "rename 1 whose accents are composed otherwise: kft dataset check DIR --fix" in said.err + said.out
     assert "1 caption, accents composed otherwise" in kft("dataset", "stats", "photos").out
     assert json.loads(kft("dataset", "stats", "photos", "--json").out)["misspelt_captions"] == [f"{text}.txt"]
     before = sorted(os.listdir(folder))  # noqa: PTH208 - names
@@ -147,3 +149,14 @@ def test_a_bare_folder_has_the_usual_buckets(kft: Kft, project: Path) -> None:
     assert [tuple(one["resolution"]) for one in bare["buckets"][0]["buckets"]] == [made]
     assert bare["without_caption"] == []
     assert f"to fit {made[0]} x {made[1]}" in kft("dataset", "check", "photos").out
+    assert kft("dataset", "subset", "photos", "part", "--n", "2").code == 0
+    assert sorted(path.name for path in (project / "part").glob("*.caption")) == ["a.caption", "b.caption"]
+
+
+def test_no_remedy_is_a_verb_that_refuses_the_same(kft: Kft, project: Path) -> None:
+    """What `prepare` cannot open either is not sent there by `check`."""
+    folder = drawn(project / "photos", "a")
+    (folder / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    checked, prepared = kft("dataset", "check", "photos"), kft("dataset", "prepare", "photos", "ready")
+    assert "unsupported" in prepared.err
+    assert "→ convert them to PNG in an image editor" in checked.out
