@@ -98,9 +98,13 @@ KINDS: Mapping[str, FaultKind] = {
     "image-bomb": _kind("error", "images too large to be opened", "make them smaller in an image editor"),
     "image-foreign": _kind("error", "files that are no images", "move them away with their captions"),
     "image-lfs": _kind("error", "pointers of git-lfs in place of images", "git lfs pull"),
-    "image-unsupported": _kind("error", "images of a format that is not read", "convert them to PNG in an image editor"),
+    "image-unsupported": _kind(
+        "error", "images of a format that is not read", "convert them to PNG in an image editor"
+    ),
     "image-unreadable": _kind("error", "images that cannot be opened", "mend their rights, or bring their disk back"),
-    "image-memory": _kind("error", "images that did not fit into memory", "free memory, or make them smaller in an image editor"),
+    "image-memory": _kind(
+        "error", "images that did not fit into memory", "free memory, or make them smaller in an image editor"
+    ),
     "image-not-file": _kind("error", "folders and dead links with the name of an image", "move them away"),
     "image-no-bucket": _kind(
         "error", "images that no bucket holds", "replace them with larger ones, or move them away"

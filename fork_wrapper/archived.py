@@ -1,6 +1,5 @@
 """From a record back to the values that were launched: nothing is read again that may have changed since."""
 
-from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -9,9 +8,6 @@ from fork_wrapper.experiment import Experiment
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import Origin, Resolved
 from fork_wrapper.schema import MANAGED
-
-LONGEST_NUMBER = 6
-"""Digits of a count of processes that is believed."""
 
 PROMPTS = "training.sample_prompts"
 
@@ -43,10 +39,9 @@ def own_files(record: Record) -> dict[str, str]:
 
 
 def processes_of(record: Record) -> int:
-    """How many processes trained, on all machines; 1 where a record does not say it as a number."""
-    words = dict(pairwise(record.launch["argv"]))
-    said = str(words.get("--num_processes", "1"))
-    return int(said) if said.isdecimal() and len(said) < LONGEST_NUMBER else 1
+    """How many processes trained, on all machines."""
+    argv = list(record.launch["argv"])
+    return int(argv[argv.index("--num_processes") + 1]) if "--num_processes" in argv else 1
 
 
 def _is_managed(key: str) -> bool:

@@ -15,6 +15,7 @@ from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
+from fork_wrapper.spelling import harmless
 from fork_wrapper.words import clock
 
 PLAIN_INTERVAL = 5.0
@@ -57,12 +58,12 @@ class RunWatch:
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Say what starts, where it writes, what it runs and what will come of it."""
         self.console.print(Text.assemble(("run ", "bold"), rendered.run.run_id, f"  ({rendered.trainer.kind})"))
-        self.console.print(Text(f"  folder  {rendered.run.folder}", style="dim"))
-        self.console.print(Text(f"  command {shell_line(rendered.argv)}", style="dim"))
+        self.console.print(Text(harmless(f"  folder  {rendered.run.folder}"), style="dim"))
+        self.console.print(Text(harmless(f"  command {shell_line(rendered.argv)}"), style="dim"))
         for label, text in rows(plan):
-            self.console.print(Text(f"  {label:<12} {text}", style="dim"))
+            self.console.print(Text(harmless(f"  {label:<12} {text}"), style="dim"))
         for line in (line for finding in findings for line in finding_lines(finding)):
-            self.console.print(Text.assemble(*((text, RICH.get(style, "")) for text, style in line)))
+            self.console.print(Text.assemble(*((harmless(text), RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:
         """The trainer's own lines are in train.log."""
@@ -105,7 +106,7 @@ class TerminalWatch(RunWatch):
 
     def line(self, text: str) -> None:
         """The last line is the phase while no step is done."""
-        self._phase = text
+        self._phase = harmless(text)
 
     def progress(self, progress: Progress, archived: int) -> None:
         """Redraw."""

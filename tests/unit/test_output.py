@@ -1,6 +1,7 @@
 """Words and numbers as people see them."""
 
 import io
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -9,7 +10,17 @@ import pytest
 from rich.console import Console
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.output import LONG, counting, print_findings, print_table, show_changes, show_error
+from fork_wrapper.output import (
+    LONG,
+    counting,
+    print_file,
+    print_findings,
+    print_json,
+    print_table,
+    print_text,
+    show_changes,
+    show_error,
+)
 from fork_wrapper.progress import Progress
 from fork_wrapper.watch import RunWatch, TerminalWatch, describe
 
@@ -80,6 +91,41 @@ def test_what_strangers_wrote_drives_no_terminal(capsys: pytest.CaptureFixture[s
     show_error(InputError(hostile, [Finding(what="odd", where=hostile)]))
     spelled = "a\\x1b[31mb\\x1b]0;t\\x07\\rc\\x9b2J\\u202ed"
     assert capsys.readouterr() == (f"k\n{spelled}\nniño 猫 👩\u200d🚀\n", f"error: {spelled}\n  • odd\n    {spelled}\n")
+
+
+def test_lines_and_json_drive_no_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists of files are spelled, JSON has the same values; the text of a file is its bytes where a program reads."""
+    hostile = "a\x1b[31mb\x9b2J\u202ed\u2028e\x7f"
+    print_text(f"{hostile}\n")
+    print_json({hostile: hostile})
+    print_file(hostile)
+    line, *middle, rest = capsys.readouterr().out.split("\n")
+    assert line == "a\\x1b[31mb\\x9b2J\\u202ed\u2028e\\x7f"
+    assert "\n".join(middle).isascii()
+    assert json.loads("\n".join(middle)) == {hostile: hostile}
+    assert rest == hostile
+
+
+def test_the_text_of_a_file_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would drive it is spelled there."""
+    seen = Terminal()
+    monkeypatch.setattr(sys, "stdout", seen)
+    print_file("a\x1b[31mb\n")
+    assert seen.getvalue() == "a\\x1b[31mb\n"
+
+
+def test_the_phase_of_a_run_drives_no_terminal() -> None:
+    """It is whatever the trainer prints."""
+    stream = io.StringIO()
+    watch = TerminalWatch(
+        Console(file=stream, width=80, force_terminal=True, color_system=None, _environ={"TERM": "xterm"})
+    )
+    watch._live.start()
+    watch.line("caching \x1b]0;title\x07\x9b2J")
+    watch.progress(Progress(), 0)
+    watch._live.refresh()
+    watch.finishing()
+    assert "caching \\x1b]0;title\\x07\\x9b2J" in stream.getvalue()
 
 
 class Terminal(io.StringIO):
