@@ -86,8 +86,8 @@ def test_accents_composed_otherwise(kft: Kft, project: Path, image: str, text: s
     checked = kft("dataset", "check", "photos").out
     assert f"it belongs to {image}.png, and sd-scripts does not find it" in checked
     assert "caption-missing" not in checked
-    said = kft("check", "first", "--set", f"image_dir={folder}", "--set", "caption_extension=.txt")
-    assert "rename 1 whose accents are composed otherwise: kft dataset check DIR --fix" in said.err + said.out
+    told = kft("check", "first", "--set", f"image_dir={folder}", "--set", "caption_extension=.txt")
+    assert "rename 1 whose accents are composed otherwise: kft dataset check DIR --fix" in told.err + told.out
     assert "1 caption, accents composed otherwise" in kft("dataset", "stats", "photos").out
     assert json.loads(kft("dataset", "stats", "photos", "--json").out)["misspelt_captions"] == [f"{text}.txt"]
     before = sorted(os.listdir(folder))  # noqa: PTH208 - names
