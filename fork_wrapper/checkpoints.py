@@ -11,6 +11,7 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
+from fork_wrapper.model_kinds import in_words, look_at_model
 from fork_wrapper.sdscripts.names import CheckpointName, parse_checkpoint
 
 CONFIG_KEY = "modelspec.kft_config"
@@ -68,7 +69,7 @@ def embedded_config(path: Path) -> dict[str, Any]:
     if CONFIG_KEY not in metadata:
         made_by = metadata.get("modelspec.implementation_version", "another program")
         finding = Finding(
-            what=f"its header holds no kft configuration (written by {made_by})",
+            what=f"{in_words(look_at_model(str(path)))}; its header holds no kft configuration (written by {made_by})",
             where=str(path),
             todo="name its sidecar or config file instead",
         )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
 from fork_wrapper.render import Trainer
@@ -102,9 +101,6 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
         return _absent_base_model(name)
     if not os.access(path, os.R_OK):
         return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
-    if path.suffix == ".safetensors" and not is_whole(path):
-        todo = f"download it again from {BASE_MODEL_PAGE} and compare its sha256"
-        return [Finding(what="the base model is damaged or incomplete", where=name, todo=todo)]
     return []
 
 

@@ -15,6 +15,7 @@ from fork_wrapper.sdscripts.options import default_of, pinned_table
 
 if TYPE_CHECKING:  # a configuration can be judged without what looks at images
     from dataset_tools.survey import FolderSurvey
+    from fork_wrapper.model_kinds import Model
 
 Kind = Literal["dreambooth", "finetuning", "masked", "mixed"]
 
@@ -143,6 +144,10 @@ class Case:
     """By key path of the subset; None when nobody looked at the images."""
     prompts: str | None = None
     """The text of the sample prompts, where the file could be read."""
+    base: Model | None = None
+    """The base model; None when nobody looked, when it is not there, and where only unpickling could tell."""
+    vae: Model | None = None
+    """Likewise the file or folder that `vae` names."""
     managed: bool = True
     """Whether kft still adds what it manages (output_dir …); False when `training` is already what is launched."""
 

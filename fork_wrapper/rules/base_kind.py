@@ -1,0 +1,341 @@
+"""Rules about what the base model is: its header says which tensors it holds, and what its makers wrote of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fork_wrapper.model_kinds import (
+    Model,
+    differences,
+    distillation_of,
+    has_eight_bits,
+    in_words,
+    is_sdxl,
+    kind_of,
+    merge_of,
+    prediction_of,
+    quantised,
+    some_tensors,
+    vae_differences,
+    zero_snr_of,
+)
+from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.safetensors_header import PICKLED, Header, read_header
+from fork_wrapper.sdscripts.sdxl_tensors import CONV_IN, PARTS, PREFIXES
+from fork_wrapper.spelling import shown
+
+KEY = "pretrained_model_name_or_path"
+PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"
+_LOADER = "library/sdxl_model_util.py:146-164, library/sdxl_model_util.py:167-283"
+_COMPONENTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer_2", "scheduler")
+_UNET = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [320, 640, 1280]}
+"""Of `unet/config.json`; what is not said is not judged (library/sdxl_model_util.py:22-68)."""
+
+
+def _file(case: Case) -> Iterator[Header]:
+    """The header of a base model that is a whole safetensors file."""
+    if case.base and case.base.header and not case.base.header.problem:
+        yield case.base.header
+
+
+def _sdxl(case: Case) -> Iterator[Model]:
+    """A base model that is one of SDXL, whole or not."""
+    if case.base and (case.base.parts or any(is_sdxl(header) for header in _file(case))):
+        yield case.base
+
+
+def _hit(case: Case, what: str, todo: str = "") -> Hit:
+    return Hit(what=what, at=case.at(KEY), where=str(case.get(KEY)), todo=todo)
+
+
+@rule(
+    "base-damaged",
+    "error",
+    phase="model",
+    when="a base model that is no whole safetensors file",
+    why="It was cut off while it was copied or downloaded, or is a file of another kind by this name.",
+    fix=f"download it again from {PAGE} and compare its sha256",
+    source="library/sdxl_model_util.py:170-179",
+)
+def base_damaged(case: Case) -> Iterator[Hit]:
+    header = case.base.header if case.base else None
+    if header and header.problem:
+        seems = f": it is {header.seems}" if header.seems else ""
+        yield _hit(case, f"the base model is damaged or incomplete{seems}")
+
+
+@rule(
+    "base-other",
+    "error",
+    phase="model",
+    when="a base model that is no checkpoint of SDXL: another model, or a part of one",
+    why="sd-scripts takes the U-Net, both text encoders and the VAE from it by their names in Stability AI's own "
+    "checkpoints, and dies of the first tensor that is not there.",
+    fix=f"name a whole SDXL checkpoint, such as {PAGE}",
+    source=_LOADER,
+)
+def base_other(case: Case) -> Iterator[Hit]:
+    for header in _file(case):
+        if not is_sdxl(header):
+            kind = kind_of(header)
+            few = "nothing" if not header.tensors else f"tensors such as {some_tensors(list(header.tensors))}"
+            yield _hit(
+                case, f"the base model is {kind}" if kind else f"the base model is no SDXL checkpoint: it holds {few}"
+            )
+
+
+@rule(
+    "base-incomplete",
+    "error",
+    phase="model",
+    when="a base model with the names of SDXL that lacks tensors, or has some too many, or of other shapes",
+    why="sd-scripts loads part by part, and dies of the first that is not exactly as it wants it: mixtures, pruned "
+    "and quantised files and architectures with a few layers more are not loaded in part.",
+    fix="use the checkpoint that it was made from, or have it saved again as a whole by the program that made it",
+    source=_LOADER,
+)
+def base_incomplete(case: Case) -> Iterator[Hit]:
+    for header in _file(case):
+        if is_sdxl(header) and not _inpainting(header):
+            for part, prefix in ((PARTS[one], one) for one in PREFIXES):
+                if what := _wrong(header, part, prefix):
+                    yield _hit(case, f"the base model cannot be loaded: {what}")
+                    break
+
+
+def _wrong(header: Header, part: str, prefix: str) -> str:
+    found = {how: [name for name in names if name.startswith(prefix)] for how, names in differences(header).items()}
+    if name := next(filter(None, [quantised(header)]), "") if found["more"] or found["shape"] else "":
+        return f"its weights are quantised ({shown(name[:80])})"
+    if found["lacks"]:
+        if not any(name.startswith(prefix) for name in header.tensors):
+            return f"there is no {part}"
+        return f"its {part} lacks {some_tensors(found['lacks'])}"
+    if found["more"]:
+        return f"its {part} has {some_tensors(found['more'])} besides"
+    if found["shape"]:
+        first = found["shape"][0]
+        return f"its {part} has other shapes: {shown(first)} is {list(header.tensors[first].shape)}"
+    return ""
+
+
+def _inpainting(header: Header) -> bool:
+    """Whether it is whole but for the channels that it reads."""
+    wrong = differences(header)
+    return wrong["shape"] == [CONV_IN] and not wrong["lacks"] and not wrong["more"]
+
+
+@rule(
+    "base-inpainting",
+    "error",
+    phase="model",
+    when="a base model for inpainting, without train_inpainting",
+    why="Its U-Net reads nine channels: the picture, the mask, and what is left of the picture. sd-scripts loads four; "
+    "from v0.11 it loads nine, and trains them with train_inpainting alone.",
+    fix="name the model that it was made from",
+    source=_LOADER,
+)
+def base_inpainting(case: Case) -> Iterator[Hit]:
+    channels = [header.tensors[CONV_IN].shape[1] for header in _file(case) if _inpainting(header)]
+    channels += [case.base.unet["in_channels"] for _ in [0] if case.base and _has_channels(case.base)]
+    for count in channels if not case.training.get("train_inpainting") else ():
+        kind = "for inpainting" if count == 9 else "of another kind"
+        yield _hit(case, f"the base model is one {kind}: its U-Net reads {count} channels, not 4")
+
+
+def _has_channels(base: Model) -> bool:
+    channels = base.unet.get("in_channels", 4)
+    return type(channels) is int and channels != 4 and base.unet.get("cross_attention_dim", 2048) == 2048
+
+
+@rule(
+    "base-folder",
+    "error",
+    phase="model",
+    when="a base model in the Diffusers layout that is no SDXL pipeline",
+    why="sd-scripts loads it as StableDiffusionXLPipeline, which wants all its parts, and then the U-Net into its own "
+    "one, which has SDXL's sizes.",
+    fix=f"name a folder or a file of SDXL, such as {PAGE}",
+    source="library/sdxl_train_util.py:81-128",
+)
+def base_folder(case: Case) -> Iterator[Hit]:
+    base = case.base
+    if base is None or base.parts is None:
+        return
+    lost = [name for name in _COMPONENTS if not _is_part(base.parts.get(name))]
+    other = {name: base.unet[name] for name, value in _UNET.items() if base.unet.get(name, value) != value}
+    if lost:
+        yield _hit(case, f"the base model is {in_words(base)}: it has no {', no '.join(lost)}")
+    elif other and not _has_channels(base):
+        name, value = next(iter(other.items()))
+        yield _hit(
+            case, f"the base model is no SDXL: {name} of its U-Net is {shown(str(value)[:40])}, not {_UNET[name]}"
+        )
+
+
+def _is_part(entry: object) -> bool:
+    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(one, str) for one in entry)
+
+
+@rule(
+    "base-pickle",
+    "warning",
+    phase="model",
+    when="a base model or a VAE that is a file without the suffix .safetensors",
+    why="sd-scripts unpickles it, and a pickle may hold code. torch from 2.6 on runs none, and refuses files that hold "
+    "more than tensors. What is in it cannot be told beforehand.",
+    fix="convert it to .safetensors where you trust it, and name that",
+    source="library/sdxl_model_util.py:180-187, library/model_util.py:1284-1290",
+)
+def base_pickle(case: Case) -> Iterator[Hit]:
+    for key, what, path in _others(case):
+        header = read_header(path)
+        if header.problem and (not header.seems or header.seems in PICKLED):
+            yield Hit(what=f"{what} is unpickled, which can run code in it", at=case.at(key), where=str(path))
+
+
+@rule(
+    "base-suffix",
+    "error",
+    phase="model",
+    when="a base model or a VAE that is no pickle, in a file without the suffix .safetensors",
+    why="sd-scripts tells the format by the suffix alone, and unpickles everything else.",
+    fix="give a safetensors file its suffix; convert anything else",
+    source="library/model_util.py:964-965, library/sdxl_model_util.py:170-187",
+)
+def base_suffix(case: Case) -> Iterator[Hit]:
+    for key, what, path in _others(case):
+        header = read_header(path)
+        seems = (
+            header.seems if header.problem else f"a safetensors file called {shown(path.suffix) or 'without a suffix'}"
+        )
+        if seems and seems not in PICKLED:
+            yield Hit(what=f"{what} cannot be unpickled: it is {seems}", at=case.at(key), where=str(path))
+
+
+def _others(case: Case) -> Iterator[tuple[str, str, Path]]:
+    """Key, what it is, and path of files whose suffix is not .safetensors."""
+    for key, what in ((KEY, "the base model"), ("vae", "the VAE")):
+        path = Path(str(case.get(key) or ""))
+        if case.surveys is not None and path.suffix.lower() != ".safetensors" and path.is_file():
+            yield key, what, path
+
+
+@rule(
+    "base-v-prediction",
+    "warning",
+    phase="never",
+    when="a base model trained for v-prediction, without v_parameterization",
+    why="The U-Net would have to unlearn what it predicts: samples turn into noise or flat colours.",
+    fix="set v_parameterization = true",
+    source="sdxl_train.py:707-711",
+)
+def base_v_prediction(case: Case) -> Iterator[Hit]:
+    for base in _sdxl(case):
+        said = prediction_of(base)
+        if said and said[0] == "v" and not case.get("v_parameterization"):
+            yield _hit(case, f"the base model predicts v, and is trained to predict noise: {shown(said[1])}")
+
+
+@rule(
+    "base-epsilon",
+    "warning",
+    phase="never",
+    when="v_parameterization with a base model that was trained to predict noise",
+    why="The U-Net has to unlearn what it predicts, which takes long; until then samples are noise.",
+    fix="unset v_parameterization, unless the change is what you want",
+    source="sdxl_train.py:707-711",
+)
+def base_epsilon(case: Case) -> Iterator[Hit]:
+    for base in _sdxl(case):
+        said = prediction_of(base)
+        if said and said[0] == "epsilon" and case.get("v_parameterization"):
+            what = f"the base model predicts noise, and is trained to predict v: {shown(said[1])}"
+            yield Hit(what=what, at=case.at("v_parameterization"), where="")
+
+
+@rule(
+    "base-zero-snr",
+    "warning",
+    phase="never",
+    when="a base model whose noise schedule ends at a signal of zero, without zero_terminal_snr",
+    why="It is then trained on a schedule that ends earlier than its own, and loses its blacks and whites.",
+    fix="set zero_terminal_snr = true, and v_parameterization = true",
+    source="sdxl_train.py:602-603",
+)
+def base_zero_snr(case: Case) -> Iterator[Hit]:
+    for base in _sdxl(case):
+        said = zero_snr_of(base)
+        if said and not case.get("zero_terminal_snr"):
+            yield _hit(case, f"the base model was trained with zero_terminal_snr: {said}")
+
+
+@rule(
+    "base-eight-bits",
+    "warning",
+    phase="never",
+    when="a base model with weights of eight bits",
+    why="They are loaded, but hold two or three digits in binary: training begins with what is left of the model, and "
+    "checkpoints are as large as those of the whole one.",
+    fix="name the checkpoint in 16 bits",
+    source="library/sdxl_model_util.py:146-157",
+)
+def base_eight_bits(case: Case) -> Iterator[Hit]:
+    for header in _file(case):
+        if has_eight_bits(header) and is_sdxl(header):
+            yield _hit(case, "the base model's weights have eight bits")
+
+
+@rule(
+    "base-merged",
+    "note",
+    phase="never",
+    when="a base model that is a merge of others",
+    why="Nothing is wrong with it: its licence and its origin are those of all that went in.",
+    fix="say in the documentation what it was merged from",
+    source="library/sdxl_model_util.py:170-179",
+)
+def base_merged(case: Case) -> Iterator[Hit]:
+    for header in _file(case):
+        if is_sdxl(header) and (key := merge_of(header)):
+            yield _hit(case, f"the base model is a merge: {key} in its metadata says so")
+
+
+@rule(
+    "base-distilled",
+    "note",
+    phase="never",
+    when="a base model called Turbo, Lightning, LCM, Hyper-SD or DMD2",
+    why="It was made to need a few steps and no guidance. Training with noise at all steps undoes that.",
+    fix="train the model that it was made from, and distil that afterwards",
+    source="sdxl_train.py:698-711",
+)
+def base_distilled(case: Case) -> Iterator[Hit]:
+    for base in _sdxl(case):
+        if said := distillation_of(base):
+            yield _hit(case, f"the base model may be one for few steps: {said}")
+
+
+@rule(
+    "vae-other",
+    "error",
+    phase="model",
+    when="a vae that names a safetensors file without the VAE of SDXL in Stability AI's names",
+    why="sd-scripts takes a file with the VAE alone, or a whole checkpoint, in these names; a VAE in the names of "
+    "Diffusers only as a folder.",
+    fix="name a file with first_stage_model or encoder.down tensors, or the folder",
+    source="library/model_util.py:404-505, library/model_util.py:1269-1310",
+)
+def vae_other(case: Case) -> Iterator[Hit]:
+    header = case.vae.header if case.vae else None
+    if header is None:
+        return
+    if header.problem:
+        what = f"it is {header.seems}" if header.seems else header.problem
+    elif not any(wrong := vae_differences(header).values()):
+        return
+    elif kind_of(header) not in ("", "a VAE alone", "an SDXL checkpoint"):
+        what = f"it is {kind_of(header)}"
+    else:
+        what = f"it lacks or differs in {some_tensors([name for names in wrong for name in names])}"
+    yield Hit(what=f"the VAE cannot be loaded: {what}", at=case.at("vae"), where=str(case.get("vae")))
