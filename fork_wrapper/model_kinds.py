@@ -15,13 +15,14 @@ from typing import Any, Literal
 from fork_wrapper.safetensors_header import Header, read_header
 from fork_wrapper.sdscripts import sdxl_tensors
 from fork_wrapper.spelling import shown
+from fork_wrapper.words import counted
 
 Prediction = Literal["v", "epsilon"]
 
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"lllite_|(?:^|\.)lllite", "a ControlNet-LLLite"),
     (r"^(?:lora_|lycoris_)", "a LoRA or LyCORIS"),
-    (r"\.lora_[AB]\b|\.lora[._](?:down|up)\.|\.hada_w\d|\.lokr_w\d|\.oft_(?:blocks|diag)|\.dora_scale$", "a LoRA"),
+    (r"\.lora_[AB]\b|[._]lora[._](?:down|up)\.|\.hada_w\d|\.lokr_w\d|\.oft_(?:blocks|diag)|\.dora_scale$", "a LoRA"),
     (r"^(?:control_model\.|controlnet_|input_hint_block\.)|^zero_convs\.|control_add_embedding\.", "a ControlNet"),
     (r"^adapter\.body\.", "a T2I-Adapter"),
     (r"^(?:ip_adapter|image_proj)\.", "an IP-Adapter"),
@@ -190,8 +191,7 @@ def in_words(model: Model | None) -> str:
         return f"a Diffusers folder of {shown(name)[:60]}" if isinstance(name, str) else "a folder"
     if model.header.problem:
         return model.header.seems or "no whole safetensors file"
-    count = len(model.header.tensors)
-    more = [f"{count} tensors"]
+    more = [counted(len(model.header.tensors), "tensor")]
     more += ["v-prediction" for one in [prediction_of(model)] if one and one[0] == "v"]
     more += ["merged" for one in [merge_of(model.header)] if one]
     return f"{kind_of(model.header) or 'a model of a kind that kft does not know'} ({', '.join(more)})"

@@ -77,11 +77,8 @@ def base_damaged(case: Case) -> Iterator[Hit]:
 def base_other(case: Case) -> Iterator[Hit]:
     for header in _file(case):
         if not is_sdxl(header):
-            kind = kind_of(header)
-            few = "nothing" if not header.tensors else f"tensors such as {some_tensors(list(header.tensors))}"
-            yield _hit(
-                case, f"the base model is {kind}" if kind else f"the base model is no SDXL checkpoint: it holds {few}"
-            )
+            few = some_tensors(list(header.tensors)) or "no tensors"
+            yield _hit(case, f"the base model is {kind_of(header) or f'no SDXL checkpoint: it holds {few}'}")
 
 
 @rule(
@@ -206,9 +203,7 @@ def base_pickle(case: Case) -> Iterator[Hit]:
 def base_suffix(case: Case) -> Iterator[Hit]:
     for key, what, path in _others(case):
         header = read_header(path)
-        seems = (
-            header.seems if header.problem else f"a safetensors file called {shown(path.suffix) or 'without a suffix'}"
-        )
+        seems = header.seems if header.problem else "a safetensors file by another name"
         if seems and seems not in PICKLED:
             yield Hit(what=f"{what} cannot be unpickled: it is {seems}", at=case.at(key), where=str(path))
 

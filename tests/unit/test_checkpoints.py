@@ -171,7 +171,8 @@ def test_a_checkpoint_of_another_program(tmp_path: Path, metadata: dict[str, str
         embedded_config(path)
     assert str(caught.value) == (
         "a.safetensors was not trained through kft\n"
-        f"- its header holds no kft configuration (written by {made_by})\n  in {path}\n"
+        "- a model of a kind that kft does not know (3 tensors); its header holds no kft configuration "
+        f"(written by {made_by})\n  in {path}\n"
         "  -> name its sidecar or config file instead"
     )
 
