@@ -29,6 +29,35 @@ def sizes_from_names(images: Sequence[str], latents: Sequence[str]) -> list[tupl
     return sizes
 
 
+def latents_taken(names: Sequence[str], latents: Sequence[str]) -> dict[str, str]:
+    """Images of a metadata file for which a file of latents is taken, and the file.
+
+    The longest names come first, on both sides, and each file is taken once (library/train_util.py:2286-2317). A name
+    has to begin like the path as it stands in the metadata file: for a relative one none ever does.
+
+    Args:
+        names: image paths as they are written, of those without `image_size`.
+        latents: paths, in any order.
+    """
+    left = sorted(latents, key=lambda path: len(os.path.basename(path)), reverse=True)  # noqa: PTH119
+    taken: dict[str, str] = {}
+    for name in sorted(names, key=len, reverse=True):
+        stem = os.path.splitext(name)[0]  # noqa: PTH122
+        match = next((path for path in left if path.startswith(stem)), None)
+        if match is not None:
+            left.remove(match)
+            taken[name] = match
+    return taken
+
+
+def size_in_name(path: str) -> tuple[int, int]:
+    """The size that the name of latents says; (0, 0) where it says none."""
+    try:
+        return _size(path)
+    except (IndexError, ValueError):
+        return 0, 0
+
+
 def _size(path: str) -> tuple[int, int]:
     """The part between the last two underscores of the whole path (library/strategy_base.py:412-414)."""
     width, height = os.path.splitext(path)[0].split("_")[-2].split("x")  # noqa: PTH122

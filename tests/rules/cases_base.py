@@ -68,7 +68,7 @@ def quiet(rule: str, what: str, files: Change, trips: dict[str, object]) -> Entr
 
 
 EIGHT = json.dumps({name: {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [n, n + 1]} for n, name in enumerate(FEW)})
-V = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+V: dict[str, str | bool] = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
 
 ENTRIES: tuple[Entry, ...] = (
     dies("base-damaged", "the base model is damaged or incomplete", "Error", _bytes(bytes(16))),
