@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dataset_tools.captions import SEPARATOR
+from dataset_tools.captions import SEPARATOR, read_bytes
 from dataset_tools.errors import DatasetError
-from dataset_tools.scan import IMAGE_SUFFIXES, FolderScan, Picture
+from dataset_tools.image_size import image_size
+from dataset_tools.scan import IMAGE_SUFFIXES, FolderScan, Picture, scan_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from dataset_tools.captions import Captioned
 
 SUFFIXES = (".json", ".jsonl")
 """How such files end."""
@@ -129,25 +128,59 @@ def lacks_suffix(path: str) -> bool:
     return any(os.path.isfile(path + suffix) for one in IMAGE_SUFFIXES for suffix in (one, one.upper()))  # noqa: PTH113
 
 
-def metadata_text(
-    pictures: Iterable[Captioned], sizes: Mapping[str, tuple[int, int]], *, full_path: bool, tags: bool, lines: bool
-) -> str:
-    """A metadata file of these pictures.
+def describes_images(path: Path) -> bool:
+    """Whether a file is a metadata file, and no other JSON."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    entries = read_entries(path) or {}
+    return any(one.caption is not None or one.tags is not None or one.size or one.bucketed for one in entries.values())
+
+
+def make_metadata(
+    folders: Iterable[Path], caption_extension: str, tags_extension: str = "", *, full_path: bool
+) -> dict[str, dict[str, Any]]:
+    """What a metadata file says of all images of these folders: caption, tags and size, where there are such.
 
     Args:
-        pictures: with their captions.
-        sizes: width and height by the image's name; what has none is left to the trainer.
-        full_path: whether images are called by their absolute path, or by their name.
-        tags: whether captions are tags.
-        lines: whether it is a .jsonl.
+        folders: image folders.
+        caption_extension: of the files with captions.
+        tags_extension: of the files with tags; empty for none.
+        full_path: whether images are called by their absolute paths, or by their names.
+
+    Raises:
+        DatasetError: a folder cannot be listed, a text cannot be read, or two images have one name.
     """
     found: dict[str, dict[str, Any]] = {}
-    for one in pictures:
-        name = str(one.picture.image.absolute()) if full_path else one.name
-        size = sizes.get(one.name, (0, 0))
-        said = {"tags" if tags else "caption": one.text} if one.text else {}
-        found[name] = {**said, **({"image_size": list(size)} if min(size) > 0 else {})}
-    if lines:
-        rows = [json.dumps({"image_path": name, **entry}, ensure_ascii=False) for name, entry in found.items()]
-        return "".join(f"{row}\n" for row in rows)
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    for folder in folders:
+        tagged = {one.image: one.caption for one in _pictures(folder, tags_extension)} if tags_extension else {}
+        for one in _pictures(folder, caption_extension):
+            name = str(one.image.absolute()) if full_path else one.image.name
+            if name in found:
+                raise DatasetError("two images have one name", where=one.image, next_step="Give --full-path.")
+            texts = {"caption": _text(one.caption), "tags": _text(tagged.get(one.image))}
+            size = image_size(one.image) or (0, 0)
+            sized = {"image_size": list(size)} if min(size) > 0 else {}
+            found[name] = {key: text for key, text in texts.items() if text} | sized
+    return found
+
+
+def metadata_text(entries: Mapping[str, Mapping[str, Any]], *, lines: bool) -> str:
+    """A metadata file: one JSON object, or an object a line."""
+    if not lines:
+        return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
+    rows = [json.dumps({"image_path": name, **entry}, ensure_ascii=False) for name, entry in entries.items()]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _pictures(folder: Path, extension: str) -> tuple[Picture, ...]:
+    return scan_folder(folder, extension).pictures
+
+
+def _text(path: Path | None) -> str:
+    """All of a text file, without blanks around it, as finetune/merge_captions_to_metadata.py takes it."""
+    if path is None:
+        return ""
+    try:
+        return read_bytes(path).decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise DatasetError("the caption is no UTF-8", where=path, next_step="Save it as UTF-8.") from error

@@ -153,7 +153,7 @@ def survey_metadata(
     paths = {path: image_path(path, image_dir) for path in entries}
     there = {str(picture.image): scan.name_of(picture.image) for picture in scan.pictures}
     written = {path: there[str(Path(whole))] for path, whole in paths.items() if str(Path(whole)) in there}
-    return replace(survey, metadata=metadata, entries=entries, written=written)
+    return replace(survey, metadata=metadata, entries=entries, written=written, metadata_cache=False, cached_sizes=None)
 
 
 class _Surveyor:

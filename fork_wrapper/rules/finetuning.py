@@ -190,6 +190,28 @@ def ft_caption_missing(case: Case) -> Iterator[Hit]:
 
 
 @rule(
+    "ft-size-differs",
+    "warning",
+    phase="never",
+    when="a metadata_file with image_size that is not the size of the image",
+    why="sd-scripts takes it as it is said: the image gets the bucket of another, is scaled to another shape, and the "
+    "U-Net is told a size that is not its own.",
+    fix="make the file anew: `kft dataset metadata DIR -o FILE`",
+    source="library/train_util.py:2349-2351, library/train_util.py:987-995",
+)
+def ft_size_differs(case: Case) -> Iterator[Hit]:
+    for one in _described(case):
+        real = {path: one.survey.sizes[name] for path, name in one.survey.written.items()}
+        other = [
+            path
+            for path, entry in (one.entries or {}).items()
+            if entry.size is not None and min(real.get(path, (0, 0))) > 0 and entry.size != real[path]
+        ]
+        if other:
+            yield one.hit(f"image_size of {len(other)} images is not their size: {some(other)}")
+
+
+@rule(
     "ft-train-resolution",
     "note",
     phase="never",

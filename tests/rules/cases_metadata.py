@@ -124,7 +124,7 @@ ENTRIES: tuple[Entry, ...] = (
         rule="latent-cache-stale",
         trips=METADATA | ON_DISK,
         spares=METADATA | ON_DISK,
-        what="cached latents older than their image: a_0064x0064_sdxl.npz",
+        what="cached latents are older than their images: a_0064x0064_sdxl.npz",
         program="goes on",
         trips_files=both(DESCRIBED, latents(older=True)),
         spares_files=both(DESCRIBED, latents()),
