@@ -107,20 +107,20 @@ def scan_metadata(
     texts = {image_path(name, image_dir): one.text(separator, all_lines=all_lines) for name, one in entries.items()}
     there = sorted(path for path in texts if os.path.isfile(path))  # noqa: PTH113 - a thousand Paths take their time
     pictures = tuple(Picture(image=Path(path), caption=None, text=texts[path]) for path in there)
-    folder = _common(there, image_dir or metadata.absolute().parent)
+    folder = _common(there, image_dir) or metadata.absolute().parent
     is_deep = any(picture.image.parent != folder for picture in pictures)
     scan = FolderScan(folder=folder, pictures=pictures, caption_extension="", other_extensions={}, is_deep=is_deep)
     return scan, entries
 
 
-def _common(paths: list[str], otherwise: Path) -> Path:
-    """The folder that holds all of them: the one that was said, where it does."""
-    if all(Path(path).is_relative_to(otherwise) for path in paths):
-        return otherwise
+def _common(paths: list[str], image_dir: Path | None) -> Path | None:
+    """The folder that holds all of them: the one that was said, where it does; None where there is none."""
+    if image_dir and all(Path(path).is_relative_to(image_dir) for path in paths):
+        return image_dir
     try:
         return Path(os.path.commonpath([os.path.dirname(path) for path in paths]))  # noqa: PTH120
     except ValueError:  # on several drives of Windows, or none at all
-        return otherwise
+        return None
 
 
 def lacks_suffix(path: str) -> bool:

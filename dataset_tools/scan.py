@@ -111,7 +111,9 @@ class FolderScan:
 
     def name_of(self, image: Path) -> str:
         """An image's name in the folder; of one in a folder below, its path from there, with slashes."""
-        return image.relative_to(self.folder).as_posix() if self.is_deep else image.name
+        if not self.is_deep:
+            return image.name
+        return (image.relative_to(self.folder) if image.is_relative_to(self.folder) else image).as_posix()
 
     @property
     def same_stem(self) -> tuple[tuple[Path, ...], ...]:

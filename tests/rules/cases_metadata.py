@@ -112,6 +112,15 @@ ENTRIES: tuple[Entry, ...] = (
         spares_files=DESCRIBED,
     ),
     Entry(
+        rule="ft-size-differs",
+        trips=METADATA,
+        spares=METADATA,
+        what="image_size of 1 images is not their size: a.png",
+        program="goes on",
+        trips_files=text("images.json", '{"a.png": {"caption": "x", "image_size": [128, 64]}}'),
+        spares_files=text("images.json", '{"a.png": {"caption": "x", "image_size": [64, 64]}}'),
+    ),
+    Entry(
         rule="ft-train-resolution",
         trips=METADATA,
         spares=METADATA,
