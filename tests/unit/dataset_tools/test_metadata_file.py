@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def pictures(tmp_path: Path) -> Path:
     return place
 
 
-def written(place: Path, entries: dict[str, dict[str, object]], name: str = "m.json") -> Path:
+def written(place: Path, entries: Mapping[str, Mapping[str, object]], name: str = "m.json") -> Path:
     """A metadata file of these entries, longer ago than anything else was written."""
     path = place / name
     rows = "".join(json.dumps({"image_path": image, **entry}) + "\n" for image, entry in entries.items())
@@ -132,7 +133,7 @@ def test_caches_of_the_images(pictures: Path) -> None:
         (pictures / name).write_bytes(b"")
     os.utime(pictures / "b.npz", (1.0e9, 1.0e9))
     os.utime(pictures / "a_te_outputs.npz", (0.9e9, 0.9e9))
-    entries: dict[str, dict[str, object]] = {"a.png": {}, "b.png": {}, f"{pictures}/below/c.png": {}}
+    entries: Mapping[str, Mapping[str, object]] = {"a.png": {}, "b.png": {}, f"{pictures}/below/c.png": {}}
     survey = survey_metadata(written(pictures, entries), pictures)
     assert [(one.path.name, one.image, one.older) for one in survey.latents] == [
         ("a_0064x0032_sdxl.npz", "a.png", False),
@@ -148,7 +149,7 @@ def test_caches_of_the_images(pictures: Path) -> None:
 def test_everything_wrong_with_it(pictures: Path) -> None:
     """Images that are not there, captions that are missing or too long, and none of the texts beside the images."""
     (pictures / "b.txt").write_bytes(b"\xff\xfe broken")
-    entries: dict[str, dict[str, object]] = {
+    entries: Mapping[str, Mapping[str, object]] = {
         "a": {"caption": "x"},
         "a.png": {"caption": "word " * 300},
         "b.png": {},
