@@ -5,6 +5,7 @@ tensors give one. All that comes from a file is data: it is compared, counted an
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from fork_wrapper.sdscripts import sdxl_tensors
 from fork_wrapper.spelling import shown
 from fork_wrapper.words import counted
 
-Prediction = Literal["v", "epsilon"]
+Prediction = Literal["v", "epsilon", "EDM"]
 
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"lllite_|(?:^|\.)lllite", "a ControlNet-LLLite"),
@@ -63,6 +64,9 @@ _LOOKED_AT = 20_000
 
 _EMBEDDED = frozenset([768, 1024, 1280, 2048, 4096])
 _V_NAMES = re.compile(r"(?i)v[-_ ]?pred")
+_EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
+"""Tensors that ComfyUI looks for: of Playground v2.5, and of CosXL."""
+
 _DISTILLED = re.compile(r"(?i)(?<![a-z])(turbo|lightning|lcm|hyper[-_ ]?sd(?:xl)?|dmd2|sdxs)(?![a-z])")
 _MERGES = ("modelspec.merged_from", "sd_merge_recipe", "sd_merge_models")
 
@@ -87,6 +91,8 @@ def look_at_model(name: str) -> Model | None:
     """The model that an option names; None for what is not there, and for what only unpickling could tell."""
     path = Path(name)
     try:
+        if not os.access(path, os.R_OK):
+            return None
         if path.is_dir():
             files = ("model_index.json", "unet/config.json", "scheduler/scheduler_config.json")
             parts, unet, scheduler = (_small_json(path / one) for one in files)
@@ -144,17 +150,26 @@ def prediction_of(model: Model) -> tuple[Prediction, str] | None:
     """What the model was trained to predict, and what says so; None where nothing does."""
     header = model.header
     if header is None:
-        said = str(model.scheduler.get("prediction_type", ""))
-        found = {"v_prediction": "v", "epsilon": "epsilon"}.get(said)
-        return (_prediction(found), f"its scheduler_config.json says {said}") if found else None
+        return _scheduled(model.scheduler)
     if "v_pred" in header.tensors:
         return "v", "it holds the tensor v_pred"
+    if edm := next((name for name in _EDM if name in header.tensors), ""):
+        return "EDM", f"it holds the tensor {edm}"
     said = header.metadata.get("modelspec.prediction_type", "").lower()
     if said in ("v", "v_prediction", "v-prediction", "vpred", "epsilon", "eps"):
         return _prediction(said), f"its metadata says modelspec.prediction_type = {said}"
     if (said := header.metadata.get("ss_v_parameterization", "").lower()) in ("true", "false"):
         return _prediction("v" if said == "true" else "epsilon"), f"its metadata says ss_v_parameterization = {said}"
     return ("v", "its file is called so") if _V_NAMES.search(model.path.name) else None
+
+
+def _scheduled(scheduler: Mapping[str, Any]) -> tuple[Prediction, str] | None:
+    name, said = str(scheduler.get("_class_name", "")), str(scheduler.get("prediction_type", ""))
+    if "EDM" in name:
+        return "EDM", f"its scheduler_config.json says {name}"
+    if said not in ("v_prediction", "epsilon"):
+        return None
+    return _prediction(said), f"its scheduler_config.json says {said}"
 
 
 def _prediction(word: str) -> Prediction:

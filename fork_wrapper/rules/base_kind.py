@@ -161,8 +161,11 @@ def base_folder(case: Case) -> Iterator[Hit]:
         return
     lost = [name for name in _COMPONENTS if not _is_part(base.parts.get(name))]
     other = {name: base.unet[name] for name, value in _UNET.items() if base.unet.get(name, value) != value}
+    gone = [name for name in _COMPONENTS if not (base.path / name).is_dir()]
     if lost:
         yield _hit(case, f"the base model is {in_words(base)}: it has no {', no '.join(lost)}")
+    elif gone:
+        yield _hit(case, f"the base model lacks the folder {gone[0]}", "fetch it again, as a whole")
     elif other and not _has_channels(base):
         name, value = next(iter(other.items()))
         yield _hit(
@@ -247,6 +250,23 @@ def base_epsilon(case: Case) -> Iterator[Hit]:
         if said and said[0] == "epsilon" and case.get("v_parameterization"):
             what = f"the base model predicts noise, and is trained to predict v: {shown(said[1])}"
             yield Hit(what=what, at=case.at("v_parameterization"), where="")
+
+
+@rule(
+    "base-edm",
+    "warning",
+    phase="never",
+    when="a base model of EDM, as Playground v2.5 and CosXL are",
+    why="Its U-Net knows noise of other strengths, and predicts something else, than sd-scripts trains: samples turn "
+    "into noise.",
+    fix="name another base model",
+    source="sdxl_train.py:598-606, sdxl_train.py:707-711",
+)
+def base_edm(case: Case) -> Iterator[Hit]:
+    for base in _sdxl(case):
+        said = prediction_of(base)
+        if said and said[0] == "EDM":
+            yield _hit(case, f"the base model is one of EDM, which is not what is trained: {shown(said[1])}")
 
 
 @rule(

@@ -51,6 +51,17 @@ def test_a_file_is_written_and_read(kft: Kft, project: Path, pictures: Path) -> 
     assert not (project / "m.toml").exists()
 
 
+def test_a_part_of_it(kft: Kft, project: Path, pictures: Path) -> None:
+    """A folder of some of its images, each with the caption that is trained."""
+    entries = {f"{number}.png": {"caption": f"said {number}", "tags": "x"} for number in range(3)}
+    (pictures / "m.json").write_text(json.dumps(entries))
+    made = kft("dataset", "subset", "datasets/pictures/m.json", "part", "--n", "2")
+    assert made.code == 0, made.err
+    images = sorted((project / "part").glob("*.png"))
+    assert len(images) == 2
+    assert [path.with_suffix(".txt").read_text() for path in images] == [f"said {path.stem},x" for path in images]
+
+
 def test_an_experiment_with_it(kft: Kft, project: Path, pictures: Path) -> None:
     """Plan counts, check judges what the file says, and dataset check looks at the images that it names."""
     kft("dataset", "metadata", "datasets/pictures", "-o", "datasets/pictures/m.json")

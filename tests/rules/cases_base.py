@@ -39,7 +39,8 @@ def _folder(**scheduler: str | bool) -> Change:
 
 
 def _diffusers(place: Path, scheduler: dict[str, str | bool], missing: str = "") -> None:
-    (place / "scheduler").mkdir(parents=True)
+    for name in PARTS:
+        (place / name).mkdir(parents=True)
     parts = {name: ["diffusers", "X"] for name in PARTS if name != missing}
     (place / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline", **parts}))
     (place / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
@@ -90,6 +91,8 @@ ENTRIES: tuple[Entry, ...] = (
           "says v_prediction", _folder(**V), {**BASE_FOLDER}),
     quiet("base-epsilon", "the base model predicts noise, and is trained to predict v: its scheduler_config.json "
           "says epsilon", _folder(prediction_type="epsilon"), {**BASE_FOLDER, "training.v_parameterization": True}),
+    quiet("base-edm", "the base model is one of EDM, which is not what is trained: its scheduler_config.json says "
+          "EDMDPMSolverMultistepScheduler", _folder(_class_name="EDMDPMSolverMultistepScheduler"), {**BASE_FOLDER}),
     quiet("base-zero-snr", "the base model was trained with zero_terminal_snr: its scheduler_config.json says it",
           _folder(**V), {**BASE_FOLDER}),
     quiet("base-eight-bits", "the base model's weights have eight bits",

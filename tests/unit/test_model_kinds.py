@@ -83,6 +83,7 @@ def test_metadata_that_contradicts_the_options(
         ({"v_pred": (), "ztsnr": ()}, "a", {"v_parameterization": True}, {"base-zero-snr"}),
         ({"v_pred": (), "ztsnr": ()}, "a", {"v_parameterization": True, "zero_terminal_snr": True}, set()),
         ({}, "NoobAI-XL-Vpred-v1.0", {}, {"base-v-prediction"}),
+        ({"edm_mean": (1, 4, 1, 1), "edm_std": (1, 4, 1, 1)}, "a", {}, {"base-edm"}),
         ({}, "sd_xl_turbo_1.0_fp16", {}, {"base-distilled"}),
         ({}, "nocturnal_turboprop", {}, set()),
     ],
@@ -120,6 +121,8 @@ def folder(place: Path, **parts: Any) -> Path:
     """A Diffusers folder of SDXL but for what is said; None leaves a file out."""
     names = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
     index = {"_class_name": "StableDiffusionXLPipeline", **{name: ["diffusers", "X"] for name in names}}
+    for name in names if parts.get("whole", True) else ():
+        (place / name).mkdir(parents=True, exist_ok=True)
     unet = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [320, 640, 1280]}
     for file, content in (
         ("model_index.json", {**index, **parts.get("index", {})}),
@@ -136,6 +139,14 @@ def folder(place: Path, **parts: Any) -> Path:
     [
         ({}, []),
         ({"index": {"_class_name": "StableDiffusionXLImg2ImgPipeline"}}, []),
+        ({"whole": False}, ["the base model lacks the folder vae"]),
+        (
+            {"scheduler": {"_class_name": "EDMEulerScheduler", "prediction_type": "epsilon"}},
+            [
+                "the base model is one of EDM, which is not what is trained: its scheduler_config.json says "
+                "EDMEulerScheduler"
+            ],
+        ),
         (
             {"index": {"_class_name": "StableDiffusionPipeline", "text_encoder_2": None}},
             ["the base model is a Diffusers folder of StableDiffusionPipeline: it has no text_encoder_2"],

@@ -69,7 +69,10 @@ def test_tags_go_behind_captions(entry: Entry, text: str, all_lines: bool) -> No
 @pytest.mark.parametrize("name", ["m.json", "m.jsonl"])
 def test_both_forms_are_read(name: str, tmp_path: Path) -> None:
     """In their order, with what else is in them."""
-    entries = {"b.png": {"caption": "x", "image_size": [3, 4], "train_resolution": [64, 64]}, "a.png": {"tags": "y"}}
+    entries: Mapping[str, Mapping[str, object]] = {
+        "b.png": {"caption": "x", "image_size": [3, 4], "train_resolution": [64, 64]},
+        "a.png": {"tags": "y"},
+    }
     assert list((read_entries(written(tmp_path, entries, name)) or {}).items()) == [
         ("b.png", Entry(caption="x", tags=None, size=(3, 4), bucketed=True)),
         ("a.png", Entry(caption=None, tags="y", size=None)),
