@@ -20,7 +20,8 @@ from dataset_tools.inspect_images import inspect_image
 from dataset_tools.inspect_twins import Twins
 from dataset_tools.last_look import remember
 from dataset_tools.metadata_file import image_path, lacks_suffix
-from dataset_tools.survey import SurveyCache, survey_folder, survey_metadata
+from dataset_tools.metadata_survey import survey_metadata
+from dataset_tools.survey import SurveyCache, survey_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

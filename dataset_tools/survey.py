@@ -9,20 +9,18 @@ from __future__ import annotations
 import glob
 import json
 import os
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dataset_tools.captions import SEPARATOR
 from dataset_tools.errors import DatasetError
 from dataset_tools.image_size import image_size
 from dataset_tools.memory import FileMemory
-from dataset_tools.metadata_file import image_path, scan_metadata
 from dataset_tools.npz_files import read_npz
 from dataset_tools.scan import scan_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from dataset_tools.metadata_file import Entry
     from dataset_tools.scan import FolderScan, Picture
@@ -113,50 +111,17 @@ def survey_folder(folder: Path, caption_extension: str, cache: SurveyCache | Non
     """
     try:
         scan = scan_folder(folder, caption_extension)
-        survey = _Surveyor(scan, cache).survey()
+        survey = Surveyor(scan, cache).survey()
     except DatasetError as error:
-        return _unlisted(folder, error.what)
+        return unlisted(folder, error.what)
     except (OSError, ValueError) as error:  # it went while it was looked at; a null character in its name
-        return _unlisted(folder, f"the image folder cannot be read ({getattr(error, 'strerror', '') or error})")
+        return unlisted(folder, f"the image folder cannot be read ({getattr(error, 'strerror', '') or error})")
     if cache is not None:
         cache.save()
     return survey
 
 
-def survey_metadata(
-    metadata: Path,
-    image_dir: Path | None,
-    cache: SurveyCache | None = None,
-    *,
-    separator: str = SEPARATOR,
-    all_lines: bool = False,
-) -> FolderSurvey:
-    """The same of the images that a metadata file names; a file that cannot be used has no `entries`.
-
-    Args:
-        metadata: the file.
-        image_dir: where its relative paths begin.
-        cache: spares opening files already known; saved at the end.
-        separator: `caption_separator`.
-        all_lines: `enable_wildcard`.
-    """
-    try:
-        scan, entries = scan_metadata(metadata, image_dir, separator=separator, all_lines=all_lines)
-        survey = _Surveyor(scan, cache, metadata).survey()
-    except DatasetError as error:
-        return replace(_unlisted(metadata.parent, error.what), metadata=metadata)
-    except (OSError, ValueError) as error:
-        what = f"the images of the metadata file cannot be read ({getattr(error, 'strerror', '') or error})"
-        return replace(_unlisted(metadata.parent, what), metadata=metadata)
-    if cache is not None:
-        cache.save()
-    paths = {path: image_path(path, image_dir) for path in entries}
-    there = {str(picture.image): scan.name_of(picture.image) for picture in scan.pictures}
-    written = {path: there[str(Path(whole))] for path, whole in paths.items() if str(Path(whole)) in there}
-    return replace(survey, metadata=metadata, entries=entries, written=written, metadata_cache=False, cached_sizes=None)
-
-
-class _Surveyor:
+class Surveyor:
     """One look at a folder, and what has been seen so far."""
 
     def __init__(self, scan: FolderScan, cache: SurveyCache | None, metadata: Path | None = None) -> None:
@@ -168,6 +133,7 @@ class _Surveyor:
         self._unreadable: list[Path] = []
 
     def survey(self) -> FolderSurvey:
+        """What there is."""
         sizes = {self._scan.name_of(picture.image): self._size(picture.image) for picture in self._scan.pictures}
         captions = {str(picture.caption): picture.caption for picture in self._scan.pictures if picture.caption}
         texts = [(caption, self._text(caption)) for caption in captions.values()]
@@ -328,7 +294,8 @@ def _resolution(entry: Mapping[str, Any]) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _unlisted(folder: Path, problem: str) -> FolderSurvey:
+def unlisted(folder: Path, problem: str) -> FolderSurvey:
+    """Of a folder that holds nothing that can be told."""
     return FolderSurvey(
         folder=folder,
         problem=problem,

@@ -9,8 +9,9 @@ from dataset_tools.errors import Abandoned, DatasetError
 from dataset_tools.fingerprint import Fingerprint, Part, fingerprint
 from dataset_tools.hashing import HashCache
 from dataset_tools.metadata_file import scan_metadata
+from dataset_tools.metadata_survey import survey_metadata
 from dataset_tools.scan import scan_folder
-from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder, survey_metadata
+from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
 from fork_wrapper.sdscripts.options import default_of
 
 MASKS = "conditioning_data_dir"

@@ -6,17 +6,12 @@ from pathlib import Path
 from fork_wrapper.model_kinds import (
     Model,
     differences,
-    distillation_of,
-    has_eight_bits,
     in_words,
     is_sdxl,
     kind_of,
-    merge_of,
-    prediction_of,
     quantised,
     some_tensors,
     vae_differences,
-    zero_snr_of,
 )
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
@@ -32,19 +27,14 @@ _UNET = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [3
 """Of `unet/config.json`; what is not said is not judged (library/sdxl_model_util.py:22-68)."""
 
 
-def _file(case: Case) -> Iterator[Header]:
+def whole_file(case: Case) -> Iterator[Header]:
     """The header of a base model that is a whole safetensors file."""
     if case.base and case.base.header and not case.base.header.problem:
         yield case.base.header
 
 
-def _sdxl(case: Case) -> Iterator[Model]:
-    """A base model that is one of SDXL, whole or not."""
-    if case.base and (case.base.parts or any(is_sdxl(header) for header in _file(case))):
-        yield case.base
-
-
-def _hit(case: Case, what: str, todo: str = "") -> Hit:
+def hit(case: Case, what: str, todo: str = "") -> Hit:
+    """A hit that is about the base model."""
     return Hit(what=what, at=case.at(KEY), where=str(case.get(KEY)), todo=todo)
 
 
@@ -61,7 +51,7 @@ def base_damaged(case: Case) -> Iterator[Hit]:
     header = case.base.header if case.base else None
     if header and header.problem:
         seems = f": it is {header.seems}" if header.seems else ""
-        yield _hit(case, f"the base model is damaged or incomplete{seems}")
+        yield hit(case, f"the base model is damaged or incomplete{seems}")
 
 
 @rule(
@@ -75,10 +65,10 @@ def base_damaged(case: Case) -> Iterator[Hit]:
     source=_LOADER,
 )
 def base_other(case: Case) -> Iterator[Hit]:
-    for header in _file(case):
+    for header in whole_file(case):
         if not is_sdxl(header):
             few = some_tensors(list(header.tensors)) or "no tensors"
-            yield _hit(case, f"the base model is {kind_of(header) or f'no SDXL checkpoint: it holds {few}'}")
+            yield hit(case, f"the base model is {kind_of(header) or f'no SDXL checkpoint: it holds {few}'}")
 
 
 @rule(
@@ -92,11 +82,11 @@ def base_other(case: Case) -> Iterator[Hit]:
     source=_LOADER,
 )
 def base_incomplete(case: Case) -> Iterator[Hit]:
-    for header in _file(case):
+    for header in whole_file(case):
         if is_sdxl(header) and not _inpainting(header):
             for part, prefix in ((PARTS[one], one) for one in PREFIXES):
                 if what := _wrong(header, part, prefix):
-                    yield _hit(case, f"the base model cannot be loaded: {what}")
+                    yield hit(case, f"the base model cannot be loaded: {what}")
                     break
 
 
@@ -133,11 +123,11 @@ def _inpainting(header: Header) -> bool:
     source=_LOADER,
 )
 def base_inpainting(case: Case) -> Iterator[Hit]:
-    channels = [header.tensors[CONV_IN].shape[1] for header in _file(case) if _inpainting(header)]
+    channels = [header.tensors[CONV_IN].shape[1] for header in whole_file(case) if _inpainting(header)]
     channels += [case.base.unet["in_channels"] for _ in [0] if case.base and _has_channels(case.base)]
     for count in channels if not case.training.get("train_inpainting") else ():
         kind = "for inpainting" if count == 9 else "of another kind"
-        yield _hit(case, f"the base model is one {kind}: its U-Net reads {count} channels, not 4")
+        yield hit(case, f"the base model is one {kind}: its U-Net reads {count} channels, not 4")
 
 
 def _has_channels(base: Model) -> bool:
@@ -163,12 +153,12 @@ def base_folder(case: Case) -> Iterator[Hit]:
     other = {name: base.unet[name] for name, value in _UNET.items() if base.unet.get(name, value) != value}
     gone = [name for name in _COMPONENTS if not (base.path / name).is_dir()]
     if lost:
-        yield _hit(case, f"the base model is {in_words(base)}: it has no {', no '.join(lost)}")
+        yield hit(case, f"the base model is {in_words(base)}: it has no {', no '.join(lost)}")
     elif gone:
-        yield _hit(case, f"the base model lacks the folder {gone[0]}", "fetch it again, as a whole")
+        yield hit(case, f"the base model lacks the folder {gone[0]}", "fetch it again, as a whole")
     elif other and not _has_channels(base):
         name, value = next(iter(other.items()))
-        yield _hit(
+        yield hit(
             case, f"the base model is no SDXL: {name} of its U-Net is {shown(str(value)[:40])}, not {_UNET[name]}"
         )
 
@@ -217,118 +207,6 @@ def _others(case: Case) -> Iterator[tuple[str, str, Path]]:
         path = Path(str(case.get(key) or ""))
         if case.surveys is not None and path.suffix.lower() != ".safetensors" and path.is_file():
             yield key, what, path
-
-
-@rule(
-    "base-v-prediction",
-    "warning",
-    phase="never",
-    when="a base model trained for v-prediction, without v_parameterization",
-    why="The U-Net would have to unlearn what it predicts: samples turn into noise or flat colours.",
-    fix="set v_parameterization = true",
-    source="sdxl_train.py:707-711",
-)
-def base_v_prediction(case: Case) -> Iterator[Hit]:
-    for base in _sdxl(case):
-        said = prediction_of(base)
-        if said and said[0] == "v" and not case.get("v_parameterization"):
-            yield _hit(case, f"the base model predicts v, and is trained to predict noise: {shown(said[1])}")
-
-
-@rule(
-    "base-epsilon",
-    "warning",
-    phase="never",
-    when="v_parameterization with a base model that was trained to predict noise",
-    why="The U-Net has to unlearn what it predicts, which takes long; until then samples are noise.",
-    fix="unset v_parameterization, unless the change is what you want",
-    source="sdxl_train.py:707-711",
-)
-def base_epsilon(case: Case) -> Iterator[Hit]:
-    for base in _sdxl(case):
-        said = prediction_of(base)
-        if said and said[0] == "epsilon" and case.get("v_parameterization"):
-            what = f"the base model predicts noise, and is trained to predict v: {shown(said[1])}"
-            yield Hit(what=what, at=case.at("v_parameterization"), where="")
-
-
-@rule(
-    "base-edm",
-    "warning",
-    phase="never",
-    when="a base model of EDM, as Playground v2.5 and CosXL are",
-    why="Its U-Net knows noise of other strengths, and predicts something else, than sd-scripts trains: samples turn "
-    "into noise.",
-    fix="name another base model",
-    source="sdxl_train.py:598-606, sdxl_train.py:707-711",
-)
-def base_edm(case: Case) -> Iterator[Hit]:
-    for base in _sdxl(case):
-        said = prediction_of(base)
-        if said and said[0] == "EDM":
-            yield _hit(case, f"the base model is one of EDM, which is not what is trained: {shown(said[1])}")
-
-
-@rule(
-    "base-zero-snr",
-    "warning",
-    phase="never",
-    when="a base model whose noise schedule ends at a signal of zero, without zero_terminal_snr",
-    why="It is then trained on a schedule that ends earlier than its own, and loses its blacks and whites.",
-    fix="set zero_terminal_snr = true, and v_parameterization = true",
-    source="sdxl_train.py:602-603",
-)
-def base_zero_snr(case: Case) -> Iterator[Hit]:
-    for base in _sdxl(case):
-        said = zero_snr_of(base)
-        if said and not case.get("zero_terminal_snr"):
-            yield _hit(case, f"the base model was trained with zero_terminal_snr: {said}")
-
-
-@rule(
-    "base-eight-bits",
-    "warning",
-    phase="never",
-    when="a base model with weights of eight bits",
-    why="They are loaded, but hold two or three digits in binary: training begins with what is left of the model, and "
-    "checkpoints are as large as those of the whole one.",
-    fix="name the checkpoint in 16 bits",
-    source="library/sdxl_model_util.py:146-157",
-)
-def base_eight_bits(case: Case) -> Iterator[Hit]:
-    for header in _file(case):
-        if has_eight_bits(header) and is_sdxl(header):
-            yield _hit(case, "the base model's weights have eight bits")
-
-
-@rule(
-    "base-merged",
-    "note",
-    phase="never",
-    when="a base model that is a merge of others",
-    why="Nothing is wrong with it: its licence and its origin are those of all that went in.",
-    fix="say in the documentation what it was merged from",
-    source="library/sdxl_model_util.py:170-179",
-)
-def base_merged(case: Case) -> Iterator[Hit]:
-    for header in _file(case):
-        if is_sdxl(header) and (key := merge_of(header)):
-            yield _hit(case, f"the base model is a merge: {key} in its metadata says so")
-
-
-@rule(
-    "base-distilled",
-    "note",
-    phase="never",
-    when="a base model called Turbo, Lightning, LCM, Hyper-SD or DMD2",
-    why="It was made to need a few steps and no guidance. Training with noise at all steps undoes that.",
-    fix="train the model that it was made from, and distil that afterwards",
-    source="sdxl_train.py:698-711",
-)
-def base_distilled(case: Case) -> Iterator[Hit]:
-    for base in _sdxl(case):
-        if said := distillation_of(base):
-            yield _hit(case, f"the base model may be one for few steps: {said}")
 
 
 @rule(

@@ -21,7 +21,7 @@ from dataset_tools.metadata_file import (
     read_entries,
     scan_metadata,
 )
-from dataset_tools.survey import survey_metadata
+from dataset_tools.metadata_survey import survey_metadata
 from dataset_tools.training_folder import TrainingFolder
 
 
