@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from fork_wrapper.known_bases import SDXL
 from fork_wrapper.model_kinds import (
     Model,
     differences,
@@ -20,7 +21,7 @@ from fork_wrapper.sdscripts.sdxl_tensors import CONV_IN, PARTS, PREFIXES
 from fork_wrapper.spelling import shown
 
 KEY = "pretrained_model_name_or_path"
-PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"
+PAGE = f"https://huggingface.co/{SDXL}"
 _LOADER = "library/sdxl_model_util.py:146-164, library/sdxl_model_util.py:167-283"
 _COMPONENTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer_2", "scheduler")
 _UNET = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [320, 640, 1280]}

@@ -54,6 +54,10 @@ def test_a_run_by_a_metadata_file(real: RealProject) -> None:
     data = record["provenance"]["dataset"]
     assert (data["images"], data["captions"]) == (6, 6)
     assert record["run"]["steps"] == record["plan"]["schedule"]["total_steps"] == 6
+    page = real.kft("document", run.parent.name, "--lang", "en").stdout
+    assert "**Number of images:** 6 [M]" in page
+    assert "**Caption files:** metadata.json" in page
+    assert "**Caption convention:** of 6 captions" in page
     for text in metadata.parent.glob("*.txt"):
         text.write_text("never read", encoding="utf-8")
     sidecar = str(run / "by_metadata.json")
@@ -65,8 +69,6 @@ def test_a_run_by_a_metadata_file(real: RealProject) -> None:
     other = real.kft("reproduce", sidecar, "--check", "--json")
     assert _dataset(other.stdout)["verdict"] == "different"
     assert "0003.png" in other.stdout
-    page = real.kft("document", str(run), "-o", str(real.folder / "page.md"))
-    assert page.returncode == 0, page.stderr
 
 
 def _dataset(text: str) -> dict[str, str]:
