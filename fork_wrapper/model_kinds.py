@@ -44,6 +44,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"^conditioner\.embedders\.0\.model\.", "the SDXL refiner, which has other widths and one text encoder"),
     (r"^(?:unet\.)?(?:down_blocks|mid_block)\.", "a U-Net in the names of Diffusers"),
     (r"^conditioner\.embedders\.\d\.open_clip\.", "a model that makes videos"),
+    (r"^conditioner\.embedders\.", "an SDXL checkpoint without its U-Net"),
     (r"^(?:input_blocks|middle_block|output_blocks)\.", "a U-Net without text encoders"),
     (
         r"^(?:vae\.|first_stage_model\.)?(?:en|de)coder\.(?:conv_in|down_blocks|up_blocks|down\.|up\.|mid)",
@@ -62,6 +63,7 @@ _QUANTISED = re.compile(
 _LOOKED_AT = 20_000
 """Names that are compared, of a header that may hold millions."""
 
+_WHOLE = frozenset(["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"])
 _EMBEDDED = frozenset([768, 1024, 1280, 2048, 4096])
 _V_NAMES = re.compile(r"(?i)v[-_ ]?pred")
 _EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
@@ -139,6 +141,12 @@ def vae_differences(header: Header) -> dict[str, list[str]]:
 def quantised(header: Header) -> str:
     """The first tensor that only quantised weights have; empty where there is none."""
     return next((name for name in header.tensors if _QUANTISED.search(name)), "")
+
+
+def whole_numbers(header: Header) -> str:
+    """The first weight that is stored in whole numbers; empty where there is none."""
+    wanted = sdxl_tensors.wanted()
+    return next((name for name, one in header.tensors.items() if name in wanted and one.precision in _WHOLE), "")
 
 
 def has_eight_bits(header: Header) -> bool:

@@ -160,6 +160,10 @@ MADE: Mapping[str, Made] = {
         tensors={name.removeprefix(UNET): shape for name, shape in UNET_ONLY.items()},
         kind="a U-Net without text encoders",
     ),
+    "SDXL without its U-Net": Made(
+        tensors={name: shape for name, shape in SDXL.items() if not name.startswith(UNET)},
+        kind="an SDXL checkpoint without its U-Net",
+    ),
     "upscaler": _other("an upscaler", "model.1.sub.0.RDB1.conv1.0.weight"),
     "anything": Made(tensors={"weight": (7,)}, kind="", what="no SDXL checkpoint: it holds weight"),
     "nothing": Made(tensors={}, kind="", what="no SDXL checkpoint: it holds no tensors"),

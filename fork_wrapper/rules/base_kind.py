@@ -13,6 +13,7 @@ from fork_wrapper.model_kinds import (
     quantised,
     some_tensors,
     vae_differences,
+    whole_numbers,
 )
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
@@ -23,6 +24,8 @@ from fork_wrapper.spelling import shown
 KEY = "pretrained_model_name_or_path"
 PAGE = f"https://huggingface.co/{SDXL}"
 _LOADER = "library/sdxl_model_util.py:146-164, library/sdxl_model_util.py:167-283"
+AGAIN = "fetch it again, as a whole"
+_WEIGHED = ("unet", "vae", "text_encoder", "text_encoder_2")
 _COMPONENTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer_2", "scheduler")
 _UNET = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [320, 640, 1280]}
 """Of `unet/config.json`; what is not said is not judged (library/sdxl_model_util.py:22-68)."""
@@ -89,6 +92,9 @@ def base_incomplete(case: Case) -> Iterator[Hit]:
                 if what := _wrong(header, part, prefix):
                     yield hit(case, f"the base model cannot be loaded: {what}")
                     break
+            else:
+                if name := whole_numbers(header):
+                    yield hit(case, f"the base model's weights are whole numbers, as of quantised ones: {name}")
 
 
 def _wrong(header: Header, part: str, prefix: str) -> str:
@@ -156,12 +162,26 @@ def base_folder(case: Case) -> Iterator[Hit]:
     if lost:
         yield hit(case, f"the base model is {in_words(base)}: it has no {', no '.join(lost)}")
     elif gone:
-        yield hit(case, f"the base model lacks the folder {gone[0]}", "fetch it again, as a whole")
+        yield hit(case, f"the base model lacks the folder {gone[0]}", AGAIN)
+    elif damaged := next(filter(None, (_without_weights(base.path / name) for name in _WEIGHED)), ""):
+        yield hit(case, f"the base model is damaged or incomplete: {damaged}", AGAIN)
     elif other and not _has_channels(base):
         name, value = next(iter(other.items()))
         yield hit(
             case, f"the base model is no SDXL: {name} of its U-Net is {shown(str(value)[:40])}, not {_UNET[name]}"
         )
+
+
+def _without_weights(part: Path) -> str:
+    """Why diffusers finds no weights in a folder; empty where it does."""
+    files = [*part.glob("*.safetensors"), *part.glob("*.bin")]
+    if not files:
+        return f"there are no weights in {part.name}"
+    for path in files:
+        header = read_header(path) if path.suffix == ".safetensors" else None
+        if header and header.problem:
+            return f"{part.name}/{shown(path.name)} is {header.seems or 'cut off'}"
+    return ""
 
 
 def _is_part(entry: object) -> bool:
@@ -206,7 +226,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, Path]]:
     """Key, what it is, and path of files whose suffix is not .safetensors."""
     for key, what in ((KEY, "the base model"), ("vae", "the VAE")):
         path = Path(str(case.get(key) or ""))
-        if case.surveys is not None and path.suffix.lower() != ".safetensors" and path.is_file():
+        if path.suffix.lower() != ".safetensors" and path.is_file():
             yield key, what, path
 
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.model_kinds import in_words, kind_of, look_at_model
+from fork_wrapper.model_kinds import Model, in_words, kind_of, look_at_model
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.table import findings
 from fork_wrapper.safetensors_header import Header, Tensor, read_header
@@ -44,7 +44,7 @@ def test_every_family_is_called_by_its_name(made: Made, tmp_path: Path) -> None:
 
 def test_the_families_are_all_there() -> None:
     """None is lost on the way."""
-    assert len(MADE) == 55
+    assert len(MADE) == 56
     assert [made.rule for made in MADE.values()].count("") == 6
 
 
@@ -99,13 +99,22 @@ def test_tensors_and_names_that_tell(
 def test_weights_of_eight_bits() -> None:
     """They are cast, and so are loaded."""
     header = Header(tensors={name: Tensor(precision="F8_E4M3", shape=shape) for name, shape in SDXL.items()})
-    model = look_at_model(".")
-    assert model is not None
-    base = type(model)(path=Path("a.safetensors"), header=header)
+    base = Model(path=Path("a.safetensors"), header=header)
     found = findings(Case(training={KEY: "a.safetensors"}, dataset={}, base=base))
     assert [(one.rule, one.severity) for one in found if one.rule.startswith("base-")] == [
         ("base-eight-bits", "warning")
     ]
+
+
+def test_weights_in_whole_numbers() -> None:
+    """They are loaded for what they are, which is no model any more."""
+    tensors = {
+        name: Tensor(precision="I8" if name.endswith("to_q.weight") else "F16", shape=shape)
+        for name, shape in SDXL.items()
+    }
+    base = Model(path=Path("a.safetensors"), header=Header(tensors=tensors))
+    found = findings(Case(training={KEY: "a.safetensors"}, dataset={}, base=base))
+    assert [(one.rule, one.severity) for one in found if one.rule.startswith("base-")] == [("base-incomplete", "error")]
 
 
 def test_inpainting_trains_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -122,7 +131,11 @@ def folder(place: Path, **parts: Any) -> Path:
     names = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
     index = {"_class_name": "StableDiffusionXLPipeline", **{name: ["diffusers", "X"] for name in names}}
     for name in names if parts.get("whole", True) else ():
-        (place / name).mkdir(parents=True, exist_ok=True)
+        write_sparse(place / name / "model.safetensors", {"a": (1,)})
+    if bare := parts.get("bare"):
+        (place / bare / "model.safetensors").unlink()
+    if pointer := parts.get("pointer"):
+        (place / pointer / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
     unet = {"cross_attention_dim": 2048, "in_channels": 4, "block_out_channels": [320, 640, 1280]}
     for file, content in (
         ("model_index.json", {**index, **parts.get("index", {})}),
@@ -140,6 +153,14 @@ def folder(place: Path, **parts: Any) -> Path:
         ({}, []),
         ({"index": {"_class_name": "StableDiffusionXLImg2ImgPipeline"}}, []),
         ({"whole": False}, ["the base model lacks the folder vae"]),
+        ({"bare": "vae"}, ["the base model is damaged or incomplete: there are no weights in vae"]),
+        (
+            {"pointer": "unet"},
+            [
+                "the base model is damaged or incomplete: unet/model.safetensors is a pointer of Git LFS: the file "
+                "itself was not fetched"
+            ],
+        ),
         (
             {"scheduler": {"_class_name": "EDMEulerScheduler", "prediction_type": "epsilon"}},
             [
