@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dataset_tools.metadata_file import Entry, image_path, lacks_suffix
@@ -35,6 +36,11 @@ class _Described:
     def entries(self) -> Mapping[str, Entry] | None:
         """Images and what is said about them; None where the file cannot be read."""
         return self.survey.entries
+
+    @cached_property
+    def taken(self) -> Mapping[str, str]:
+        """Latents that are taken for images, by path as it is written."""
+        return taken_latents(self.survey)
 
     @property
     def image_dir(self) -> Path | None:
@@ -167,7 +173,7 @@ def _is_cached(case: Case, one: _Described, path: str) -> bool:
         return False
     size = (one.entries or {})[path].size
     if size is None:  # the size is then read from the image, unless latents are taken for it
-        return path in taken_latents(one.survey)
+        return path in one.taken
     whole = Path(image_path(path, one.image_dir))
     cached = whole.with_name(f"{whole.stem}_{size[0]:04d}x{size[1]:04d}{LATENTS_SUFFIX}")
     return whole.with_suffix(".npz").exists() or cached.exists()
@@ -240,8 +246,7 @@ def ft_train_resolution(case: Case) -> Iterator[Hit]:
 )
 def ft_latents_image(case: Case) -> Iterator[Hit]:
     for one in _described(case):
-        latents = taken_latents(one.survey).items()
-        taken = [Path(name).name for name, path in latents if not _is_complete(case, one, Path(path))]
+        taken = [Path(name).name for name, path in one.taken.items() if not _is_complete(case, one, Path(path))]
         if taken:
             yield one.hit(f"sd-scripts would open cached latents as images: those of {some(taken)}")
 

@@ -1,7 +1,9 @@
 """The size of an image, guessed from the name of its latents on disk, as sd-scripts guesses it."""
 
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import islice, takewhile
 
 
 def sizes_from_names(images: Sequence[str], latents: Sequence[str]) -> list[tuple[int, int] | None]:
@@ -39,11 +41,14 @@ def latents_taken(names: Sequence[str], latents: Sequence[str]) -> dict[str, str
         names: image paths as they are written, of those without `image_size`.
         latents: paths, in any order.
     """
-    left = sorted(latents, key=lambda path: len(os.path.basename(path)), reverse=True)  # noqa: PTH119
+    rank = {path: (-len(os.path.basename(path)), index) for index, path in enumerate(latents)}  # noqa: PTH119
+    left = sorted(rank)
     taken: dict[str, str] = {}
-    for name in sorted(names, key=len, reverse=True):
+    for name in sorted(names, key=len, reverse=True) if left else ():
         stem = os.path.splitext(name)[0]  # noqa: PTH122
-        match = next((path for path in left if path.startswith(stem)), None)
+        first = bisect_left(left, stem)
+        matching = takewhile(lambda path: path.startswith(stem), islice(left, first, None))  # noqa: B023
+        match = min(matching, key=rank.__getitem__, default=None)
         if match is not None:
             left.remove(match)
             taken[name] = match
