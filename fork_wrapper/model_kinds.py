@@ -97,7 +97,7 @@ def look_at_model(name: str) -> Model | None:
             return None
         if path.is_dir():
             files = ("model_index.json", "unet/config.json", "scheduler/scheduler_config.json")
-            parts, unet, scheduler = (_small_json(path / one) for one in files)
+            parts, unet, scheduler = (small_json(path / one) for one in files)
             return Model(path=path, parts=parts, unet=unet or {}, scheduler=scheduler or {})
         if path.suffix.lower() == ".safetensors" and path.is_file():
             return Model(path=path, header=read_header(path))
@@ -233,7 +233,7 @@ def _is_embedding(header: Header) -> bool:
     return 0 < len(tensors) <= 4 and vectors and not any(name.endswith((".weight", ".bias")) for name in header.tensors)
 
 
-def _small_json(path: Path) -> Mapping[str, Any] | None:
+def small_json(path: Path) -> Mapping[str, Any] | None:
     """A table from a file of at most a megabyte."""
     try:
         if not path.is_file() or path.stat().st_size > 1 << 20:

@@ -11,6 +11,7 @@ from fork_wrapper.model_kinds import (
     is_sdxl,
     kind_of,
     quantised,
+    small_json,
     some_tensors,
     vae_differences,
     whole_numbers,
@@ -234,22 +235,34 @@ def _others(case: Case) -> Iterator[tuple[str, str, Path]]:
     "vae-other",
     "error",
     phase="model",
-    when="a vae that names a safetensors file without the VAE of SDXL in Stability AI's names",
+    when="a vae that is not the one of SDXL: a safetensors file in Stability AI's names, or a folder of Diffusers",
     why="sd-scripts takes a file with the VAE alone, or a whole checkpoint, in these names; a VAE in the names of "
     "Diffusers only as a folder.",
     fix="name a file with first_stage_model or encoder.down tensors, or the folder",
     source="library/model_util.py:404-505, library/model_util.py:1269-1310",
 )
 def vae_other(case: Case) -> Iterator[Hit]:
-    header = case.vae.header if case.vae else None
-    if header is None:
+    if case.vae is None:
         return
-    if header.problem:
+    header = case.vae.header
+    if header is None:
+        what = _folder_of_vae(case.vae.path)
+    elif header.problem:
         what = f"it is {header.seems}" if header.seems else header.problem
     elif not any(wrong := vae_differences(header).values()):
-        return
+        what = ""
     elif kind_of(header) not in ("", "a VAE alone", "an SDXL checkpoint"):
         what = f"it is {kind_of(header)}"
     else:
         what = f"it lacks or differs in {some_tensors([name for names in wrong for name in names])}"
-    yield Hit(what=f"the VAE cannot be loaded: {what}", at=case.at("vae"), where=str(case.get("vae")))
+    if what:
+        yield Hit(what=f"the VAE cannot be loaded: {what}", at=case.at("vae"), where=str(case.get("vae")))
+
+
+def _folder_of_vae(folder: Path) -> str:
+    """Why a folder in the Diffusers layout, or its part vae, is no VAE of SDXL; empty where it is one."""
+    config = small_json(folder / "config.json") or small_json(folder / "vae" / "config.json")
+    if config is None:
+        return "neither the folder nor vae in it has a config.json"
+    channels = config.get("latent_channels", 4)
+    return "" if channels == 4 else f"its latents have {shown(str(channels)[:20])} channels, not 4"

@@ -182,6 +182,12 @@ DESCRIBED: Mapping[str, Example] = {
         folders={"a": SQUARES, "b": TWO_KINDS},
         also=described({"m.json": {"a.png": {}}, "n.json": {"b.png": {}}, "o.json": {}}),
     ),
+    "described, and never held back": Example(
+        datasets=one(f"{SMALL}validation_split = 0.5\nvalidation_seed = 1\n", subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described({"m.json": {name: {} for name in SQUARES}}),
+    ),
     "described, never larger": Example(
         datasets=one("resolution = 512\nenable_bucket = true\nbucket_no_upscale = true\n", subset("m.json", "a")),
         training=LATENTS,

@@ -332,3 +332,22 @@ def test_in_words(tmp_path: Path) -> None:
     base = write_sparse(tmp_path / "a.safetensors", {**SDXL, "v_pred": ()}, {"sd_merge_recipe": "x"})
     assert in_words(look_at_model(str(base))) == "an SDXL checkpoint (2516 tensors, v-prediction, merged)"
     assert in_words(look_at_model(str(folder(tmp_path / "b")))) == "a Diffusers folder of StableDiffusionXLPipeline"
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({"config.json": {"latent_channels": 4}}, ""),
+        ({"vae/config.json": {"_class_name": "AutoencoderKL"}}, ""),
+        ({"config.json": {"latent_channels": 16}}, "its latents have 16 channels, not 4"),
+        ({}, "neither the folder nor vae in it has a config.json"),
+    ],
+)
+def test_the_folder_of_a_vae(files: dict[str, dict[str, Any]], what: str, tmp_path: Path) -> None:
+    """The one of a VAE, or of a pipeline."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(content))
+    found = findings(Case(training={"vae": str(tmp_path)}, dataset={}, vae=look_at_model(str(tmp_path))))
+    said = [one.what for one in found if one.rule == "vae-other"]
+    assert said == [f"the VAE cannot be loaded: {what}"] * bool(what)
