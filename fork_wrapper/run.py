@@ -71,12 +71,31 @@ class Job:
     """How it is rendered, where that is not from its resolved values: of a reproduction."""
 
 
-def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
-    """Render and check; InputError with everything that stands against the launch."""
+def foresee(job: Job, settings: Settings) -> Checked:
+    """Ask all that a launch of `job` would ask, and launch nothing.
+
+    InputError where it could not even be rendered; what else stands against it is among the findings.
+    """
+    render_job(job, settings)
+    return check(job.resolved, settings, job.trainer, files=job.files or {})
+
+
+def render_job(job: Job, settings: Settings) -> Rendered:
+    """The job as it would be launched now, for a run folder that nobody makes; InputError as of a launch."""
+    now = datetime.now().astimezone()
+    folder = new_run_folder(settings.outputs, job.resolved.name, now, rehearsal=job.trainer.rehearsal)
+    return _rendered(job, settings, folder, now)
+
+
+def _rendered(job: Job, settings: Settings, run: RunFolder, started: datetime) -> Rendered:
     if job.rendered is None:
-        rendered = render(job.resolved, settings, job.trainer, run, started)
-    else:
-        rendered = job.rendered(run, started)
+        return render(job.resolved, settings, job.trainer, run, started)
+    return job.rendered(run, started)
+
+
+def _prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
+    """Render and check; InputError with everything that stands against the launch."""
+    rendered = _rendered(job, settings, run, started)
     checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True)
     if checked.errors:
         count = len(checked.errors)
@@ -129,7 +148,7 @@ def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, C
     name, rehearsal = job.resolved.name, job.trainer.rehearsal
     while True:
         folder = new_run_folder(settings.outputs, name, started, rehearsal=rehearsal)
-        rendered, checked = prepare(job, settings, folder, started)
+        rendered, checked = _prepare(job, settings, folder, started)
         try:
             folder.folder.mkdir(parents=True)
         except OSError as error:
