@@ -1,5 +1,6 @@
 """Real runs with a scripted trainer and a made-up GPU: what they leave behind, and every verb on them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -179,3 +180,39 @@ def test_a_real_run_that_broke_off_is_resumed(real: RealProject) -> None:
     real.machine([{**CARD, "memory.total": 0}])
     report = real.kft("report", "humanoid_05", "-o", str(real.folder / "report.html"))
     assert report.returncode == 0, report.stderr
+
+
+def test_a_lone_renamed_checkpoint_tells_what_it_was_made_of(real: RealProject) -> None:
+    """Base model, data, prompts, and its place in the training, with nothing else left."""
+    made = run(real)
+    record = real.record(made)
+    sidecar = real.read_json(made / "humanoid_05-000001.json")
+    lone = real.folder / "found on a disk.safetensors"
+    shutil.copy(made / "humanoid_05-000001.safetensors", lone)
+    assert hashlib.sha256(lone.read_bytes()).hexdigest() == sidecar["checkpoint"]["sha256"]
+    shutil.rmtree(made)
+    shown = real.kft("show", str(lone)).stdout
+    rows = [line.split(maxsplit=2) for line in shown.splitlines()]
+    assert ["step", "3", "of 6"] in rows
+    assert ["epoch", "1"] in rows
+    assert record["provenance"]["base_model"]["sha256"] in shown
+    assert record["provenance"]["dataset"]["sha256"] in shown
+    for line in record["experiment"]["sample_prompts"].splitlines():
+        assert line.strip() in shown
+    items = json.loads(real.kft("reproduce", str(lone), "--check", "--json").stdout)["items"]
+    verdicts = {item["item"]: item["verdict"] for item in items}
+    assert {verdicts[name] for name in ("base-model", "dataset", "sample-prompts")} == {"same"}
+    (real.datasets / "humanoid" / "0001.txt").write_text("another caption", encoding="utf-8")
+    items = json.loads(real.kft("reproduce", str(lone), "--check", "--json").stdout)["items"]
+    assert {item["item"]: item["verdict"] for item in items}["dataset"] == "different"
+
+
+def test_what_took_effect_for_the_images_is_archived(real: RealProject) -> None:
+    """Options of the parser do not say it: the dataset config does, at any of its levels."""
+    record = real.record(run(real))
+    assert (record["effective"]["flip_aug"], record["effective"]["caption_extension"]) == (False, ".caption")
+    (dataset,) = record["effective_dataset"]["datasets"]
+    (subset,) = dataset["subsets"]
+    assert (dataset["resolution"], dataset["batch_size"], dataset["enable_bucket"]) == ([1024, 1024], 2, True)
+    assert (subset["flip_aug"], subset["caption_dropout_rate"], subset["caption_extension"]) == (True, 0.1, ".txt")
+    assert (subset["num_repeats"], subset["is_reg"], subset["keep_tokens"]) == (1, False, 0)
