@@ -55,7 +55,6 @@ class Real:
         effective = [
             {
                 "batch_size": one.batch_size,
-                "enable_bucket": one.enable_bucket,
                 "subsets": [vars(it) for it in one.subsets],
             }
             for one in group.datasets
