@@ -18,7 +18,7 @@ from fork_wrapper import __version__
 from fork_wrapper.checkpoints import NO_POSITION
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json, flatten
-from fork_wrapper.paths import RunFolder
+from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.resolve import KFT, Origin, Resolved
 from fork_wrapper.rules.case import effective_dataset
 from fork_wrapper.sdscripts.options import effective
@@ -101,6 +101,13 @@ def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFol
     training["metadata_kft_config"] = _identity(resolved, training, dataset)
     training["metadata_kft_run"] = run_stamp(resolved.name, trainer, run, started)
     return launchable(resolved.name, training, dataset, origins=origins, settings=settings, trainer=trainer, run=run)
+
+
+def try_render(resolved: Resolved, settings: Settings, trainer: Trainer) -> Rendered:
+    """As a launch now would render it, for a run folder that nobody makes; InputError as of `render`."""
+    now = datetime.now().astimezone()
+    folder = new_run_folder(settings.outputs, resolved.name, now, rehearsal=trainer.rehearsal)
+    return render(resolved, settings, trainer, folder, now)
 
 
 def launchable(

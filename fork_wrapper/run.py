@@ -91,8 +91,8 @@ def foresee(job: Job, settings: Settings) -> Checked:
 def render_job(job: Job, settings: Settings) -> Rendered:
     """The job as it would be launched now, for a run folder that nobody makes; InputError as of a launch."""
     now = datetime.now().astimezone()
-    folder = new_run_folder(settings.outputs, job.resolved.name, now, rehearsal=job.trainer.rehearsal)
-    return _rendered(job, settings, folder, now)
+    name, rehearsal = job.resolved.name, job.trainer.rehearsal
+    return _rendered(job, settings, new_run_folder(settings.outputs, name, now, rehearsal=rehearsal), now)
 
 
 def _rendered(job: Job, settings: Settings, run: RunFolder, started: datetime) -> Rendered:
