@@ -14,10 +14,10 @@ QUICK = ("--set", "max_train_epochs=2", "--set", "batch_size=2", "--set", "gradi
 SAVING = ("--set", "save_every_n_epochs=1")
 
 
-def run(project: RealProject, *arguments: str) -> Path:
-    """Train humanoid_05, quickly, and return the run's folder."""
+def run(project: RealProject, name: str = "humanoid_05") -> Path:
+    """Train an experiment, quickly, and return the run's folder."""
     before = set(project.runs)
-    done = project.kft("run", "humanoid_05", *QUICK, *SAVING, *arguments)
+    done = project.kft("run", name, *QUICK, *SAVING)
     assert done.returncode == 0, done.stderr
     (made,) = set(project.runs) - before
     return made
@@ -68,6 +68,19 @@ def test_a_real_run_is_reproduced_from_one_file(real: RealProject, name: str) ->
     prompts = (again / "sample_prompts.txt").read_text(encoding="utf-8")
     assert prompts == then["experiment"]["sample_prompts"] == now["experiment"]["sample_prompts"]
     assert len(list((again / "sample").iterdir())) == 2 * 5
+
+
+def test_every_shipped_experiment_is_reproduced_from_one_sidecar(real: RealProject) -> None:
+    """All six draw samples; of each only the sidecar is left."""
+    names = [f"humanoid_0{number}" for number in range(2, 8)]
+    kept = [Path(shutil.copy(run(real, name) / f"{name}.json", real.folder)) for name in names]
+    for folder in ("runs", "experiments"):
+        shutil.rmtree(real.folder / folder)
+    for source in kept:
+        done = real.kft("reproduce", str(source))
+        assert done.returncode == 0, done.stderr
+        assert "as archived: steps" in done.stdout
+    assert [made.parent.name for made in real.runs] == names
 
 
 def test_a_real_run_is_reproduced_from_its_checkpoint_alone(real: RealProject) -> None:
