@@ -61,7 +61,7 @@ def check(
     that a record will state as a fact.
     """
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
-        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
+        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh, files=files)
         surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
         rules()
         machine = looking.result()

@@ -272,3 +272,11 @@ def test_nasty_names_pass_unharmed(kft: Kft, project: Path) -> None:
     answer = kft("export-config", nasty)
     assert answer.code == 0, answer.err
     assert 'output_name = "año \'uno\' \\"dos\\" 🙂"' in answer.out
+
+
+def test_the_check_asks_whether_it_can_be_rendered(kft: Kft) -> None:
+    """What only rendering finds stands against a launch, too: a value that sd-scripts would read as another."""
+    answer = kft("check", "first", "--set", 'metadata_title="')
+    assert answer.code == 2
+    assert "its TOML reader cannot read back metadata_title" in answer.err
+    assert kft("run", "first", "--set", 'metadata_title="').err == answer.err

@@ -228,6 +228,15 @@ EXAMPLES: Mapping[str, Example] = {
     "one size": Example(datasets=one("resolution = 64\nbatch_size = 3\n"), folders={"a": SQUARES}),
     "one bucket for all": Example(datasets=one("resolution = [512, 768]\nbatch_size = 3\n")),
     "up to the default limit": Example(datasets=one("resolution = 1024\nbatch_size = 2\nenable_bucket = true\n")),
+    "values at every level": Example(
+        datasets='[general]\nflip_aug = true\ncaption_extension = ".caption"\nkeep_tokens = 1\n'
+        + one(
+            'resolution = 64\nbatch_size = 2\nshuffle_caption = true\ncaption_extension = ".txt"\n',
+            f'{A}keep_tokens = 2\nclass_tokens = "a cat"\n{B}is_reg = true\ncaption_dropout_rate = 0.2\n',
+        ),
+        folders={"a": SQUARES, "b": SQUARES},
+        training={"caption_dropout_rate": 0.1, "caption_prefix": "x", "train_batch_size": 5, "token_warmup_step": 0.5},
+    ),
     "a higher limit": Example(
         datasets=one("resolution = 1024\nbatch_size = 2\nenable_bucket = true\nmax_bucket_reso = 2048\n")
     ),
