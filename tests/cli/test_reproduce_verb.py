@@ -33,6 +33,7 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.setattr(f"{module}.own_state", lambda: GitState(commit="c" * 40, dirty=False))
     machine = Machine(findings=(), python=None, gpus=(), lacks_packages=True)
     monkeypatch.setattr("fork_wrapper.check.look_at", lambda *_, **__: machine)
+    monkeypatch.setattr("fork_wrapper.check.look_at_model", lambda _name: None)  # it is one number, and no SDXL
     return found
 
 
