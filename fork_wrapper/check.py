@@ -17,6 +17,7 @@ from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.files import line_of
+from fork_wrapper.model_kinds import look_at_model
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
@@ -60,11 +61,11 @@ def check(
     that a record will state as a fact.
     """
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
-        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
+        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh, files=files)
         surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
         rules()
         machine = looking.result()
-    case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
+    case = case_of(resolved, surveys, _host(machine, settings, trainer), files, models=not trainer.rehearsal)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
     ruled = in_words_of(resolved, rule_findings(case))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
@@ -77,10 +78,21 @@ def check(
 
 
 def case_of(
-    resolved: Resolved, surveys: Mapping[str, FolderSurvey] | None, host: Host, files: Mapping[str, str]
+    resolved: Resolved,
+    surveys: Mapping[str, FolderSurvey] | None,
+    host: Host,
+    files: Mapping[str, str],
+    *,
+    models: bool = True,
 ) -> Case:
-    """The case that the rules judge."""
+    """The case that the rules judge; without `models` those files are not looked at: a rehearsal has its own."""
+    base, vae = (
+        look_at_model(str(resolved.training[key])) if models and resolved.training.get(key) else None
+        for key in ("pretrained_model_name_or_path", "vae")
+    )
     return Case(
+        base=base,
+        vae=vae,
         training=resolved.training,
         dataset=resolved.dataset,
         host=host,

@@ -84,6 +84,8 @@ class Record:
     """What the run was to do; None in records older than the plan."""
     findings: tuple[Mapping[str, Any], ...] = ()
     """What was found, short of errors, before the launch."""
+    effective_dataset: Mapping[str, Any] | None = None
+    """Every key of every dataset and subset as it took effect; None in older records."""
     lineage: Mapping[str, Any] | None = None
     """Of a run that comes from another: `kind` (resume, reproduction), `parent` (run id), and more by kind."""
 
@@ -137,7 +139,7 @@ def begin(
             "name": resolved.name,
             "files": files,
             "story": dict(resolved.story),
-            "sample_prompts": _prompts(rendered),
+            "sample_prompts": prompts_of(rendered.training),
             "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
             "overrides": list(resolved.overrides),
             "allowed_unknown": list(resolved.allowed),
@@ -152,6 +154,7 @@ def begin(
             "trainer": rendered.trainer.kind,
         },
         effective=dict(rendered.effective),
+        effective_dataset=dict(rendered.effective_dataset),
         provenance=dict(provenance),
         plan=dict(plan),
         findings=tuple(findings),
@@ -173,9 +176,9 @@ def begin(
     )
 
 
-def _prompts(rendered: Rendered) -> str | None:
+def prompts_of(training: Mapping[str, Any]) -> str | None:
     """The text of the sample prompts: the path alone would not say what was drawn."""
-    path = rendered.training.get("sample_prompts")
+    path = training.get("sample_prompts")
     try:
         return Path(path).read_text(encoding="utf-8") if path else None
     except (OSError, UnicodeDecodeError):
@@ -259,11 +262,15 @@ def _damaged(raw: dict[str, Any]) -> list[str]:
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     """Parts of a record that readers rely on and that are not there, or not of their shape."""
-    optional = ("rehearsal", "checkpoints", "plan", "findings", "lineage")
+    optional = ("rehearsal", "checkpoints", "plan", "findings", "effective_dataset", "lineage")
     sections = [name for name in Record.__dataclass_fields__ if name not in optional]
     wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
     wrong += [name for name in ("checkpoints", "findings") if not isinstance(raw.get(name, []), list)]
-    wrong += [name for name in ("rehearsal", "plan", "lineage") if not isinstance(raw.get(name), dict | _NOTHING)]
+    wrong += [
+        name
+        for name in ("rehearsal", "plan", "effective_dataset", "lineage")
+        if not isinstance(raw.get(name), dict | _NOTHING)
+    ]
     for section, fields in FIELDS.items():
         content = raw[section] if isinstance(raw.get(section), dict) else {}
         wrong += [

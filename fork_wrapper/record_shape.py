@@ -181,6 +181,7 @@ SECTIONS: Mapping[str, Shape] = {
     "training": _table({}, every=_option),
     "dataset": _table({"general": _SUBSET, "datasets": _rows(_DATASET)}),
     "effective": _table({}, every=_option),
+    "effective_dataset": _or_nothing(_table({"datasets": _rows(_table({"subsets": _rows(ANY_TABLE)}))})),
     "launch": _table({"argv": _rows(TEXT)}),
     "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE)})),
     "run": _RUN,

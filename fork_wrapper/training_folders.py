@@ -8,10 +8,11 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.metadata_file import describes_images
 from dataset_tools.prepare_manifest import read_manifest
 from dataset_tools.scan import TEXT_SUFFIXES
 from dataset_tools.training_folder import Size, TrainingFolder
@@ -62,6 +63,8 @@ class Asked:
 
 def meant_by(word: str, settings: Settings, asked: Asked) -> Meant:
     """What a word means; InputError where it means nothing, or does not go with what else was asked."""
+    if describes_images(Path(word)):
+        return _of_metadata(Path(word).absolute(), asked)
     folder = _folder(word, settings)
     given = {
         "--resolution": asked.resolution,
@@ -94,6 +97,12 @@ def _folder(word: str, settings: Settings) -> Path | None:
         todo = "give a folder of images, or the name of an experiment"
         raise InputError("there is no such folder", [Finding(what="it does not exist", where=str(path), todo=todo)])
     return None
+
+
+def _of_metadata(metadata: Path, asked: Asked) -> Meant:
+    """A metadata file alone: its relative paths begin beside it."""
+    meant = _of_folder(metadata.parent, asked)
+    return replace(meant, name=str(metadata), folders=(replace(meant.folders[0], metadata=metadata),))
 
 
 def _of_folder(folder: Path, asked: Asked) -> Meant:
@@ -158,12 +167,12 @@ def most_common_extension(folder: Path) -> str:
 def _of_experiment(word: str, settings: Settings, asked: Asked) -> Meant:
     resolved = resolve(word, settings, asked.overrides, asked.allow)
     case = Case(training=resolved.training, dataset=resolved.dataset)
-    pairs = [(dataset, subset) for dataset in case.datasets for subset in read(dataset) if "image_dir" in subset.own]
+    pairs = [(dataset, subset) for dataset in case.datasets for subset in read(dataset) if _names_images(subset)]
     if not pairs:
         todo = "give the folder of the images instead"
         raise InputError(
             f"{resolved.name} names no image folder",
-            [Finding(what="none of its subsets has an image_dir", where="dataset.datasets", todo=todo)],
+            [Finding(what="no subset has an image_dir or a metadata_file", where="dataset.datasets", todo=todo)],
         )
     tokenizers = resolved.training.get("tokenizer_cache_dir")
     return Meant(
@@ -174,10 +183,17 @@ def _of_experiment(word: str, settings: Settings, asked: Asked) -> Meant:
     )
 
 
+def _names_images(subset: SubsetCase) -> bool:
+    return "image_dir" in subset.own or "metadata_file" in subset.own
+
+
 def _of_subset(case: Case, dataset: DatasetCase, subset: SubsetCase) -> TrainingFolder:
     buckets = bucketing(dataset)
+    metadata = Path(subset.own["metadata_file"]) if "metadata_file" in subset.own else None
     return TrainingFolder(
-        folder=Path(subset.own["image_dir"]),
+        folder=Path(subset.own["image_dir"]) if "image_dir" in subset.own else _beside(metadata),
+        metadata=metadata,
+        separator=str(subset.get("caption_separator")),
         caption_extension=subset.get("caption_extension"),
         regularisation=bool(subset.get("is_reg")),
         captions_needed=subset.get("class_tokens") is None,
@@ -196,6 +212,11 @@ def _bucketed(without: Bucketing) -> Callable[[Size], tuple[Size, Size] | str] |
     with contextlib.suppress(BucketError):
         return _placer(usual(without.resolution))
     return None
+
+
+def _beside(metadata: Path | None) -> Path:
+    """Where relative paths of a metadata file begin that nobody says an image_dir for; sd-scripts would die of them."""
+    return metadata.absolute().parent if metadata else Path()
 
 
 def _placer(buckets: Bucketing) -> Callable[[Size], tuple[Size, Size] | str]:

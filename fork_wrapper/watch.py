@@ -16,7 +16,7 @@ from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
 from fork_wrapper.spelling import harmless
-from fork_wrapper.words import clock
+from fork_wrapper.words import clock, size
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
@@ -54,6 +54,10 @@ class RunWatch:
         self.console = console
         self._shown = (0, 0)
         self._last = 0.0
+
+    def hashing(self, file: str, bytes_: int) -> None:
+        """Say why nothing happens for some seconds."""
+        self.console.print(Text(f"hashing {file} ({size(bytes_)})", style="dim"))
 
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Say what starts, where it writes, what it runs and what will come of it."""

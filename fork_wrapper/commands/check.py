@@ -10,7 +10,7 @@ from fork_wrapper import output
 from fork_wrapper.check import Checked, check
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import SEVERITIES
-from fork_wrapper.render import real_trainer
+from fork_wrapper.render import real_trainer, try_render
 from fork_wrapper.resolve import Resolved, parse_overrides, resolve
 from fork_wrapper.words import counted
 
@@ -34,7 +34,9 @@ def command(
     """
     settings = settings_from(flags)
     resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
-    checked = check(resolved, settings, real_trainer(settings))
+    trainer = real_trainer(settings)
+    try_render(resolved, settings, trainer)
+    checked = check(resolved, settings, trainer)
     if as_json:
         output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in checked.findings]})
     else:

@@ -1,5 +1,6 @@
 """`kft dataset subset`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command(name="subset", epilog=EPILOG, short_help=VERBS["subset"])
-@click.argument("source", metavar="SRC", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[DST]", required=False, type=click.Path(path_type=Path))
 @click.option("--n", "n", type=click.IntRange(min=1), metavar="N", help="So many images.")
 @click.option(
@@ -35,7 +36,7 @@ Examples:
 )
 @setting_flags(*PLACES)
 def command(source: Path, target: Path | None, n: int | None, fraction: float | None, **flags: Any) -> None:
-    """Make DST of some images of SRC, with their captions: to see how quality grows with the data.
+    """Make DST of some images of SRC, a folder or a metadata file, with captions: to see how quality grows with data.
 
     The same seed gives nested parts: the 500 are within the 1000, however they are named and wherever they lie.
     Images are hard links where the disk can do that. DST/subset.json says what was chosen; with --list nothing is
@@ -65,11 +66,19 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     from dataset_tools.errors import DatasetError  # noqa: PLC0415
     from dataset_tools.fingerprint import fingerprint  # noqa: PLC0415
     from dataset_tools.hashing import HashCache  # noqa: PLC0415
-    from dataset_tools.scan import scan_folder  # noqa: PLC0415
+    from dataset_tools.metadata_file import describes_images, scan_metadata  # noqa: PLC0415
+    from dataset_tools.scan import PICTURE_LIKE, scan_folder  # noqa: PLC0415
     from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
     from fork_wrapper.training_folders import most_common_extension  # noqa: PLC0415
 
-    scan = scan_folder(source, flags["extension"] or most_common_extension(source))
+    if describes_images(source):
+        scan, _ = scan_metadata(source, source.absolute().parent, separator=flags["separator"])
+        images = tuple(
+            one for one in scan.pictures if one.image.name.lower().endswith(PICTURE_LIKE)
+        )  # it may name any file
+        scan = replace(scan, pictures=images, caption_extension=flags["extension"] or ".txt")
+    else:
+        scan = scan_folder(source, flags["extension"] or most_common_extension(source))
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(

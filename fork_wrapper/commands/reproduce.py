@@ -1,5 +1,6 @@
 """`kft reproduce`."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -7,12 +8,13 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
+from fork_wrapper.errors import Finding
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
 from fork_wrapper.reproduce.places import parse_maps
-from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, prove, refuse_real, reproduction
+from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, refuse_real, reproduction
 from fork_wrapper.reproduce.text import go_on, item_lines, item_rows, title, to_json
-from fork_wrapper.run import run
+from fork_wrapper.run import foresee, render_job, run
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from fork_wrapper.watch import watch_run
@@ -72,16 +74,34 @@ def command(
     with output.counting("comparing images", patience=0.5) as tell:
         found = reproduction(original, settings, rehearse=rehearsal, maps=parse_maps(maps), trust=trust, tell=tell)
     stopping, asking = found.stopping(allowed), () if trust else found.asking()
-    if as_json:
-        output.print_json(to_json(found, allowed, trust=trust))
-    else:
+    if not as_json:
         _print(found, allowed)
-    prove(found, settings)
+    findings = _foreseen(found, settings, trusted=not asking) if only_check or stopping or asking else ()
+    errors = [one for one in findings if one.severity == "error"]
+    if as_json:
+        output.print_json({**to_json(found, allowed, trust=trust), "findings": [asdict(one) for one in findings]})
+    elif errors:
+        output.say(("it could not start here:", "error"))
+        output.show_findings(errors)
     if stopping or asking:
         _refuse(source, found, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust)
+    if stopping or asking or errors:
         click.get_current_context().exit(1)
     if not only_check:
         _repeat(found, settings, allowed)
+
+
+def _foreseen(found: Reproduction, settings: Settings, *, trusted: bool) -> tuple[Finding, ...]:
+    """What a launch would find; InputError where it would not be what was archived.
+
+    Before it is trusted nothing that the archive names is opened.
+    """
+    job = job_of(found, settings, None)
+    if not trusted:
+        render_job(job, settings)
+        return ()
+    draw_samples(job, settings)
+    return foresee(job, settings).findings
 
 
 def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.check import check
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.commands.run import summarise
+from fork_wrapper.commands.run import draw_samples, summarise
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
-from fork_wrapper.run import run
+from fork_wrapper.run import foresee, run
 from fork_wrapper.source import open_run
 from fork_wrapper.watch import watch_run
 from fork_wrapper.words import counted
@@ -42,7 +41,8 @@ def command(name: str, state: Path | None, check_only: bool, as_json: bool, **fl
     if not as_json:
         _show(plan)
     if check_only:
-        found = check(job.resolved, settings, job.trainer, files=job.files or {})
+        draw_samples(job, settings)
+        found = foresee(job, settings)
         if as_json:
             output.print_json(plan.to_json())
         output.show_findings((*plan.findings, *found.findings))

@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
+from fork_wrapper.checkpoints import inputs_of, position_of
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.history import resumed_by
@@ -73,8 +74,9 @@ def _facts(source: Source) -> list[tuple[str, str]]:
     if source.record is not None:
         return [*_checkpoint_facts(source.checkpoint), *_run_facts(source.record)]
     if source.header is not None:
-        run = source.header["run"]
-        return [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+        run, meta = source.header["run"], source.header["header"]
+        facts = [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+        return [*_position(meta), *facts, *_inputs(inputs_of(meta))]
     return []
 
 
@@ -141,17 +143,37 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
         ("steps", f"{run['steps']} of {run['total_steps']}, {run['steps_per_second']} per second"),
         ("loss", f"{loss['first']:.4f} -> {loss['last']:.4f}, lowest {loss['lowest']:.4f}" if loss else "-"),
     ]
-    scripts, base, data = origin.get("sd_scripts"), origin.get("base_model"), origin.get("dataset")
+    scripts = origin.get("sd_scripts")
     if scripts:
         dirty = " (with local changes)" if scripts.get("dirty") else ""
         facts.append(("sd-scripts", f"{scripts.get('commit', '?')}{dirty}"))
+    facts += _inputs(origin)
+    if run["failure"]:
+        facts.append(("failure", str(run["failure"]["what"])))
+    return facts
+
+
+def _position(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Where in its training a lone checkpoint was saved."""
+    place = position_of(metadata) or {}
+    return [
+        (name, f"{place[name]}{_of(place.get(of))}") for name, of in (("step", "steps"), ("epoch", "")) if name in place
+    ]
+
+
+def _of(total: int | None) -> str:
+    return f" of {total}" if total else ""
+
+
+def _inputs(known: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run was made from, as far as somebody kept it."""
+    facts, base, data = [], known.get("base_model"), known.get("dataset")
     if base:
         facts.append(("base model", f"{base['path']}  sha256 {base.get('sha256', '?')}"))
     if data:
         images, captions, sha256 = (data.get(name, "?") for name in ("images", "captions", "sha256"))
         facts.append(("data set", f"{images} images, {captions} captions, sha256 {sha256}"))
-    if run["failure"]:
-        facts.append(("failure", str(run["failure"]["what"])))
+    facts += [("sample prompt", line) for line in str(known.get("sample_prompts", "")).splitlines() if line.strip()]
     return facts
 
 

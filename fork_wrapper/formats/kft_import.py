@@ -13,6 +13,7 @@ from fork_wrapper.experiment import ORIGINS, origins_of, story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
+from fork_wrapper.model_kinds import in_words, look_at_model
 from fork_wrapper.record import Record, from_json
 
 SPEC = "modelspec."
@@ -133,7 +134,7 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     spec = {key.removeprefix(SPEC): value for key, value in metadata.items() if key.startswith(SPEC)}
     if not spec:
         todo = "look for its JSON or TOML beside it: a full fine-tune's header has no other record"
-        raise refuse(path, "its header says nothing of how it was made", todo)
+        raise refuse(path, f"{in_words(look_at_model(str(path)))}; its header says nothing of how it was made", todo)
     what = f"the header of a checkpoint by {spec.get('implementation_version', 'an unnamed program')}"
     options: dict[str, Any] = {f"metadata_{key}": spec[key] for key in _PLAIN if key in spec}
     if "title" in spec and not spec["title"].startswith("Checkpoint@"):

@@ -25,7 +25,7 @@ TEXT_ARRAYS = {"hidden_state1", "hidden_state2", "pool2"}
 
 def _is_old(file: CacheFile) -> bool:
     """Whether its name is the image's and nothing else (library/strategy_sd.py:153-156)."""
-    return file.path.name == file.image.rpartition(".")[0] + ".npz"
+    return file.path.name == file.image.rpartition("/")[2].rpartition(".")[0] + ".npz"
 
 
 def _latents(case: Case) -> Iterator[tuple[Listed, tuple[CacheFile, ...]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.reading import listed, some
+from fork_wrapper.rules.reading import in_folders, some
 from fork_wrapper.rules.rule import Hit, rule
 
 
@@ -17,7 +17,7 @@ from fork_wrapper.rules.rule import Hit, rule
     source="library/train_util.py:2068-2097",
 )
 def caption_missing(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         missing = one.scan.images - one.scan.captioned
         misspelt = len(one.scan.misspelt)
         if missing and one.subset.get("class_tokens") is None:
@@ -40,7 +40,7 @@ def caption_missing(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1958-1964",
 )
 def caption_empty_file(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.empty_captions:
             yield one.hit(f"caption files without a line: {some(one.survey.empty_captions)}")
 
@@ -55,7 +55,7 @@ def caption_empty_file(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1958-1963",
 )
 def caption_encoding(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.garbled_captions:
             yield one.hit(f"caption files that are no UTF-8: {some(one.survey.garbled_captions)}")
 
@@ -71,7 +71,7 @@ def caption_encoding(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1946-1957",
 )
 def caption_foreign(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         foreign = [picture for picture in one.scan.pictures if picture.foreign]
         if foreign:
             pairs = some(f"{picture.image.name} from {picture.caption}" for picture in foreign)

@@ -292,7 +292,16 @@ def _manifests(place: Place, name: str) -> None:
     (place.photos / ".kft-samples.json").write_text(json.dumps({"version": name}))
 
 
-@reader("metadata_file", photos, ("check", "meta"), ("plan", "meta"), ("dataset", "check", "meta", "--fix", "--yes"))
+@reader(
+    "metadata_file",
+    photos,
+    ("check", "meta"),
+    ("plan", "meta"),
+    ("dataset", "check", "meta", "--fix", "--yes"),
+    ("dataset", "check", "meta.json", "--fix", "--yes"),
+    ("dataset", "stats", "meta.json"),
+    ("dataset", "subset", "meta.json", "part", "--n", "1"),
+)
 def _metadata_file(place: Place, name: str) -> None:
     (place.project / "meta.json").write_text(json.dumps({name: {"caption": "x", "train_resolution": [64, 64]}}))
     subset = f"metadata_file = '{place.project / 'meta.json'}'\nimage_dir = '{place.photos}'\n"

@@ -11,6 +11,8 @@ from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import parse_overrides, resolve
 from fork_wrapper.sdscripts.packages import needed_packages
 from fork_wrapper.settings import Settings
+from tests.model_files import MADE
+from tests.sdxl_layout import write_sparse
 
 EXPERIMENT = """
 [training]
@@ -148,3 +150,11 @@ def test_a_rehearsal_says_what_would_stop_the_real_run(settings: Settings, write
     found = {one.rule: one for one in would_stop(resolve("one", settings))}
     assert found["full-bf16"].severity == "warning"
     assert found["full-bf16"].what.startswith("the real run would stop: ")
+
+
+def test_a_rehearsal_says_that_the_base_is_another_model(settings: Settings, write: Callable[..., Path]) -> None:
+    """It trains the miniature, and the real run would die of the file."""
+    base = write_sparse(settings.models / "base.safetensors", MADE["LoRA of peft"].tensors)
+    write("one", f"[training]\npretrained_model_name_or_path = '{base.as_posix()}'\n")
+    (found,) = [one for one in would_stop(resolve("one", settings)) if one.rule == "base-other"]
+    assert (found.severity, found.what) == ("warning", "the real run would stop: the base model is a LoRA")
