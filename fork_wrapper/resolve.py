@@ -78,6 +78,10 @@ class Resolved:
     """Names that kft does not know and that were let through with --allow-unknown."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """By full key path, the --set that said it."""
+    imported: str = ""
+    """What it was imported from without being written, as it was named; empty for an experiment's own file."""
+    told: tuple[Finding, ...] = ()
+    """What that import has to say."""
 
     @property
     def story(self) -> Mapping[str, Any]:
