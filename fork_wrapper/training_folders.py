@@ -1,7 +1,7 @@
 """The image folders that a word on the command line means, as `dataset_tools.inspection` takes them.
 
-A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For those every value is the one in force;
-for a folder alone there are sensible ones.
+A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For a
+configuration every value is the one in force; for a folder alone there are sensible ones.
 """
 
 import os
