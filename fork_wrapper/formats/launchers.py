@@ -6,6 +6,7 @@ as that setting; everything else is named.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from fork_wrapper.formats.found import LeftOut
 
@@ -146,6 +147,13 @@ def _flags(name: str, words: Sequence[str]) -> Iterator[LeftOut]:
             why = _WHY.get(key, f"{name}'s") if name == "accelerate" else f"{name}'s"
             why += ": the setting accelerate_args can hold it" if why == "accelerate's" else ""
         yield LeftOut(key=flag, value=value, why=why)
+
+
+def gui_launch(key: str, value: Any) -> str:
+    """Why a field of the GUI's about the launch is no part of an experiment: its setting, where there is one."""
+    if key in _ACCELERATE:
+        return f"a setting: {key} = {value} in kft.local.toml"
+    return "accelerate's: the setting accelerate_args can hold it"
 
 
 def _in_all(key: str, value: str, said: Mapping[str, str]) -> str:

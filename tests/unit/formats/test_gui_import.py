@@ -92,12 +92,12 @@ def test_what_is_no_option_is_named(tmp_path: Path) -> None:
     """Foreign keys, launch settings that were changed, inpainting and values of the wrong kind are left out aloud."""
     form = fresh("finetune", "HEAD", num_processes=2, num_machines=1, mine=[1], train_inpainting=True, epoch="ten")
     found = read_any(_write(tmp_path, {**form, "gpu_ids": "0,1"}))
-    launch = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
+    launch = "accelerate's: the setting accelerate_args can hold it"
     assert sorted(found.left_out, key=lambda one: one.key) == [
         LeftOut(key="epoch", value="ten", why="epoch is a number: 'ten' is none"),
         LeftOut(key="gpu_ids", value="0,1", why=launch),
         LeftOut(key="mine", value=[1], why="not a key of the GUI's finetune or dreambooth tab"),
-        LeftOut(key="num_processes", value=2, why=launch),
+        LeftOut(key="num_processes", value=2, why="a setting: num_processes = 2 in kft.local.toml"),
         LeftOut(
             key="train_inpainting",
             value=True,
