@@ -8,7 +8,7 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.formats.command_line import words_to_options
-from fork_wrapper.formats.config_files import flat, read_config_toml, read_dataset_config
+from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_named_dataset_config
 from fork_wrapper.formats.found import (
     SCRIPTS,
     SDXL_TRAIN,
@@ -199,6 +199,8 @@ def _with_config(
     if path is None:
         return dict(options), [], [], [f"its --config_file {named} is not here: name that file too"]
     raw, text, notes = read_config_toml(path)
+    if is_dataset(raw):
+        return dict(options), [], [], [f"its --config_file {named} is a dataset config: it sets no option"]
     files.append(source_file(path, text, "the --config_file that it names"))
     written, left, more = flat(raw)
     why = "the command line wins over the --config_file"
@@ -218,9 +220,7 @@ def _dataset(
     path = nearby(str(named), folder) if named else None
     if path is None:
         return None, []
-    raw, text, notes = read_dataset_config(path)
-    files.append(source_file(path, text, "the --dataset_config that it names"))
-    return raw, notes
+    return read_named_dataset_config(path, files, "the --dataset_config that it names")
 
 
 def nearby(named: str, folder: Path) -> Path | None:

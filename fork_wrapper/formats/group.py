@@ -86,6 +86,8 @@ def _joined_datasets(found: list[Found]) -> list[Found]:
             run = wanting[0]
             files, notes = (*run.files, *dataset.files), (*run.notes, *dataset.notes)
             runs[runs.index(run)] = replace(run, dataset=dataset.dataset, files=files, notes=notes)
+        elif not runs and not dataset.dataset:
+            raise refuse(dataset.path, "it is empty", "name it together with the config that it belongs to")
         elif not runs:
             return datasets
         else:

@@ -92,17 +92,15 @@ def test_every_key_of_every_gui_form() -> None:
                 if key in chooses or key in BOXES:
                     continue
                 names = {key, gui_keys()[key].option, OLD_NAMES.get(key, "")} - {""}
-                gone += (
-                    [f"{key} ({tab} {tag})"] if lost(names, before, read(tab, tag, **{key: other(key, value)})) else []
-                )
+                without = {OLD_NAMES[key]: None} if key in OLD_NAMES else {}
+                after = read(tab, tag, **{**without, key: other(key, value)})
+                gone += [f"{key} ({tab} {tag})"] if lost(names, before, after) else []
                 seen.add(key)
                 count += 1
         for key in gui_keys().keys() - seen - chooses - set(BOXES):
             if tab in gui_keys()[key].tabs:
                 without = {"optimizer": "", OLD_NAMES.get(key, key): None}
-                before, after = (
-                    read(tab, "HEAD", **{**without, **more}) for more in ({}, {key: MEANT.get(key, True)})
-                )
+                before, after = (read(tab, "HEAD", **{**without, **more}) for more in ({}, {key: MEANT.get(key, True)}))
                 gone += [f"{key} ({tab})"] if lost({key, OLD_NAMES.get(key, key)}, before, after) else []
                 seen.add(key)
                 count += 1

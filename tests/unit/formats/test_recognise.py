@@ -123,7 +123,7 @@ def test_what_is_read(make: Make, name: str, content: Any, kind: str, what: str 
         ("a.toml", "seed = 1\nnum_last_block_to_freeze = 2\ntrain_t5xxl = true\n", "it is for sd3_train.py, which "),
         ("a.txt", b"\xff\xfe\x00", "byte 2 is not UTF-16"),
         ("a.sh", b"\x80abc", "byte 0 is not UTF-8"),
-        ("a.toml", "a = \n", "Invalid value (at line 1, column 5)"),
+        ("a.toml", "a = \n", "there is no value behind the ="),
         ("a.safetensors", "x", "not a complete safetensors file"),
     ],
 )
