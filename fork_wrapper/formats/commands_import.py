@@ -57,14 +57,14 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
     if command.folder:
         notes.append(f"it was started in {command.folder}: relative paths belong there")
     options, left, then, more = _with_config(options, path.parent, files)
-    dataset, told = _dataset(options, path.parent, files)
+    dataset, told, out = _dataset(options, path.parent, files)
     return Found(
         kind="command",
         what=what,
         files=tuple(files),
         options=options,
         dataset=dataset,
-        left_out=(*_around(command, at, text), *left),
+        left_out=(*_around(command, at, text), *left, *out),
         then=tuple(then),
         notes=(*notes, *more, *told),
     )
@@ -213,14 +213,17 @@ def _with_config(
 
 
 def _dataset(
-    options: Mapping[str, Any], folder: Path, files: list[SourceFile]
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """The dataset config that the options name, where it can be found."""
+    options: dict[str, Any], folder: Path, files: list[SourceFile]
+) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
+    """The dataset config that the options name, where it can be found; what is none leaves the options."""
     named = options.get("dataset_config")
     path = nearby(str(named), folder) if named else None
     if path is None:
-        return None, []
-    return read_named_dataset_config(path, files, "the --dataset_config that it names")
+        return None, [], []
+    found = read_named_dataset_config(str(named), path, files, "the --dataset_config that it names")
+    if found[2]:
+        del options["dataset_config"]
+    return found
 
 
 def nearby(named: str, folder: Path) -> Path | None:

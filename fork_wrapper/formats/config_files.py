@@ -154,14 +154,17 @@ def no_dataset_config(raw: Mapping[str, Any]) -> str:
 
 
 def read_named_dataset_config(
-    path: Path, files: list[SourceFile], what: str
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """The dataset config that another file names, which joins `files`, and notes; None where the file is none."""
+    named: str, path: Path, files: list[SourceFile], what: str
+) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
+    """The dataset config that another file names, which joins `files`; with notes, and what is left out.
+
+    None where the file is something else.
+    """
     raw, text, notes = read_dataset_config(path)
     if other := no_dataset_config(raw):
-        return None, [*notes, f"{path.name} is named as the dataset config, and is {other}"]
+        return None, notes, [LeftOut(key="dataset_config", value=named, why=f"it is no dataset config but {other}")]
     files.append(source_file(path, text, what))
-    return raw, notes if raw else [*notes, f"{path.name} is empty: it names no images"]
+    return raw, notes if raw else [*notes, f"{path.name} is empty: it names no images"], []
 
 
 def read_dataset_config(path: Path) -> tuple[dict[str, Any], str, list[str]]:
