@@ -279,7 +279,8 @@ def refuse_borrowed_name(resolved: Resolved, settings: Settings) -> None:
     differ = sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
     if differ:
         what = f"{path.name} has other values ({', '.join(differ[:3])}{', ...' if len(differ) > 3 else ''})"
-        todo = f"kft import-config {shlex.quote(resolved.imported)} --name OTHER, then kft run OTHER"
+        source = shlex.quote(resolved.imported)
+        todo = f"kft import-config {source} --name OTHER, then kft run OTHER; a run as it was: kft reproduce"
         finding = Finding(what=what, where=str(path), todo=todo)
         raise InputError(f"an experiment is called {resolved.name} already", [finding])
 

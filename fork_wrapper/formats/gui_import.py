@@ -1,7 +1,7 @@
 """A kohya_ss GUI file, and the TOML of the same start beside it, as what was found."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -142,7 +142,7 @@ _CARRIED = frozenset(
 """Keys whose value goes over under other names, whatever else the form says."""
 
 
-def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: Collection[str]) -> bool:
+def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: set[str]) -> bool:
     """Whether a value reached sd-scripts under its option's name or another one, or what became of it is told."""
     if key.name in ("caption_metadata_filename", "latent_metadata_filename"):
         return str(result.options.get("in_json", "")).endswith(f"/{value}")

@@ -231,5 +231,11 @@ def with_dataset_config(found: Found) -> Found:
     files = list(found.files)
     dataset, notes, left = read_named_dataset_config(str(named), path, files, "the dataset config that it names")
     options = {key: value for key, value in found.options.items() if not left or key != "dataset_config"}
-    told = {"notes": (*found.notes, *notes), "left_out": (*found.left_out, *left)}
-    return replace(found, files=tuple(files), options=options, dataset=dataset, **told)
+    return replace(
+        found,
+        files=tuple(files),
+        options=options,
+        dataset=dataset,
+        notes=(*found.notes, *notes),
+        left_out=(*found.left_out, *left),
+    )

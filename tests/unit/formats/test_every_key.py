@@ -39,7 +39,9 @@ def lost(names: set[str], before: Fitted, after: Fitted) -> bool:
         json.dumps([one.training, one.dataset, one.found.prompts, dict(one.found.story)], sort_keys=True, default=str)
         for one in (before, after)
     ]
-    told = [*after.found.notes, *(f"{one.key} {one.why}" for one in (*after.found.then, *after.found.left_out))]
+    told = [*after.found.notes]
+    told += [f"{one.key} {one.why}" for one in after.found.then]
+    told += [f"{one.key} {one.why}" for one in after.found.left_out]
     words = {
         word.strip("'\":,;()").rsplit(".", 1)[-1].lstrip("-")
         for line in told
@@ -92,14 +94,14 @@ def test_every_key_of_every_gui_form() -> None:
                 if key in chooses or key in BOXES:
                     continue
                 names = {key, gui_keys()[key].option, OLD_NAMES.get(key, "")} - {""}
-                without = {OLD_NAMES[key]: None} if key in OLD_NAMES else {}
-                after = read(tab, tag, **{**without, key: other(key, value)})
+                gone_with = {OLD_NAMES[key]: None} if key in OLD_NAMES else {}
+                after = read(tab, tag, **{**gone_with, key: other(key, value)})
                 gone += [f"{key} ({tab} {tag})"] if lost(names, before, after) else []
                 seen.add(key)
                 count += 1
         for key in gui_keys().keys() - seen - chooses - set(BOXES):
             if tab in gui_keys()[key].tabs:
-                without = {"optimizer": "", OLD_NAMES.get(key, key): None}
+                without: dict[str, Any] = {"optimizer": "", OLD_NAMES.get(key, key): None}
                 before, after = (read(tab, "HEAD", **{**without, **more}) for more in ({}, {key: MEANT.get(key, True)}))
                 gone += [f"{key} ({tab})"] if lost({key, OLD_NAMES.get(key, key)}, before, after) else []
                 seen.add(key)
