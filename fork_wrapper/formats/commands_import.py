@@ -21,9 +21,9 @@ from fork_wrapper.formats.found import (
     sounds_secret,
     source_file,
 )
-from fork_wrapper.formats.launchers import begins, directives, is_launcher, launch_left, program
+from fork_wrapper.formats.launchers import begins, directives, is_launcher, launch_left, program_name
 from fork_wrapper.formats.scripts import Command, commands
-from fork_wrapper.formats.transcript import broken_lines, joined
+from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings
 from fork_wrapper.schema import SECRETS
 from fork_wrapper.sdscripts.options import options as known_options
 
@@ -84,8 +84,9 @@ def _the_one(text: str, path: Path, where: str) -> Command:
     """The only command of sdxl_train.py, its words from its launch on; equal ones count once."""
     found: dict[tuple[str, ...], Command] = {}
     others: dict[str, int] = {}
-    whole_text, mended = _unbroken(text, path)
-    rest = list(commands(whole_text, program=path.suffix.lower() in PROGRAMS))
+    program = path.suffix.lower() in PROGRAMS
+    whole_text, mended = _unbroken(out_of_strings(text) if program else text, path)
+    rest = list(commands(whole_text, program=program))
     for number, command in enumerate(rest):
         at = next((index for index, word in enumerate(command.words) if _script(word)), -1)
         if at < 0 or not _starts(command.words, at):
@@ -175,7 +176,7 @@ def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, 
 
 def _script(word: str) -> str:
     """The training script that a word names, if it does."""
-    name = program(word)
+    name = program_name(word)
     return name if name == SDXL_TRAIN or name in SCRIPTS else ""
 
 

@@ -13,7 +13,9 @@ from fork_wrapper.formats.found import LeftOut
 ENVIRONMENT = re.compile(r"^([A-Za-z_]\w*)=(.*)$", re.DOTALL)
 """A word that sets a variable for the command behind it."""
 
-SILENT = frozenset(["nohup", "time", "exec", "env", "command", "call", "start", "sudo", "cmd"])
+SILENT = frozenset(
+    ["nohup", "time", "exec", "eval", "env", "command", "call", "start", "sudo", "cmd", "bash", "sh", "zsh"]
+)
 """Programs that change nothing of what is trained."""
 
 _PYTHONS = re.compile(r"(?:python|pypy)[\d.]*(?:w)?$")
@@ -73,21 +75,21 @@ _WHY: Mapping[str, str] = {
 }
 
 
-def program(word: str) -> str:
+def program_name(word: str) -> str:
     """The name of a program or a script, without its folder."""
     return word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
 
 
 def is_launcher(word: str) -> bool:
     """Whether a word starts a program that starts the trainer, or a Python."""
-    name = program(word)
+    name = program_name(word)
     return name in LAUNCHERS or _PYTHONS.match(name) is not None
 
 
 def begins(words: Sequence[str]) -> int:
     """Where the launch begins among the words before a script: what a log printed before it is no part of it."""
     for index, word in enumerate(words):
-        if is_launcher(word) or program(word) in WRAPPERS or program(word) in SILENT or _sets(word):
+        if is_launcher(word) or program_name(word) in WRAPPERS or program_name(word) in SILENT or _sets(word):
             return index
     return len(words)
 
@@ -119,7 +121,7 @@ def _parts(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Each program with the words up to the next one; variables before one come under an empty name."""
     name, own = "", list[str]()
     for word in words:
-        known = _MODULES.get(word, program(word))
+        known = _MODULES.get(word, program_name(word))
         if known in LAUNCHERS or known in WRAPPERS or known in SILENT or _PYTHONS.match(known):
             yield name, own
             name, own = "" if known in SILENT else known, []
@@ -141,7 +143,10 @@ def _flags(name: str, words: Sequence[str]) -> Iterator[LeftOut]:
         number = _in_all(key, value, said)
         if key in settings:
             setting = settings[key]
-            why = f"a setting: {setting} = {number if number.isdecimal() else repr(number)} in kft.local.toml"
+            said_as = number if number.isdecimal() else repr(number)
+            why = f"a setting: {setting} = {said_as} in kft.local.toml"
+            if re.search(r"[$%{]", number):
+                why = f"the setting {setting}; what it was is not said here"
             why += f", {value} on each machine" if number != value else ""
         else:
             why = _WHY.get(key, f"{name}'s") if name == "accelerate" else f"{name}'s"

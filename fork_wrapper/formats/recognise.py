@@ -17,6 +17,7 @@ from fork_wrapper.formats.config_files import (
     read_config_toml,
     read_named_dataset_config,
     read_plain_json,
+    refuse_odd,
 )
 from fork_wrapper.formats.found import SCRIPTS, Found, is_folder, refuse, source_file
 from fork_wrapper.formats.gui_file import is_gui
@@ -136,6 +137,9 @@ def _unknown(text: str, path: Path) -> InputError:
 
 def _json(path: Path, text: str, version: Version | None, images: int | None, *, pairs: bool) -> Found:
     raw = read_plain_json(path)
+    if isinstance(raw, str) and _is_json(raw):  # a JSON that someone has put into quotes once more
+        raw = json.loads(raw)
+        refuse_odd(raw, path)
     if isinstance(raw, Mapping) and raw.get("kind") in ("run", "sidecar"):
         return read_record_file(raw, text, path)
     if isinstance(raw, Mapping) and isinstance(raw.get("cells"), list):

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fork_wrapper.formats.transcript import out_of_strings, straight
+from fork_wrapper.formats.transcript import holds_a_command, out_of_strings, straight
 
 _LIST = re.compile(r"'?\[\s*(?:[\"'fF][^\[\]]*)?\bsdxl_train\.py[\"'][^\[\]]*\]'?")
 _ARRAY = re.compile(r"^[ \t]*(?:\$?\w+[ \t]*\+?=[ \t]*@?)\([^()]*\)[ \t]*$", re.MULTILINE)
@@ -60,7 +60,8 @@ def commands(text: str, *, program: bool = False) -> Iterator[Command]:
     known: dict[str, Variable] = {}
     exported: dict[str, str] = {}
     folder = ""
-    text = out_of_strings(_LIST.sub(_as_shell, text), program=program)
+    text = _LIST.sub(_as_shell, text)
+    text = out_of_strings(text) if program else text
     for number, raw, mended in _logical_lines(_ARRAY.sub(_on_one_line, text)):
         line = straight(raw)
         if not line.strip() or _COMMENT.match(line):
@@ -74,11 +75,20 @@ def commands(text: str, *, program: bool = False) -> Iterator[Command]:
             if words:
                 yield Command(
                     line=number,
-                    words=tuple(words),
+                    words=tuple(_opened(words, known)),
                     folder=folder,
                     environment=dict(exported),
                     notes=(*mended, *typeset),
                 )
+
+
+def _opened(words: list[str], known: Mapping[str, Variable]) -> Iterator[str]:
+    """The words, with a command that is one of them taken apart; what it does before the training is no part of it."""
+    for word in words:
+        if holds_a_command(word):
+            yield from next((own for own in _split(word, known) if any("sdxl_train" in one for one in own)), [word])
+        else:
+            yield word
 
 
 _CHANGES = frozenset(["cd", "%cd", "pushd", "set-location", "chdir"])

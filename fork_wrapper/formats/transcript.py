@@ -122,18 +122,26 @@ _ALONE = re.compile(_STRING)
 _TOGETHER = re.compile(rf"{_STRING}(?:\s*(?:(?:\\\n|\+)\s*)?{_STRING})*")
 
 
-def out_of_strings(text: str, *, program: bool) -> str:
-    """The text with every string that holds a whole command as a line of its own.
+def out_of_strings(text: str) -> str:
+    """The text of a program with every string that holds a whole command as a line of its own.
 
-    In a `program`, strings that stand one after the other are one. `{name}` of an f-string stays as it is. The number
-    of lines above a command does not change.
+    Strings that stand one after the other are one. `{name}` of an f-string stays as it is. The number of lines above a
+    command does not change.
     """
-    return (_TOGETHER if program else _ALONE).sub(_as_line, text) if TRAINER in text else text
+    return _TOGETHER.sub(_as_line, text) if TRAINER in text else text
+
+
+def holds_a_command(word: str) -> bool:
+    """Whether one word of a command is another command: `bash -c "accelerate launch ..."`."""
+    return TRAINER in word and re.search(r"\s", word.strip()) is not None and _LAUNCHED.search(word) is not None
+
+
+_LAUNCHED = re.compile(r"accelerate|python|torchrun|deepspeed")
 
 
 def _as_line(found: re.Match[str]) -> str:
     whole = found[0]
-    if TRAINER not in whole or not re.search(r"(?:accelerate|python|torchrun|deepspeed)", whole) or "--" not in whole:
+    if TRAINER not in whole or not _LAUNCHED.search(whole) or "--" not in whole:
         return whole
     try:
         text = "".join(_value(one[0]) for one in _ALONE.finditer(whole))

@@ -100,6 +100,10 @@ def test_no_command_or_too_many(text: str, what: str, todo: str) -> None:
                 "--machine_rank": ("1", "a setting: machine_rank = 1 in kft.local.toml"),
             },
         ),
+        (
+            "srun --ntasks-per-node=1 bash -c 'accelerate launch --num_processes 16",
+            {"--ntasks-per-node": "srun's", "--num_processes": "num_processes = 16"},
+        ),
         ("mpirun -np 16 -H a,b python -u", {"-np": "num_processes = 16", "-H": "mpirun's"}),
         (
             "srun -N 2 --ntasks=16 --gres gpu:8 python",
@@ -142,7 +146,8 @@ def test_no_command_or_too_many(text: str, what: str, todo: str) -> None:
 )
 def test_what_is_said_before_the_script(launch: str, left: dict[str, str | tuple[str, str]]) -> None:
     """As a setting of kft where there is one, else by name; what a log prints before it is nothing."""
-    found = read_command(f"{launch} sdxl_train.py --seed 1", Path("/a/b.sh"))
+    end = "'" if launch.count("'") == 1 else ""
+    found = read_command(f"{launch} sdxl_train.py --seed 1{end}", Path("/a/b.sh"))
     assert {one.key for one in found.left_out} == left.keys()
     for one in found.left_out:
         said = left[one.key]
@@ -239,6 +244,9 @@ def test_what_follows_a_command_is_no_part_of_it(after: str) -> None:
         ("a.ipynb", 'm = "b" #@param {type:"string"}\n!accelerate launch sdxl_train.py --vae="{m}" --seed $n\n'),
         ("a.ipynb", "m='b'\nn=1\n!cd /x && accelerate launch sdxl_train.py --vae=$m --seed {n}"),
         ("a.sh", 'm=b\ntmux new -d "accelerate launch sdxl_train.py --vae=$m --seed 1"'),
+        ("a.sh", 'CMD="accelerate launch sdxl_train.py --vae \'b\'"\neval "$CMD --seed 1"'),
+        ("a.sh", 'CMD="accelerate launch --x sdxl_train.py"\n$CMD --vae b --seed 1'),
+        ("a.sh", f"srun bash -c 'cd /x && {RUN} --vae b --seed 1; ls'"),
         ("a.sh", f"{RUN} --vae=\u201cb\u201d \u2014seed\u00a01"),
         ("a.sh", f"{RUN} \u2013vae \u2018b\u2019 --seed \u201c1\u201d"),
         ("a.sh", f"{RUN} --vae=b \\  \n  # --xformers \\\n  --seed=1"),

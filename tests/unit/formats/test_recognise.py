@@ -251,3 +251,12 @@ def test_an_empty_dataset_config(make: Make) -> None:
     assert found.notes == ("dataset.toml is empty: it names no images",)
     with pytest.raises(InputError, match="it is empty"):
         read_all([str(empty)], gui_version=None, images=None)
+
+
+def test_a_json_in_quotes(make: Make) -> None:
+    """Someone has copied it out of a program: it is what it is within."""
+    assert read_any(make("a.json", json.dumps(json.dumps({"training": {"seed": 1}, "dataset": {}})))).options == {
+        "seed": 1
+    }
+    with pytest.raises(InputError, match="JSON, but a single value"):
+        read_any(make("a.json", '"{"'))
