@@ -94,7 +94,7 @@ def _the_one(text: str, path: Path, where: str) -> Command:
         if _script(command.words[at]) == SDXL_TRAIN:
             _refuse_a_tail(command, rest[number + 1 :], path)
             notes = (*command.notes, *([_JOINED] if command.line in mended else []))
-            whole = replace(command, words=command.words[min(begins(command.words[:at]), at) :], notes=notes)
+            whole = replace(command, words=command.words[begins(command.words[:at]) :], notes=notes)
             found.setdefault(command.words[at + 1 :], whole)
         else:
             others.setdefault(_script(command.words[at]), command.line)

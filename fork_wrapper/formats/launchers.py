@@ -83,7 +83,7 @@ def program_name(word: str) -> str:
 def is_launcher(word: str) -> bool:
     """Whether a word starts a program that starts the trainer, or a Python."""
     name = program_name(word)
-    return name in LAUNCHERS or _PYTHONS.match(name) is not None
+    return name in LAUNCHERS or word in _MODULES or _PYTHONS.match(name) is not None
 
 
 def begins(words: Sequence[str]) -> int:
@@ -91,7 +91,7 @@ def begins(words: Sequence[str]) -> int:
     for index, word in enumerate(words):
         if is_launcher(word) or program_name(word) in WRAPPERS or program_name(word) in SILENT or _sets(word):
             return index
-    return len(words)
+    return next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
 
 
 def _sets(word: str) -> bool:
@@ -101,6 +101,10 @@ def _sets(word: str) -> bool:
 def launch_left(words: Sequence[str]) -> list[LeftOut]:
     """What the words before a script say, each as a setting of kft or by its name."""
     left: dict[str, LeftOut] = {}
+    if not any(map(is_launcher, words)):  # a variable stands for it: what it is given is most likely accelerate's
+        first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
+        left |= {f"accelerate {one.key}": one for one in _flags("accelerate", words[first:])}
+        words = words[:first]
     for name, own in _parts(words[begins(words) :]):
         if not name:
             found = [_variable(*match.groups()) for word in own if (match := ENVIRONMENT.match(word))]

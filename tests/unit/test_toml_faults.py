@@ -8,6 +8,7 @@ from fork_wrapper.errors import InputError
 from fork_wrapper.experiment import parse_experiment
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.resolve import parse_overrides, resolve
 from fork_wrapper.settings import load_settings
 from fork_wrapper.toml_faults import swallowed_backslashes
 
@@ -136,3 +137,12 @@ def test_every_reader_of_toml_sees_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"kft\.toml, line 1: models"):
         load_settings({}, environ={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=tmp_path)
     assert seen == 5
+
+
+def test_a_flag_that_is_read_as_toml_sees_them(tmp_path: Path) -> None:
+    """`--set` takes values as TOML has them."""
+    (tmp_path / "a.toml").write_text("[training]\nseed = 1\n")
+    settings = load_settings({}, environ={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=tmp_path)
+    bad = parse_overrides([r'vae="D:\train\new"'])
+    with pytest.raises(InputError, match=r"--set: training\.vae"):
+        resolve(str(tmp_path / "a.toml"), settings, bad)

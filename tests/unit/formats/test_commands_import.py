@@ -104,6 +104,12 @@ def test_no_command_or_too_many(text: str, what: str, todo: str) -> None:
             "srun --ntasks-per-node=1 bash -c 'accelerate launch --num_processes 16",
             {"--ntasks-per-node": "srun's", "--num_processes": "num_processes = 16"},
         ),
+        ("!{sys.executable} -m accelerate.commands.launch --num_processes 2", {"--num_processes": "num_processes = 2"}),
+        (
+            "$ACCELERATE launch --num_processes 2 --gpu_ids 0",
+            {"--num_processes": "num_processes = 2", "--gpu_ids": "accelerate_args can hold it"},
+        ),
+        ("accelerate launch --machine_rank $RANK", {"--machine_rank": "what it was is not said here"}),
         ("mpirun -np 16 -H a,b python -u", {"-np": "num_processes = 16", "-H": "mpirun's"}),
         (
             "srun -N 2 --ntasks=16 --gres gpu:8 python",

@@ -264,3 +264,13 @@ def test_stamps_apart(day: int, second: int, apart: int) -> None:
     stamps = [stamp_of(Path(f"a-{time:%Y%m%d-%H%M%S}.json")) for time in (one, other)]
     assert None not in stamps
     assert (stamps[1] - stamps[0]).total_seconds() == apart  # type: ignore[operator]
+
+
+def test_what_the_toml_says_and_is_ignored(tmp_path: Path) -> None:
+    """Keys of the GUI's own TOML that sdxl_train.py does not know are named, unless they say nothing."""
+    form = fresh("dreambooth", "v24.0.9", prior_loss_weight=0.5)
+    (tmp_path / "a_20240203-040506.json").write_text(json.dumps(form), encoding="utf-8")
+    toml = "prior_loss_weight = 0.5\nno_token_padding = true\nstop_text_encoder_training = 0\nlearning_rate = 1e-5\n"
+    (tmp_path / "config_dreambooth-20240203-040506.toml").write_text(toml, encoding="utf-8")
+    found = read_any(tmp_path / "a_20240203-040506.json")
+    assert {one.key: one.value for one in found.left_out} == {"prior_loss_weight": 0.5, "no_token_padding": True}
