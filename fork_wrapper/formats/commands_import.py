@@ -23,7 +23,7 @@ from fork_wrapper.formats.found import (
 )
 from fork_wrapper.formats.launchers import begins, directives, is_launcher, launch_left, program_name
 from fork_wrapper.formats.scripts import Command, commands
-from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings
+from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings, unquoted
 from fork_wrapper.schema import SECRETS
 from fork_wrapper.sdscripts.options import options as known_options
 
@@ -129,16 +129,18 @@ def _unbroken(text: str, path: Path) -> tuple[str, frozenset[int]]:
 
     InputError where no reading is whole.
     """
+    text = unquoted(text)
     lines, mended = text.split("\n"), set[int]()
     for start, end, pieces in broken_lines(text):
         alone, by_words, by_letters = (_faults(one) for one in (pieces[0], *joined(pieces)))
-        deeper = all(len(one) - len(one.lstrip()) for one in lines[start + 1 : end])
-        if not deeper and (by_letters or not (alone or _has_options(" ".join(pieces[1:]).split()))):
-            continue  # it is whole as it stands, or two lines are of the same length by chance
+        least = len(lines[start]) - len(lines[start].lstrip())
+        deeper = all(len(one) - len(one.lstrip()) > least for one in lines[start + 1 : end])
+        if not deeper and ((by_words and by_letters) or not (alone or _has_options(" ".join(pieces[1:]).split()))):
+            continue  # what follows is something else
         if by_words and by_words == by_letters:
             what = f"the command of line {start + 1} is broken over lines, and it cannot be told where its words end"
             raise refuse(path, what, "join its lines into one")
-        best = joined(pieces)[0 if deeper and by_words <= by_letters else 1]
+        best = joined(pieces)[0 if by_words <= by_letters else 1]
         indented = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
         lines[start] = indented + best
         lines[start + 1 : end] = [""] * (end - start - 1)

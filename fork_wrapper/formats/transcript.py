@@ -23,15 +23,12 @@ _ANOTHER = re.compile(
 )
 """How a line begins that is a command of its own, or a comment."""
 
-NARROWEST = 60
-"""Columns of a console; shorter lines were not broken by one."""
-
 
 def broken_lines(text: str) -> Iterator[tuple[int, int, list[str]]]:
     """Commands that something has broken over lines: first line and the one after the last, from 0, and the pieces.
 
-    A piece is what stands on a line without its indentation and without what a log puts around it. Lines that are
-    indented more than the command belong to it; so does a line after one that is as long as the first.
+    A piece is what stands on a line without its indentation and without what a log puts around it. That they belong
+    together is not certain: lines that follow may be other commands.
     """
     lines = text.split("\n")
     number = 0
@@ -53,18 +50,28 @@ def broken_lines(text: str) -> Iterator[tuple[int, int, list[str]]]:
 
 
 def _end(lines: Sequence[str], start: int) -> int:
-    """The line after the last one of a command that begins on `start`."""
+    """The line after the last one that may belong to a command that begins on `start`.
+
+    In a log its lines are indented as its first word is; elsewhere it ends with its paragraph, or before a line that
+    is another command.
+    """
     head = _LOGGED.match(lines[start])
-    least = len(head["head"]) if head else _indentation(lines[start]) + 1
-    wide = len(lines[start].rstrip())
+    least = len(head["head"]) if head else 0
     end = start + 1
     while end < len(lines) and lines[end].strip() and not _LOG_LINE.match(lines[end]):
-        full = not head and NARROWEST <= wide == len(lines[end - 1].rstrip())
-        if (_indentation(lines[end]) < least and not full) or (not head and _ANOTHER.match(lines[end])):
+        if _indentation(lines[end]) < least or (not head and _ANOTHER.match(lines[end])):
             break
         end += 1
     rest = lines[start + 1 : end]
     return start + 1 if all(re.match(r"\s*[\"']?--[A-Za-z]", one) for one in rest) else end
+
+
+_QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?", re.MULTILINE)
+
+
+def unquoted(text: str) -> str:
+    """The text without the marks of a quotation, or of a shell that asks for more, before its lines."""
+    return _QUOTE.sub("", text)
 
 
 def _indentation(line: str) -> int:

@@ -189,6 +189,14 @@ PLAIN = (
             {"xformers": True, "optimizer_type": "Adafactor", "vae": "a", "seed": 3},
         ),
         ("\n".join(re.findall(".{1,64}", PLAIN)) + "\n", FOUND),
+        (
+            PLAIN.replace(" relative", " \nrelative").replace(" --optimizer_type", " \n--optimizer_type") + "\n\ndone",
+            FOUND,
+        ),
+        (
+            "\n".join(f"> {one}" for one in (RUN, "--seed 1 --optimizer_type", "adafactor --clip_skip 2")),
+            {"seed": 1, "optimizer_type": "adafactor", "clip_skip": 2},
+        ),
         ("accelerate launch --num_processes\n    1\n    /x/sdxl_train.py --seed\n    1", {"seed": 1}),
     ],
 )
