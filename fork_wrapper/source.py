@@ -5,21 +5,19 @@ means the experiment file.
 """
 
 import contextlib
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import SUFFIX, TABLES, chain_of, experiment_names, find_experiment, parse_experiment
-from fork_wrapper.files import flatten, parse_toml, read_json, read_text, sha256_text, write_whole
+from fork_wrapper.experiment import SUFFIX, TABLES, experiment_names, find_experiment
+from fork_wrapper.files import flatten, parse_toml, read_json, read_text
 from fork_wrapper.paths import RunFolder, newest_records
 from fork_wrapper.record import Record, from_json, read_record
-from fork_wrapper.resolve import Origin, Override, Resolved, resolve, resolve_chain
+from fork_wrapper.resolve import Origin, Resolved, resolve
 from fork_wrapper.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Sou
         return _checkpoint(path)
     if suffix == ".json":
         return _json(path)
-    if suffix in SCRIPT_SUFFIXES or (_is_file(path) and (path.suffix != SUFFIX or not _is_experiment(path))):
+    if suffix in SCRIPT_SUFFIXES or (is_file(path) and (path.suffix != SUFFIX or not _is_experiment(path))):
         return _foreign(text)
     if (run := _run_folder(text, settings)) is not None:
         return _run(run)
@@ -171,7 +169,8 @@ def _checkpoint(path: Path) -> Source:
     )
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that the system cannot have is none."""
     with contextlib.suppress(OSError, ValueError):  # a name longer than the file system allows; a null character
         return path.is_file()
     return False
@@ -188,7 +187,7 @@ def _is_experiment(path: Path) -> bool:
 
 def _is_command(text: str) -> bool:
     """Whether a text is a command line itself, and no file's name."""
-    return "sdxl_train.py" in text and len(text.split()) > 1 and not _is_file(Path(text))
+    return "sdxl_train.py" in text and len(text.split()) > 1 and not is_file(Path(text))
 
 
 def _foreign(text: str) -> Source:
@@ -232,92 +231,6 @@ def fitted_of(source: Source) -> "Fitted":
 
     own = {key: value for key, value in source.training.items() if value != str(source.path.absolute())}
     return Fitted(training=own, dataset=source.dataset, found=source.found)
-
-
-def configuration(
-    text: str, settings: Settings, overrides: Sequence[Override] = (), allow: Sequence[str] = ()
-) -> Resolved:
-    """The experiment that `text` names; of anything else that `open_source` takes, the one that an import makes of it.
-
-    Nothing is written among the experiments. What the import leaves out or changes is in `Resolved.told`.
-    """
-    if Path(text).name == text and text in experiment_names(settings.experiments):
-        return resolve(text, settings, overrides, allow)
-    source = open_source(text, settings, allow)
-    if source.resolved is not None:
-        return resolve_chain(source.resolved.chain, settings, overrides, allow) if overrides else source.resolved
-    return _imported(source, text, settings, overrides, allow)
-
-
-def _imported(
-    source: Source, text: str, settings: Settings, overrides: Sequence[Override], allow: Sequence[str]
-) -> Resolved:
-    from fork_wrapper.importing import import_of  # noqa: PLC0415 - most configurations are experiments
-    from fork_wrapper.paths import plain_name  # noqa: PLC0415
-
-    named = text if source.kind == "file" else str(source.path)
-    fitted = fitted_of(source)
-    name = plain_name(fitted.found.name)
-    made = import_of(fitted, settings, name, datetime.now().astimezone())
-    experiment = replace(parse_experiment(made.text, made.path, allow), path=source.path.absolute())
-    resolved = resolve_chain(chain_of(experiment, settings.experiments, allow), settings, overrides, allow)
-    if made.prompts is not None and "training.sample_prompts" not in resolved.flags:
-        file = settings.cache / "prompts" / f"{sha256_text(made.prompts[1])}.txt"
-        write_whole(file, made.prompts[1])
-        resolved = replace(resolved, training={**resolved.training, "sample_prompts": file.as_posix()})
-    told = [_told(fitted, named, name), *_of_a_rehearsal(source)]
-    return replace(resolved, imported=named, told=tuple(told))
-
-
-def refuse_borrowed_name(resolved: Resolved, settings: Settings) -> None:
-    """InputError where an import would run under the name of an experiment that holds other values."""
-    if not resolved.imported or resolved.name not in experiment_names(settings.experiments):
-        return
-    path = settings.experiments / f"{resolved.name}{SUFFIX}"
-    own = resolve(str(path), settings)
-    one, two = (_values(each, resolved.flags) for each in (own, resolved))
-    differ = sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
-    if differ:
-        what = f"{path.name} has other values ({', '.join(differ[:3])}{', ...' if len(differ) > 3 else ''})"
-        source = shlex.quote(resolved.imported)
-        todo = f"kft import-config {source} --name OTHER, then kft run OTHER; a run as it was: kft reproduce"
-        finding = Finding(what=what, where=str(path), todo=todo)
-        raise InputError(f"an experiment is called {resolved.name} already", [finding])
-
-
-def _values(resolved: Resolved, without: Mapping[str, Any]) -> dict[str, str]:
-    """Values as they compare, but for those that the command line says; prompts count by their text."""
-    values = flatten({"training": resolved.training, "dataset": resolved.dataset})
-    prompts = Path(str(values.get("training.sample_prompts", "")))
-    if _is_file(prompts):
-        values["training.sample_prompts"] = sha256_text(read_text(prompts))
-    return {key: repr(value) for key, value in values.items() if key not in without}
-
-
-def _of_a_rehearsal(source: Source) -> list[Finding]:
-    """An error for the record of a rehearsal: its values are the miniature's."""
-    rehearsal = source.record.rehearsal if source.record else (source.header or {}).get("run", {}).get("rehearsal")
-    if not rehearsal:
-        return []
-    what = "it is of a rehearsal: size, steps and precision are those of the miniature, not of a real run"
-    return [Finding(what=what, where=str(source.path), todo="name the experiment that was rehearsed")]
-
-
-def _told(fitted: "Fitted", named: str, name: str) -> Finding:
-    """What an import has to say, in short: where it is from, and how much is not as the file has it."""
-    found = fitted.found
-    parts = [
-        f"{len(items)} {words}"
-        for items, words in (
-            (found.left_out, "left out"),
-            (found.then, "took effect otherwise than saved"),
-            (found.notes, "worth knowing"),
-        )
-        if items
-    ]
-    what = f"{name} is read from {found.what}" + (f": {', '.join(parts)}" if parts else "")
-    todo = f"kft import-config {shlex.quote(named)} --print tells all of it; without --print it becomes an experiment"
-    return Finding(what=what, where=str(found.path), todo=todo, severity="note")
 
 
 def _unknown(text: str, settings: Settings) -> InputError:

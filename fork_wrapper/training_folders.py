@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dataset_tools.scan import TEXT_SUFFIXES
 from dataset_tools.training_folder import Size, TrainingFolder
+from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import experiment_names
 from fork_wrapper.resolve import Override
@@ -19,7 +20,7 @@ from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import bucketing, read
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing
 from fork_wrapper.settings import Settings
-from fork_wrapper.source import configuration, is_run
+from fork_wrapper.source import is_run
 
 RESOLUTION = 1024
 """What images of a folder alone are measured against, with buckets: SDXL's own."""

@@ -9,10 +9,10 @@ import click
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import Resolved, parse_overrides
-from fork_wrapper.source import configuration
 from fork_wrapper.words import counted
 
 

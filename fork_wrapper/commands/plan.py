@@ -7,10 +7,10 @@ import click
 from fork_wrapper import output
 from fork_wrapper.check import check
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.configuration import configuration
 from fork_wrapper.plan_text import bucket_rows, rows
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import parse_overrides
-from fork_wrapper.source import configuration
 
 
 @click.command(name="plan", short_help="Say what a run would do: images, buckets, steps, rates, files, disk.")

@@ -7,6 +7,7 @@ import click
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.configuration import configuration, refuse_borrowed_name
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.plan import rehearse, sample_folders
@@ -14,7 +15,6 @@ from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import Resolved, parse_overrides
 from fork_wrapper.run import Job, run
 from fork_wrapper.settings import Settings
-from fork_wrapper.source import configuration, refuse_borrowed_name
 from fork_wrapper.watch import watch_run
 from fork_wrapper.words import clock, size
 

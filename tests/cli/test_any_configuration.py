@@ -189,3 +189,19 @@ def test_the_list_has_what_dataset_check_finds(kft: Kft) -> None:
     answer = kft("rules")
     assert f"\n{len(KINDS)} kinds of what `kft dataset check` finds:\n" in answer.out
     assert all(any(line.startswith(f"{name} ") for line in answer.out.splitlines()) for name in KINDS)
+
+
+def test_a_metadata_file_that_is_a_folder(kft: Kft, project: Path) -> None:
+    """Said as what it is, with the files that may be meant."""
+    folder = project / "meta"
+    folder.mkdir()
+    (project / "experiments" / "m.toml").write_text(
+        f"[training]\ncache_latents = true\n[[dataset.datasets]]\nresolution = 512\n"
+        f"[[dataset.datasets.subsets]]\nimage_dir = '{project}'\nmetadata_file = '{folder}'\n"
+    )
+    answer = kft("check", "m")
+    assert "• the metadata file is a folder  [ft-metadata-missing]\n    PROJECT/meta (" in answer.out
+    assert "→ name a file; there is no JSON in it" in answer.out
+    assert "ft-metadata-unreadable" not in answer.out
+    (folder / "meta_lat.json").write_text("{}")
+    assert "→ name the file in it: meta_lat.json" in kft("check", "m").out
