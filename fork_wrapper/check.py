@@ -70,7 +70,7 @@ def check(
     ruled = in_words_of(resolved, rule_findings(case))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
-    found += [*_placeholders(resolved), *_let_through(resolved)]
+    found += [*_placeholders(resolved), *_let_through(resolved), *resolved.told]
     if not trainer.rehearsal:  # which may train on a drawn set
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -145,7 +145,7 @@ def place(resolved: Resolved, path: str) -> str:
         return resolved.flags.get(path, path)
     for link in resolved.chain:
         if link.name == origin.by:
-            line = line_of(link.text, path)
+            line = None if resolved.imported else line_of(link.text, path)
             return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
     return f"{path} (set by {origin.by})"
 

@@ -16,6 +16,7 @@ from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_t
 from fork_wrapper.paths import RECORD_NAME
 from fork_wrapper.schema import Where, check_dataset, check_training
 from fork_wrapper.spelling import nearest
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 SUFFIX = ".toml"
 LONGEST_NAME = 200
@@ -101,7 +102,7 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
     """The same of a text that lies, or is to lie, at `path`."""
     raw = parse_toml(text, path)
     where = _where_in(path, text)
-    findings = [*_name(path), *_shape(raw, where)]
+    findings = [*_name(path), *_shape(raw, where), *swallowed_backslashes(flatten(raw), text, path)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
     training, wrong = check_training(tables["training"], where, allow)
     findings += wrong + check_dataset(tables["dataset"], where, allow)

@@ -17,6 +17,7 @@ from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import Experiment, load_chain
 from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.settings import Settings, placeholders
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 OriginKind = Literal["documented", "assumed", "recovered", "measured", "kft"]
 
@@ -78,6 +79,10 @@ class Resolved:
     """Names that kft does not know and that were let through with --allow-unknown."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """By full key path, the --set that said it."""
+    imported: str = ""
+    """What it was imported from without being written, as it was named; empty for an experiment's own file."""
+    told: tuple[Finding, ...] = ()
+    """What that import has to say."""
 
     @property
     def story(self) -> Mapping[str, Any]:
@@ -165,6 +170,8 @@ def override(
 
     clean, wrong = check_training(tree["training"], where, resolved.allowed)
     findings += wrong + check_dataset(tree["dataset"], where, resolved.allowed)
+    typed = {path: value for path, value in keypath.values(tree).items() if path in said}
+    findings += swallowed_backslashes(typed, "", Path("--set"))
     raise_if_any("the command line has errors", findings)
     tree = _on_this_machine({"training": clean, "dataset": tree["dataset"]}, base, words)
     return replace(

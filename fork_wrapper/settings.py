@@ -13,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import parse_toml, read_text
 from fork_wrapper.spelling import nearest
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 SETTINGS_FILE = "kft.toml"
 LOCAL_FILE = "kft.local.toml"
@@ -163,7 +164,9 @@ def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[st
     yield Layer(label="built in", base=root, values=built_in)
     for path in (root / SETTINGS_FILE, user_file(environ), root / LOCAL_FILE):
         if path.is_file():
-            values = parse_toml(read_text(path), path)
+            text = read_text(path)
+            values = parse_toml(text, path)
+            raise_if_any("the settings have errors", swallowed_backslashes(values, text, path))
             yield Layer(label=str(path), base=path.parent, values=values)
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and environ[variable]:

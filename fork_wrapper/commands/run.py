@@ -7,11 +7,12 @@ import click
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.configuration import configuration, refuse_borrowed_name
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.plan import rehearse, sample_folders
 from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import Resolved, parse_overrides, resolve
+from fork_wrapper.resolve import Resolved, parse_overrides
 from fork_wrapper.run import Job, run
 from fork_wrapper.settings import Settings
 from fork_wrapper.watch import watch_run
@@ -46,11 +47,15 @@ def command(
 ) -> None:
     """Train the experiment NAME with sd-scripts' sdxl_train.py and archive every checkpoint.
 
+    NAME is an experiment, or anything that `kft import-config` takes, imported on the way: the record then says of
+    what.
+
     Everything missing is said at once, before anything starts. The run gets a folder of its own; beside every
     checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(name, settings, parse_overrides(assignments, unset), allow)
+    refuse_borrowed_name(resolved, settings)
     if rehearsal or stand_in:
         job = _rehearsal(resolved, settings, stand_in=stand_in)
     else:
