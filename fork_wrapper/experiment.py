@@ -15,6 +15,7 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
 from fork_wrapper.paths import RECORD_NAME
 from fork_wrapper.schema import Where, check_dataset, check_training
+from fork_wrapper.settings import begin
 from fork_wrapper.spelling import nearest
 
 SUFFIX = ".toml"
@@ -137,7 +138,7 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None, wher
                 return path.absolute()
     names = experiment_names(folder)
     near = nearest(stem, names, 3, cutoff=0.5)
-    todo = "`kft list` shows what there is" if names else f"write {folder / f'{stem}{SUFFIX}'}"
+    todo = "`kft list` shows what there is" if names else begin(folder) or f"write {folder / f'{stem}{SUFFIX}'}"
     if near:
         todo = f"did you mean {' or '.join(near)}?"
     finding = Finding(what="no such experiment", where=where or str(folder), todo=todo)

@@ -6,7 +6,7 @@ import click
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.paths import RunFolder, run_folders
 from fork_wrapper.settings import Settings
@@ -40,7 +40,7 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
 
 
 def _folder(run: str, settings: Settings) -> RunFolder:
-    source = open_source(run, settings)
+    source = open_source(full_name(run, settings, "any"), settings)
     if source.kind != "run":
         finding = Finding(
             what=f"{run} is a {source.kind}", where=run, todo="name EXPERIMENT/RUN; `kft list` shows them"

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.diff.document import Diff, compare_sources
 from fork_wrapper.diff.parent import parent_of
 from fork_wrapper.diff.sections import summary
@@ -40,11 +40,11 @@ def command(
     if as_json and as_markdown:
         raise click.UsageError("--json and --md are two ways to print: name one")
     settings = settings_from(flags)
-    one = open_source(first, settings, allow)
+    one = open_source(full_name(first, settings), settings, allow)
     if second is None:
         one, two = open_source(parent_of(one), settings, allow), one
     else:
-        two = open_source(second, settings, allow)
+        two = open_source(full_name(second, settings), settings, allow)
     found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.document.coverage import Coverage, coverage
 from fork_wrapper.document.gather import Document, gather
 from fork_wrapper.document.page import markdown
@@ -77,6 +77,7 @@ def command(
     target = Target(**{name: flags.pop(name) for name in ("file", "is_beside", "force")})
     _check_flags(target, only_coverage=only_coverage, as_json=as_json)
     settings = settings_from(flags)
+    names = tuple(full_name(name, settings) for name in names)
     if target.is_beside:
         made = _beside(names or tuple(iterations(settings)), language, settings, allow)
         _write({path: marked(markdown(one)) for path, one in made.items()}, force=target.force)

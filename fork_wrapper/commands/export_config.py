@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.bundle import bundle, write_bundle
-from fork_wrapper.commands.flags import PLACES, allow_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, setting_flags, settings_from
 from fork_wrapper.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.files import write_whole
 from fork_wrapper.source import open_source
@@ -47,7 +47,7 @@ def command(source: str, form: Form, folder: Path | None, strict: bool, allow: t
     everything but the weights. What a form cannot say is named on stderr.
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = open_source(full_name(source, settings), settings, allow)
     if form == "bundle":
         if folder is None:
             raise click.UsageError("a bundle is a folder: name it with -o FOLDER")

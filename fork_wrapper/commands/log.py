@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
 from fork_wrapper.named_run import named_run
@@ -42,7 +42,8 @@ def command(run: str, following: bool, last: int | None, raw: bool, as_json: boo
     """
     if as_json and (following or raw):
         raise click.UsageError("--json is for the lines of a log as they are now: leave out -f and --raw")
-    folder = named_run(run, settings_from(flags)).folder
+    settings = settings_from(flags)
+    folder = named_run(full_name(run, settings, "any"), settings).folder
     state = RunState(run=folder)
     if not following:
         _show(folder, state, last, raw=raw, as_json=as_json)

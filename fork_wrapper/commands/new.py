@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
 from fork_wrapper.new_experiment import next_steps, plan_new, write_new
 from fork_wrapper.resolve import parse_overrides
 from fork_wrapper.source import open_source
@@ -43,7 +43,7 @@ def command(
     with --set are ours: their origin is "assumed".
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = open_source(full_name(source, settings), settings, allow)
     story = {key: text for key, text in (("purpose", purpose), ("changes", changes)) if text}
     new = plan_new(name, opened, settings, parse_overrides(assignments, unset), story, datetime.now().astimezone())
     write_new(new)

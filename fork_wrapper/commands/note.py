@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import note_rows
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment import DECISIONS
 from fork_wrapper.named_run import named_run
 from fork_wrapper.notes import add_note, read_notes
@@ -44,7 +44,8 @@ def command(
     RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. Notes lie in its folder beside the record,
     which stays as it was archived; they are only ever added to.
     """
-    folder = named_run(run, settings_from(flags)).folder
+    settings = settings_from(flags)
+    folder = named_run(full_name(run, settings, "any"), settings).folder
     if text is None and not (problems or solutions or decision):
         notes = read_notes(folder)
     else:

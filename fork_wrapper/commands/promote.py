@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.chosen import Chosen, choose, doubts
-from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding
 from fork_wrapper.known_bases import recognise
 from fork_wrapper.model_card import Card, License, card_text
@@ -60,7 +60,7 @@ def command(source: str, **flags: Any) -> None:
     given = license_of(flags["license_id"], flags["license_name"], flags["license_link"])
     base = {flags["base_model"]: "--base-model"} if flags["base_model"] else {}
     check_hub_names({**base, **dict.fromkeys(flags["hub_datasets"], "--dataset")})
-    chosen = choose(open_source(source, settings), settings, flags["checkpoint"])
+    chosen = choose(open_source(full_name(source, settings, "done"), settings), settings, flags["checkpoint"])
     promotion = plan_promotion(
         chosen,
         settings,

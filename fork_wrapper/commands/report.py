@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import write_whole
 from fork_wrapper.report.choose import choose
 from fork_wrapper.report.gather import Report, gather
@@ -41,7 +41,7 @@ def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bo
     settings = settings_from(flags)
     refuse_to_overwrite([file])
     with output.counting("reading runs", patience=PATIENCE) as tell:
-        report = gather(choose(names, settings), settings, tell)
+        report = gather(choose([full_name(name, settings) for name in names], settings), settings, tell)
     with output.counting("making images smaller", patience=PATIENCE) as tell:
         text, made = page(report, tell)
     written = [file]

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
@@ -65,6 +65,7 @@ def command(
     if as_json and not only_check:
         raise click.UsageError("--json prints the comparison: it goes with --check")
     settings = settings_from(flags)
+    source = full_name(source, settings, "done")
     original = original_of(open_source(source, settings), settings)
     if original.rehearsal is not None and not (rehearsal or only_check):
         raise refuse_real(original)

@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.history import resumed_by
 from fork_wrapper.lineage import planned_steps, position, resumed_from, segments, shares
@@ -33,7 +33,7 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = open_source(full_name(source, settings), settings, allow)
     after = afterwards(opened, settings)
     if as_json:
         output.print_json(_as_json(opened, after))
