@@ -7,6 +7,7 @@ those marked `trainer` train), `tests/gpu`, `tests/bench` (never part of the tes
 import importlib.util
 import json
 import os
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import tomli_w
 
 from fork_wrapper.settings import load_settings
+from tests.real_runs import RealProject, real_project
 from tests.support import Project
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,6 +80,20 @@ def make_project(tmp_path: Path, root: Path, shared_cache: Path) -> Callable[...
         return Project(folder=folder, env={**os.environ, "PYTHONPATH": str(root), "PYTHONUTF8": "1"})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shared_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of models for all real runs of a session."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def real(tmp_path: Path, root: Path, double: Path, shared_cache: Path, shared_models: Path) -> RealProject:
+    """A project where `kft run` is a real run, with six images and a made-up GPU of 80 GB."""
+    if sys.platform == "win32":
+        pytest.skip("the made-up machine is made of shell scripts")
+    return real_project(tmp_path / "real project", root, double, shared_cache, share=shared_models)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """A double of the real trainer for tests of what happens around it: same arguments, lines and file names, no training.
 
 How it behaves is said by the environment variable DOUBLE:
+  train      the default: epochs, steps, checkpoints, states, samples and events as the config asks for them;
+             a step takes DOUBLE_PACE seconds, and at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO
   steps      ten short steps, a checkpoint every two, a whole final one
   endless    a checkpoint, then steps until it is stopped; on SIGINT it needs two seconds to save the final one
   truncated  a whole checkpoint and half of a second one, then steps until it is stopped
@@ -10,11 +12,14 @@ How it behaves is said by the environment variable DOUBLE:
 """
 
 import json
+import math
 import os
+import re
 import signal
 import struct
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import toml
@@ -23,7 +28,7 @@ arguments = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
 config = toml.load(arguments["--config_file"])
 folder, name = Path(config["output_dir"]), config["output_name"]
 metadata = {f"modelspec.{key[9:]}": value for key, value in config.items() if key.startswith("metadata_")}
-behaviour = os.environ["DOUBLE"]
+behaviour = os.environ.get("DOUBLE", "train")
 
 
 def save(stem: str, part: float = 1.0) -> None:
@@ -49,6 +54,102 @@ def go_on_until_stopped() -> None:
         time.sleep(0.05)
 
 
+def save_state(stem: str) -> None:
+    """Write what accelerate writes, in small: a model for each part that may learn, optimizer and the rest."""
+    state = folder / f"{stem}-state"
+    state.mkdir()
+    for model in ("model", "model_1", "model_2"):
+        text = json.dumps({"weight": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}).encode()
+        (state / f"{model}.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(16))
+    for zipped in ("optimizer.bin", "scheduler.bin", "scaler.pt", "random_states_0.pkl"):
+        with zipfile.ZipFile(state / zipped, "w") as archive:
+            archive.writestr("data", b"")
+
+
+def draw_samples(when: str) -> None:
+    """A picture of one colour for each prompt."""
+    from PIL import Image  # noqa: PLC0415 - most behaviours draw nothing
+
+    lines = Path(config["sample_prompts"]).read_text(encoding="utf-8").splitlines()
+    (folder / "sample").mkdir(exist_ok=True)
+    for number, line in enumerate(line for line in lines if line.strip() and not line.startswith("#")):
+        seed = re.search(r" --d (\d+)", line)
+        stamp = time.strftime("%Y%m%d%H%M%S") + (f"_{seed[1]}" if seed else "")
+        colour = (number * 50 % 256, 120, 60)
+        Image.new("RGB", (64, 64), colour).save(folder / "sample" / f"{name}_{when}_{number:02}_{stamp}.png")
+
+
+def every(option: str, count: int) -> bool:
+    """Whether an option of the form "every N" is due."""
+    return bool(config.get(option)) and count % config[option] == 0
+
+
+def lengths() -> tuple[int, int, int, int]:
+    """Images of an epoch, its batches, epochs and steps, of one bucket on one GPU."""
+    data = toml.load(arguments["--dataset_config"])
+    images = batches = 0
+    for one in data["datasets"]:
+        said = {**data.get("general", {}), **one}
+        seen = 0
+        for subset in one["subsets"]:
+            found = [path for path in Path(subset["image_dir"]).iterdir() if path.suffix in (".png", ".jpg", ".webp")]
+            seen += len(found) * {**said, **subset}.get("num_repeats", 1)
+        images += seen
+        batches += math.ceil(seen / said.get("batch_size", 1))
+    each = math.ceil(batches / config.get("gradient_accumulation_steps", 1))
+    if config.get("max_train_epochs"):
+        return images, batches, config["max_train_epochs"], config["max_train_epochs"] * each
+    steps = config.get("max_train_steps", 1600)
+    return images, batches, math.ceil(steps / each), steps
+
+
+def train() -> None:
+    """A whole training, as far as the outside sees it."""
+    images, batches, epochs, steps = lengths()
+    print(f"running training / 学習開始\n  num examples / サンプル数: {images}")
+    print(f"  num batches per epoch / 1epochのバッチ数: {batches}\n  num epochs / epoch数: {epochs}")
+    print(f"  total optimization steps / 学習ステップ数: {steps}")
+    each = math.ceil(steps / epochs)
+    for step in range(1, steps + 1):
+        epoch = (step - 1) // each + 1
+        if (step - 1) % each == 0:
+            print(f"\nepoch {epoch}/{epochs}", flush=True)
+        time.sleep(float(os.environ.get("DOUBLE_PACE", "0")))
+        bar(step, steps)
+        while os.environ.get("DOUBLE_WAIT_AT") == str(step) and not Path(os.environ["DOUBLE_GO"]).exists():
+            time.sleep(0.05)
+        ended = step % each == 0 or step == steps
+        if every("sample_every_n_steps", step):
+            draw_samples(f"{step:06d}")
+        if ended and every("sample_every_n_epochs", epoch):
+            draw_samples(f"e{epoch:06d}")
+        for due, stem in (
+            (every("save_every_n_steps", step), f"{name}-step{step:08d}"),
+            (ended and epoch < epochs and every("save_every_n_epochs", epoch), f"{name}-{epoch:06d}"),
+            (step == steps, name),
+        ):
+            if due:
+                save(stem)
+                if config.get("save_state"):
+                    save_state(stem)
+    if config.get("log_with") in ("tensorboard", "all"):
+        write_curves(steps)
+
+
+def write_curves(steps: int) -> None:
+    """The event file that TensorBoard would be given."""
+    sys.path.append(str(Path(__file__).resolve().parents[3]))
+    from tests.trained import scalars, write_events  # noqa: PLC0415 - only a whole training is drawn
+
+    stamp = time.strftime("%Y%m%d%H%M%S")
+    write_events(
+        Path(config["logging_dir"]) / stamp / "finetuning" / f"events.out.tfevents.{stamp}.a.1", scalars(steps)
+    )
+
+
+if behaviour == "train":
+    train()
+    sys.exit(0)
 print("  num examples / 画像数: 24")
 print("  num batches per epoch / 1epochのバッチ数: 6")
 print("  total optimization steps / 学習ステップ数: 10")
