@@ -20,7 +20,7 @@ from fork_wrapper.files import line_of
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, Resolved
+from fork_wrapper.resolve import ACKNOWLEDGE, MODEL_OPTIONS, PATH_OPTIONS, Acknowledged, Resolved
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
 from fork_wrapper.rules.table import rules
@@ -66,11 +66,12 @@ def check(
         machine = looking.result()
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
-    ruled = in_words_of(resolved, rule_findings(case))
+    ruled = in_words_of(resolved, acknowledge(resolved, rule_findings(case)))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
     found += [*_placeholders(resolved), *_let_through(resolved)]
     if not trainer.rehearsal:  # which may train on a drawn set
+        found += _needless(resolved, ruled)
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
@@ -117,6 +118,48 @@ def would_stop(resolved: Resolved) -> tuple[Finding, ...]:
         for finding in in_words_of(resolved, rule_findings(case))
         if finding.severity == "error"
     )
+
+
+def acknowledge(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
+    """Findings, their key paths as `where`, with the reasons of those that the experiment acknowledges.
+
+    An acknowledgement is about values that its own file says or inherits, or that nobody says: what a child or --set
+    says is found anew. Errors cannot be acknowledged.
+    """
+    return [
+        replace(one, acknowledged=known.reason)
+        if (known := resolved.acknowledged.get(one.rule))
+        and one.severity != "error"
+        and _is_about(resolved, known, one)
+        else one
+        for one in findings
+    ]
+
+
+def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool:
+    names = [link.name for link in resolved.chain]
+    origin = resolved.origins.get(finding.where)
+    if origin is None or known.by not in names:
+        return True
+    return origin.by != "--set" and origin.by not in names[names.index(known.by) + 1 :]
+
+
+def _needless(resolved: Resolved, ruled: list[Finding]) -> list[Finding]:
+    """Acknowledgements of what is not found."""
+    found = {one.rule for one in ruled}
+    needless = []
+    for key, known in resolved.acknowledged.items():
+        if key in found:
+            continue
+        link = next((link for link in resolved.chain if link.name == known.by), None)
+        line = line_of(link.text, f"{ACKNOWLEDGE}{key}") if link else None
+        own = resolved.chain[-1].name == known.by
+        todo = "remove the line" if own else f'leave it, or add to this experiment: unset = ["{ACKNOWLEDGE}{key}"]'
+        where = f"{link.path}, line {line}: {ACKNOWLEDGE}{key}" if link and line else f"{known.by}: {ACKNOWLEDGE}{key}"
+        needless.append(
+            Finding(what=f"{key} is acknowledged and no longer found", where=where, todo=todo, severity="note")
+        )
+    return needless
 
 
 def in_words_of(resolved: Resolved, findings: list[Finding]) -> list[Finding]:

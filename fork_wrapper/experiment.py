@@ -7,7 +7,7 @@ What the chain of parents adds up to is `resolve`'s work.
 import contextlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ TABLES: Mapping[str, str] = {
     "training": "a table",
     "dataset": "a table",
     "origin": "a table",
+    "acknowledge": "a table",
 }
 """What an experiment file may hold at its top, and of which shape."""
 
@@ -91,6 +92,8 @@ class Experiment:
     """sd-scripts' dataset config, as a tree."""
     origins: Mapping[str, str]
     """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Rules whose warnings and notes are known and meant, by id, each with the reason."""
 
 
 def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
@@ -107,7 +110,7 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
     training, wrong = check_training(tables["training"], where, allow)
     findings += wrong + check_dataset(tables["dataset"], where, allow)
     origins, wrong = _origins(tables, where)
-    findings += wrong
+    findings += wrong + _acknowledge(tables["acknowledge"], where)
     raise_if_any(f"{path.name} has {_count(findings)}", findings)
     return Experiment(
         name=path.stem,
@@ -120,6 +123,7 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
         training=training,
         dataset=tables["dataset"],
         origins=origins,
+        acknowledged=tables["acknowledge"],
     )
 
 
@@ -248,6 +252,27 @@ def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: 
                     what=f"decision cannot be {value!r}", where=place, todo=f"choose one of: {', '.join(DECISIONS)}"
                 )
             )
+    return findings
+
+
+def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is wrong with an `[acknowledge]`: rules that there are not, errors, which stay ones, and missing reasons."""
+    if not table:
+        return []
+    from fork_wrapper.rules.table import rules  # noqa: PLC0415 - most files acknowledge nothing
+
+    findings = []
+    for key, reason in table.items():
+        what = todo = ""
+        if key not in rules():
+            near = nearest(key, rules(), 3)
+            what, todo = f"no rule is called {key}", f"did you mean {' or '.join(near)}?" if near else "see `kft rules`"
+        elif rules()[key].severity == "error":
+            what, todo = f"{key} is an error: it cannot be acknowledged", f"`kft rules {key}` says what to do"
+        elif not isinstance(reason, str) or not reason.strip():
+            what, todo = f"{key} is acknowledged without a reason", f'write {key} = "why it is meant so"'
+        if what:
+            findings.append(Finding(what=what, where=where(f"acknowledge.{key}"), todo=todo))
     return findings
 
 

@@ -97,9 +97,8 @@ def show_error(error: KftError) -> None:
 
 def show_findings(findings: Iterable[Finding]) -> None:
     """Findings as talk: what, where, what to do."""
-    for finding in findings:
-        for line in finding_lines(finding):
-            say(*line)
+    for line in findings_lines(findings):
+        say(*line)
 
 
 def print_folded(text: str, *, indent: int) -> None:
@@ -118,9 +117,20 @@ def print_folded(text: str, *, indent: int) -> None:
 
 def print_findings(findings: Iterable[Finding]) -> None:
     """Findings as data: likewise, on stdout."""
+    for line in findings_lines(findings):
+        print_text(_styled(line, sys.stdout) + "\n")
+
+
+def findings_lines(findings: Iterable[Finding]) -> Iterator[list[Part]]:
+    """The lines of findings; those that are acknowledged are named in one at the end."""
+    known: dict[str, None] = {}
     for finding in findings:
-        for line in finding_lines(finding):
-            print_text(_styled(line, sys.stdout) + "\n")
+        if finding.acknowledged:
+            known[finding.rule] = None
+        else:
+            yield from finding_lines(finding)
+    if known:
+        yield [("  • ", "note"), (f"acknowledged: {', '.join(known)}", "dim")]
 
 
 def finding_lines(finding: Finding) -> list[list[Part]]:

@@ -141,6 +141,7 @@ def begin(
             "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
             "overrides": list(resolved.overrides),
             "allowed_unknown": list(resolved.allowed),
+            "acknowledged": {key: asdict(one) for key, one in sorted(resolved.acknowledged.items())},
         },
         training=dict(rendered.training),
         dataset=dict(rendered.dataset),

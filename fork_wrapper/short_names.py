@@ -80,6 +80,12 @@ def meant(text: str, settings: Settings, *, bare: Purpose | None = None) -> Mean
     return found if place is None else _checkpoint(found, place, settings)
 
 
+def run_named(text: str, settings: Settings) -> RunFolder | None:
+    """The run that a name or a short name stands for; None where it stands for none."""
+    found = meant(text, settings, bare="any")
+    return found.run if found else _named(text, settings)
+
+
 def checkpoint_names(run: RunFolder) -> list[str]:
     """How the checkpoints of a run are named behind a colon, in the order of training."""
     return list(dict.fromkeys(_said(entry) for entry in _entries(run) if _said(entry)))
@@ -114,12 +120,16 @@ def _counted(name: str, which: str, settings: Settings) -> Meant:
     if not _has_runs(name, settings):
         raise _no_runs(name, settings)
     lines = list_runs(settings.outputs, name, cache=settings.cache)
-    number = 1 if which == LATEST else int(which[1:]) if re.fullmatch(r"-[1-9]\d{0,8}", which) else 0
+    number = 1 if which.lower() == LATEST else int(which[1:]) if re.fullmatch(r"-[1-9]\d{0,8}", which) else 0
     if 0 < number <= len(lines):
-        return _meant(lines[-number], settings, "its newest run" if number == 1 else f"its run number {number} from the end")
+        return _meant(
+            lines[-number], settings, "its newest run" if number == 1 else f"its run number {number} from the end"
+        )
     what = f"{name} has {len(lines)} run{'' if len(lines) == 1 else 's'}" if number else f"there is no @{which}"
     todo = f"say @{LATEST}, @-1 for the same, @-2 for the one before; its newest: {_offer(lines)}"
-    raise InputError(f"no run is called {name}@{which}", [Finding(what=what, where=str(settings.outputs / name), todo=todo)])
+    raise InputError(
+        f"no run is called {name}@{which}", [Finding(what=what, where=str(settings.outputs / name), todo=todo)]
+    )
 
 
 def _newest(name: str, settings: Settings, purpose: Purpose) -> Meant:
@@ -143,7 +153,8 @@ _WANTED: Mapping[Purpose, Sequence[tuple[tuple[str, ...], str]]] = {
 
 def _meant(line: RunLine, settings: Settings, words: str) -> Meant:
     run = RunFolder(folder=settings.outputs / line.run_id)
-    return Meant(run=run, checkpoint=None, why=f"{words} ({line.status})")
+    said = words if line.status in words else f"{words} ({line.status})"
+    return Meant(run=run, checkpoint=None, why=said)
 
 
 def _offer(lines: Sequence[RunLine]) -> str:

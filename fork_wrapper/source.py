@@ -202,7 +202,9 @@ def _unknown(text: str, settings: Settings) -> InputError:
     if near := nearest(text, [*runs, *names], 3):
         todo = f"did you mean {' or '.join(near)}?"
     else:
-        todo = f"name an experiment ({', '.join(names)})" if names else begin(settings.experiments) or "name an experiment"
+        todo = (
+            f"name an experiment ({', '.join(names)})" if names else begin(settings.experiments) or "name an experiment"
+        )
         todo += f", a run ({', '.join(runs[2::-1])})" if runs else ", a run (EXPERIMENT/RUN)"
         todo += ", a sidecar, a checkpoint or a config file"
     finding = Finding(what="no such experiment, run or file", where=text, todo=todo)

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.output import finding_lines
+from fork_wrapper.output import findings_lines
 from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
@@ -61,7 +61,7 @@ class RunWatch:
         self.console.print(Text(f"  command {shell_line(rendered.argv)}", style="dim"))
         for label, text in rows(plan):
             self.console.print(Text(f"  {label:<12} {text}", style="dim"))
-        for line in (line for finding in findings for line in finding_lines(finding)):
+        for line in findings_lines(findings):
             self.console.print(Text.assemble(*((text, RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.diff.document import Diff, compare_sources
 from fork_wrapper.diff.parent import parent_of
@@ -14,8 +15,8 @@ from fork_wrapper.source import open_source
 
 
 @click.command(name="diff", short_help="Compare two configurations or two runs by meaning.")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="[B]", required=False)
+@click.argument("first", metavar="A", shell_complete=completing.sources)
+@click.argument("second", metavar="[B]", required=False, shell_complete=completing.sources)
 @click.option("--all", "everything", is_flag=True, help="Show what is the same, too.")
 @click.option("--only-training", is_flag=True, help="Show, and count, only what changes training.")
 @click.option("--md", "as_markdown", is_flag=True, help="Print Markdown.")

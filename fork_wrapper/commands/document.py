@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.document.coverage import Coverage, coverage
 from fork_wrapper.document.gather import Document, gather
@@ -40,7 +41,7 @@ class Target:
 
 
 @click.command(name="document", epilog=EPILOG, short_help="Write the documentation of experiments from their records.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sources)
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Its language.")
 @click.option("-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; default stdout.")
 @click.option(

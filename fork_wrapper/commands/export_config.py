@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.bundle import bundle, write_bundle
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, setting_flags, settings_from
 from fork_wrapper.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.files import write_whole
@@ -28,7 +29,7 @@ Examples:
 @click.command(
     name="export-config", epilog=EPILOG, short_help="Write the exact configs of an experiment, a run or a checkpoint."
 )
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @click.option("--format", "form", type=click.Choice(FORMS), default="toml", show_default=True)
 @click.option(
     "-o",

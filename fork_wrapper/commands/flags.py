@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.checkout import detached_head, is_checkout
 from fork_wrapper.sdscripts.options import table_for, using
 from fork_wrapper.settings import NAMES, Settings, load_settings
@@ -105,12 +106,15 @@ def allow_flag(function: F) -> F:
 
 def override_flags(function: F) -> F:
     """`--set`, `--unset` and `--allow-unknown`."""
-    unset = click.option("--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.")
+    unset = click.option(
+        "--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.", shell_complete=completing.keys
+    )
     sets = click.option(
         "--set",
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=completing.assignments,
         help="Override a value, by name or key path (seed, dataset.general.flip_aug). Repeatable.",
     )
     return sets(unset(allow_flag(function)))

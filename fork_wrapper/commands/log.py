@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
@@ -28,7 +29,7 @@ Examples:
 
 
 @click.command(name="log", epilog=EPILOG, short_help="Show the trainer's log of a run, or follow it.")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
 @click.option("-n", "--lines", "last", type=click.IntRange(min=0), help="Only the last LINES.", metavar="LINES")
 @click.option("--raw", is_flag=True, help="The bytes as the trainer wrote them, colours and redrawn bars included.")

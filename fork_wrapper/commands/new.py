@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
 from fork_wrapper.new_experiment import next_steps, plan_new, write_new
 from fork_wrapper.resolve import parse_overrides
@@ -21,7 +22,9 @@ Examples:
 
 @click.command(name="new", epilog=EPILOG, short_help="Write a new experiment, made of another or of a run.")
 @click.argument("name")
-@click.option("--from", "source", required=True, metavar="SOURCE", help="What it is made of.")
+@click.option(
+    "--from", "source", required=True, metavar="SOURCE", help="What it is made of.", shell_complete=completing.sources
+)
 @override_flags
 @click.option("--purpose", metavar="TEXT", help="What it is for.")
 @click.option("--changes", metavar="TEXT", help="Why these values moved.")

@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import note_rows
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment import DECISIONS
 from fork_wrapper.named_run import named_run
@@ -23,7 +24,7 @@ Examples:
 
 
 @click.command(name="note", epilog=EPILOG, short_help="Note what was found out about a run, or show it.")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.argument("text", required=False)
 @click.option("--problem", "problems", multiple=True, metavar="TEXT", help="What went wrong. Repeatable.")
 @click.option("--solution", "solutions", multiple=True, metavar="TEXT", help="What was done about it. Repeatable.")

@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.chosen import Chosen, choose, doubts
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding
 from fork_wrapper.known_bases import recognise
@@ -28,7 +29,7 @@ Examples:
 @click.command(
     name="promote", epilog=EPILOG, short_help="Make a checkpoint the base of LoRAs: with card, sha256, note."
 )
-@click.argument("source", metavar="RUN|CHECKPOINT|SIDECAR")
+@click.argument("source", metavar="RUN|CHECKPOINT|SIDECAR", shell_complete=completing.runs)
 @click.option(
     "--checkpoint", metavar="FILE", help="Which one of a run's; by default the final one, or the newest whole."
 )

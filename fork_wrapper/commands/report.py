@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import write_whole
 from fork_wrapper.report.choose import choose
@@ -20,7 +21,7 @@ PATIENCE = 0.5
 
 
 @click.command(name="report", short_help="Write one page of curves, samples and values of runs.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sources)
 @click.option(
     "-o",
     "file",

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, SCALE, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.commands.run import draw_samples, summarise
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
@@ -30,7 +31,7 @@ Examples:
 
 
 @click.command(name="reproduce", epilog=EPILOG, short_help="Repeat a run from its sidecar, record or checkpoint alone.")
-@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE")
+@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE", shell_complete=completing.runs)
 @click.option("--check", "only_check", is_flag=True, help="Compare and print; start nothing.")
 @click.option("--rehearse", "rehearsal", is_flag=True, help="Repeat a rehearsal, or rehearse a real run on a CPU.")
 @click.option(

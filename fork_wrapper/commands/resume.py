@@ -7,6 +7,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import check
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from, short_name
 from fork_wrapper.commands.run import summarise
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
@@ -26,7 +27,7 @@ Examples:
 
 
 @click.command(name="resume", epilog=EPILOG, short_help="Go on with a run that was broken off, from its newest state.")
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=completing.runs)
 @click.option("--state", type=click.Path(path_type=Path), help="A state of the run; default its newest whole one.")
 @click.option("--check", "check_only", is_flag=True, help="Say what would be done, and do nothing.")
 @json_flag

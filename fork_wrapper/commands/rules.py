@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import json_flag
 from fork_wrapper.errors import SEVERITIES, Finding, InputError
 from fork_wrapper.rules.rule import PHASES, Rule
@@ -19,7 +20,7 @@ from fork_wrapper.words import counted
 
 
 @click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")
-@click.argument("pattern", default="", metavar="[ID]")
+@click.argument("pattern", default="", metavar="[ID]", shell_complete=completing.rule_ids)
 @json_flag
 def command(pattern: str, as_json: bool) -> None:
     """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.

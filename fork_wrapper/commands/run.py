@@ -6,6 +6,7 @@ import click
 
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.record import Record
@@ -30,7 +31,7 @@ Examples:
     epilog=EPILOG,
     short_help="Train an experiment, or rehearse it on a CPU.",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
 @click.option("--rehearse", "rehearsal", is_flag=True, help="The same pipeline on a CPU with a miniature SDXL.")
 @click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")

@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.history import resumed_by
@@ -21,7 +22,7 @@ from fork_wrapper.words import size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @allow_flag
 @json_flag
 @setting_flags(*PLACES)
