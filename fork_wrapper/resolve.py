@@ -239,7 +239,8 @@ def _forget(
     """Drop what the experiment unsets from what it inherits; InputError for keys that nothing set."""
     findings = []
     for key in experiment.unset:
-        if key.startswith(ACKNOWLEDGE) and acknowledged.pop(key.removeprefix(ACKNOWLEDGE), None):
+        if (rule := key.removeprefix(ACKNOWLEDGE)) != key and rule in acknowledged:
+            del acknowledged[rule]
             continue
         try:
             dropped = [path for path in keypath.places(tree, key) if keypath.drop(tree, path)]

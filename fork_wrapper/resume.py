@@ -37,6 +37,7 @@ from fork_wrapper.spelling import shown
 from fork_wrapper.states import Length, State, identity_of
 from fork_wrapper.sweep import sweep_run
 from fork_wrapper.unchanged import changed_inputs, newer_programs
+from fork_wrapper.words import counted
 
 BY = "resume"
 """Origin of the values that a resumed run has and the run before it had not."""
@@ -209,7 +210,8 @@ def _length(record: Record, progress: Progress) -> Length | None:
 def _elsewhere(record: Record, settings: Settings) -> Iterator[Finding]:
     """What about the trainer is not as it was."""
     if record.rehearsal is None and settings.num_processes != processes_of(record):
-        what = f"it was trained by {processes_of(record)} processes, and the settings say {settings.num_processes}"
+        processes = counted(processes_of(record), "process", "processes")
+        what = f"it was trained by {processes}, and the settings say {settings.num_processes}"
         todo = f"--num-processes {processes_of(record)}: scheduler and length of an epoch are counted by process"
         yield Finding(what=what, where="num_processes", todo=todo)
     if record.rehearsal is not None and record.rehearsal.get("miniature") != MINIATURE_VERSION:

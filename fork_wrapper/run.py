@@ -6,8 +6,9 @@ see of it is the `Watch`'s business.
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from fork_wrapper.check import Checked, check
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import write_whole
 from fork_wrapper.launch import Outcome, StartError, launch
+from fork_wrapper.losses import epoch_of
 from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.plan import Plan
 from fork_wrapper.preflight import Machine
@@ -27,9 +29,12 @@ from fork_wrapper.provenance import accelerate_config, git_state, host, own_stat
 from fork_wrapper.record import Record, begin
 from fork_wrapper.render import Rendered, Trainer, render
 from fork_wrapper.resolve import Resolved
+from fork_wrapper.resume_state import choose
 from fork_wrapper.settings import Settings
+from fork_wrapper.states import Length
 from fork_wrapper.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.vram import VramSampler
+from fork_wrapper.words import counted
 
 
 class Watch(Protocol):
@@ -243,14 +248,26 @@ def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
         finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
         raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
     if verdict.status == "interrupted" and verdict.outcome is not None:
-        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome))
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), [_going_on(archive)])
     if verdict.failure:
         title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, explain(verdict.failure, rendered))
+        raise RunFailedError(title, [*explain(verdict.failure, rendered), _going_on(archive)])
     return archive.record
 
 
 def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
     step = f" at step {archive.progress.step} of {archive.progress.total}" if archive.progress.total else ""
-    kept = "one checkpoint is" if archive.archived == 1 else f"{archive.archived} checkpoints are"
-    return f"{rendered.run.run_id} was interrupted{step} ({', '.join(outcome.stops)}); {kept} archived"
+    stronger = {"terminate": ", then terminated", "kill": ", then killed"}.get(outcome.stops[-1], "")
+    kept = f"{counted(archive.archived, 'checkpoint')} {'is' if archive.archived == 1 else 'are'}"
+    return f"{rendered.run.run_id} was interrupted{step}{stronger}; {kept} archived"
+
+
+def _going_on(archive: Archive) -> Finding:
+    """That a run which is over before its time can be resumed, or why not and what saves a state the next time."""
+    progress, record = archive.progress, archive.record
+    length = Length(total_steps=progress.total, steps_per_epoch=epoch_of(record.run))
+    choice, problems = choose(archive.run, record, length, nan_step=progress.nan_step)
+    if choice is None:
+        return replace(problems[0], severity="note")
+    what = f"it can go on after step {choice.state.step}, from {choice.state.path.name}"
+    return Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")

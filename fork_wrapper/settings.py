@@ -183,8 +183,8 @@ def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[st
 
 
 def _own_sd_scripts() -> Path:
-    """The submodule of the checkout that kft runs from: a program, as kft is; its experiments and runs are a project's."""
-    return Path(__file__).resolve().parent.parent / _BUILT_IN["sd_scripts"]
+    """The submodule of the checkout that kft runs from: a program, as kft is; experiments and runs are a project's."""
+    return Path(__file__).resolve().parent.parent / str(_BUILT_IN["sd_scripts"])
 
 
 def _typed(name: str, value: Any, base: Path, environ: Mapping[str, str]) -> Any:

@@ -21,6 +21,7 @@ from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import read_record
 from fork_wrapper.settings import Settings, begin
 from fork_wrapper.spelling import nearest
+from fork_wrapper.words import counted
 
 Purpose = Literal["any", "done", "broken"]
 """What a run is asked for, where an experiment is named alone: to look at, to take its result, to go on with."""
@@ -125,7 +126,7 @@ def _counted(name: str, which: str, settings: Settings) -> Meant:
         return _meant(
             lines[-number], settings, "its newest run" if number == 1 else f"its run number {number} from the end"
         )
-    what = f"{name} has {len(lines)} run{'' if len(lines) == 1 else 's'}" if number else f"there is no @{which}"
+    what = f"{name} has {counted(len(lines), 'run')}" if number else f"there is no @{which}"
     todo = f"say @{LATEST}, @-1 for the same, @-2 for the one before; its newest: {_offer(lines)}"
     raise InputError(
         f"no run is called {name}@{which}", [Finding(what=what, where=str(settings.outputs / name), todo=todo)]

@@ -15,10 +15,15 @@ from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
-from fork_wrapper.words import clock
+from fork_wrapper.words import clock, counted, pace
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
+
+BAR = 30
+"""Columns of the bar on a wide terminal."""
+LEAST_BAR = 8
+"""Columns below which it would say nothing."""
 
 RICH: Mapping[str, str] = {
     "error": "bold red",
@@ -110,11 +115,13 @@ class TerminalWatch(RunWatch):
     def progress(self, progress: Progress, archived: int) -> None:
         """Redraw."""
         if progress.step:
-            width = 30
-            full = int(width * progress.step / max(progress.total, 1))
-            bar = Text.assemble(
-                ("━" * full, "green"), ("━" * (width - full), "dim"), "  ", describe(progress, archived)
-            )
+            words = describe(progress, archived)
+            width = min(BAR, self.console.width - len(words) - 3)
+            if width < LEAST_BAR:  # no room beside the words: they matter more
+                bar = Text(words)
+            else:
+                full = int(width * progress.step / max(progress.total, 1))
+                bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), "  ", words)
         else:
             bar = Text.assemble(("… ", "green"), (self._phase[: self.console.width - 4], "dim"))
         self._live.update(bar)
@@ -130,13 +137,15 @@ def describe(progress: Progress, archived: int) -> str:
     parts = [f"step {progress.step}/{progress.total}"]
     if progress.epochs:
         parts.append(f"epoch {progress.epoch}/{progress.epochs}")
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4f}")
+    if progress.losses:
+        step, loss = progress.losses[-1]
+        span = min(step, progress.step_of_epoch(1) or 0)
+        parts.append(f"loss {loss:.4f}" + (f" (mean of {counted(span, 'step')})" if span else " (running mean)"))
     if progress.nan_step:
         parts.append(f"loss is NaN since step {progress.nan_step}")
     speed = progress.steps_per_second
     if speed:
-        parts.append(f"{speed:.2f} it/s" if speed >= 1 else f"{1 / speed:.2f} s/it")
+        parts.append(pace(speed))
     if (left := progress.seconds_left) is not None:
         parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")

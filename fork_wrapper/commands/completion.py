@@ -49,7 +49,11 @@ _ZSH = r"""#compdef %(prog_name)s
     (( $#plain )) && compadd -- "${(@)plain:#*[=:@]}"
     (( $#described + $#plain )) || _files
 }
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then %(complete_func)s "$@"; else compdef %(complete_func)s %(prog_name)s; fi
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
 """
 
 _FISH = r"""function %(complete_func)s

@@ -9,6 +9,7 @@ from fork_wrapper import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.words import counted
 
 EPILOG = """\b
 Examples:
@@ -46,7 +47,6 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
     if (target is None) == (flags["listing"] is None):
         raise click.UsageError("say where to: either DST or --list FILE")
     from dataset_tools.subset import make_folder  # noqa: PLC0415 - not for --help
-    from fork_wrapper.words import counted  # noqa: PLC0415
 
     settings = settings_from(flags)
     subset, rows = _chosen(source, n, fraction, settings.cache, flags)
@@ -72,7 +72,7 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(
-            f"there are {scan.images} images, not {wanted}", where=source, next_step="Ask for fewer of them."
+            f"{wanted} are wanted of {counted(scan.images, 'image')}", where=source, next_step="Ask for fewer of them."
         )
     with output.counting("hashing images", patience=0.5) as tell:
         digest = fingerprint([scan], HashCache(cache / "hashes.json"), tell)

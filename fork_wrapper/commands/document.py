@@ -150,7 +150,7 @@ def _print_coverage(found: Coverage, document: Document) -> None:
         "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
     )
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
-    waiting = said("state_rehearsed", count=rehearsed).strip() if rehearsed else ""
+    waiting = said.numbered("state_rehearsed", rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
 
 

@@ -13,6 +13,7 @@ from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, setting_f
 from fork_wrapper.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.files import write_whole
 from fork_wrapper.source import open_source
+from fork_wrapper.words import counted
 
 FORMS = ("toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle")
 
@@ -86,7 +87,7 @@ def _headed(name: str, text: str, *, alone: bool) -> str:
 
 def _report(lost: Mapping[str, str]) -> None:
     if lost:
-        values = "1 value" if len(lost) == 1 else f"{len(lost)} values"
+        values = counted(len(lost), "value")
         output.say("  • ", ("warning: ", "warning"), f"{values} cannot travel in this form:")
     for key, why in sorted(lost.items()):
         output.say(f"    {key}: {why}")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands import completing
 from fork_wrapper.checkout import detached_head, is_checkout
+from fork_wrapper.commands import completing
 from fork_wrapper.sdscripts.options import table_for, using
 from fork_wrapper.settings import NAMES, Settings, load_settings
 

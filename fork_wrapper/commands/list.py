@@ -89,7 +89,7 @@ def command(
         output.print_json({"experiments": names, "runs": rows})
         return
     if experiment is None:
-        output.print_text(f"experiments: {', '.join(names) or '(none)'}\n")
+        output.print_folded(f"experiments: {', '.join(names) or '(none)'}", indent=13)
     if runs:
         output.print_table(("run", *shown), [row(run, shown, known) for run, known in zip(runs, values, strict=True)])
     elif every:

@@ -7,7 +7,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, SCALE, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.commands.run import draw_samples, summarise
+from fork_wrapper.commands.run import draw_samples, offer_next, summarise
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
 from fork_wrapper.reproduce.places import parse_maps
@@ -97,6 +97,7 @@ def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -
         draw_samples(job, settings)
     record = run(job, settings, watch_run())
     summarise(record)
+    offer_next(record, settings)
     if not found.repetition.anew:
         _say_outcome(outcome(found.original, record))
 

@@ -9,7 +9,7 @@ from fork_wrapper import output
 from fork_wrapper.check import check
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from, short_name
-from fork_wrapper.commands.run import summarise
+from fork_wrapper.commands.run import offer_next, summarise
 from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.run import run
 from fork_wrapper.sdscripts.names import STATE_SUFFIX
@@ -43,10 +43,10 @@ def command(name: str, state: Path | None, check_only: bool, as_json: bool, **fl
     against the launch.
     """
     settings = settings_from(flags)
-    found = short_name(name, settings, "broken")
-    if found and found.checkpoint and state is None:  # sd-scripts saves a state beside a checkpoint, by the same name
-        state = Path(f"{found.checkpoint.stem}{STATE_SUFFIX}")
-    plan = plan_resume(open_run(found.run.run_id if found else name, settings), settings, state=state)
+    meant = short_name(name, settings, "broken")
+    if meant and meant.checkpoint and state is None:  # sd-scripts saves a state beside a checkpoint, by the same name
+        state = Path(f"{meant.checkpoint.stem}{STATE_SUFFIX}")
+    plan = plan_resume(open_run(meant.run.run_id if meant else name, settings), settings, state=state)
     job = job_of(plan, settings)
     if not as_json:
         _show(plan)
@@ -65,6 +65,7 @@ def command(name: str, state: Path | None, check_only: bool, as_json: bool, **fl
         output.print_json({**plan.to_json(), "resumed_by": record.run["id"], "new_run": dict(record.run)})
     else:
         summarise(record)
+        offer_next(record, settings)
 
 
 def _show(plan: Resumption) -> None:

@@ -5,8 +5,11 @@ from typing import Any
 
 from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields, fields_of
+from fork_wrapper.document.from_runs import mean_words
 from fork_wrapper.document.gather import Column, Document
 from fork_wrapper.document.saying import hint_for, label, listed, said, side_by_side
+from fork_wrapper.lineage import Segment
+from fork_wrapper.losses import mean_at
 from fork_wrapper.markdown_text import aligned_table, code, plain
 from fork_wrapper.words import size
 
@@ -79,7 +82,7 @@ def checkpoints(document: Document) -> Iterator[str]:
             yield from (f"- {code(column.subject.label)}: {words('no_checkpoints')}", "")
             continue
         yield from (f"### {plain(column.subject.label)}{_of_rehearsal(column, document)}", "")
-        yield from (_checkpoint(entry, segment.step, segment.epoch, document) for segment, entry in entries)
+        yield from (_checkpoint(entry, segment, document) for segment, entry in entries)
         yield ""
 
 
@@ -87,13 +90,19 @@ def _of_rehearsal(column: Column, document: Document) -> str:
     return f" ({document.words('of_the_miniature')})" if column.subject.basis == "rehearsal" else ""
 
 
-def _checkpoint(entry: Mapping[str, Any], steps: int, epochs: int, document: Document) -> str:
+def _checkpoint(entry: Mapping[str, Any], segment: Segment, document: Document) -> str:
     words = document.words
     step, epoch, loss = (entry.get(name) for name in ("step", "epoch", "loss"))
     parts = [
-        words("at_step", count=step + steps) if step is not None else "",
-        words("at_epoch", count=epoch + epochs) if epoch is not None else "",
-        words("with_loss", loss=f"{loss:.4f}") if loss is not None else "",
+        words("at_step", count=step + segment.step) if step is not None else "",
+        words("at_epoch", count=epoch + segment.epoch) if epoch is not None else "",
+        words(
+            "with_loss",
+            loss=f"{loss:.4f}",
+            mean=mean_words(mean_at(segment.record.run, step or 0, loss), segment.step, words),
+        )
+        if loss is not None
+        else "",
         size(entry["bytes"]) if entry.get("bytes") else "",
         f"sha256 {code(str(entry['sha256']))}" if entry.get("sha256") else "",
     ]

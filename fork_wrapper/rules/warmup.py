@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.rules.schedulers import Scheduler, in_steps, scheduler, total
+from fork_wrapper.words import counted
 
 KEYS = ("lr_warmup_steps", "lr_decay_steps")
 
@@ -99,7 +100,7 @@ def schedule_processes(case: Case) -> Iterator[Hit]:
     for key, used in zip(KEYS, (one.warms, _decays(one)), strict=True):
         value = case.get(key)
         if used and isinstance(value, int) and value > 0:
-            what = f"{key} = {value} lasts {value / processes:g} training steps with {processes} processes"
+            what = f"{key} = {value} lasts {counted(value / processes, 'training step')} with {processes} processes"
             yield Hit(what=what, at=case.at(key))
     if one.arguments and (one.kind == "class" or one.name == "piecewise_constant"):
         what = f"{one.name} counts {processes} steps for each training step"
