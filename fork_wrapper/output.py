@@ -40,6 +40,9 @@ LONG = 1000
 LEAST = 8
 """Columns that a column keeps where a terminal has too few."""
 
+SHORT = 16
+"""Columns up to which a cell is not to be broken anywhere, as long as other columns can give."""
+
 LONGEST = 24
 """Columns up to which a word is kept whole as long as other columns can give."""
 
@@ -234,8 +237,10 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _longest(cell: str) -> int:
-    """Columns of the longest part of a cell that is not to be broken."""
-    return max(map(_width, _JOINT.split(cell)), default=0) + 1 if cell else 0
+    """Columns of the longest part of a cell that is not to be broken; a short cell is one part."""
+    if _width(cell) <= SHORT:
+        return _width(cell)
+    return max(map(_width, _JOINT.split(cell)), default=0) + 1
 
 
 def _fitted(widths: Sequence[int], words: Sequence[int], room: int) -> list[int]:

@@ -199,7 +199,7 @@ def _foreign(path: Path) -> Source:
 def _unknown(text: str, settings: Settings) -> InputError:
     runs = [found.run_id for found in newest_records(settings.outputs)]
     names = experiment_names(settings.experiments)
-    if near := nearest(text, [*runs, *names], 3):
+    if near := nearest(text, runs, 3):
         todo = f"did you mean {' or '.join(near)}?"
     else:
         todo = (

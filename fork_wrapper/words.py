@@ -22,9 +22,11 @@ def size(count: float | None) -> str:
 
 
 def sizes(counts: Sequence[float]) -> list[str]:
-    """Bytes that are compared, all in the unit of the largest."""
+    """Bytes that are compared: all in the unit of the largest, but where that would leave nothing of one."""
     divisor, unit = next((pair for pair in _UNITS if max(counts, default=0) >= pair[0]), _UNITS[-1])
     digits = 2 if unit == "GB" else 0
+    if any(0 < count / divisor < 0.5 / 10**digits for count in counts):
+        return [size(count) for count in counts]
     return [f"{count / divisor:.{digits}f} {unit}" for count in counts]
 
 

@@ -72,7 +72,9 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(
-            f"{wanted} are wanted of {counted(scan.images, 'image')}", where=source, next_step="Ask for fewer of them."
+            f"there {'is' if scan.images == 1 else 'are'} {counted(scan.images, 'image')}, not {wanted}",
+            where=source,
+            next_step="Ask for fewer of them.",
         )
     with output.counting("hashing images", patience=0.5) as tell:
         digest = fingerprint([scan], HashCache(cache / "hashes.json"), tell)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.settings import NAMES, Settings, find_root, load_settings, placeholders, user_file
+from fork_wrapper.settings import NAMES, Settings, begin, find_root, load_settings, placeholders, user_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,9 +225,15 @@ def test_root_is_the_nearest_kft_toml(tmp_path: Path) -> None:
 
 
 def test_root_far_from_any_project(tmp_path: Path) -> None:
-    """Without a kft.toml above, the checkout that kft runs from is the project."""
-    checkout = Path(__file__).resolve().parents[2]
-    assert find_root(tmp_path) == checkout
+    """Without a kft.toml above, the working folder is the root: never the checkout that kft runs from."""
+    assert find_root(tmp_path) == tmp_path
+    here = load_settings({}, environ={"XDG_CONFIG_HOME": str(tmp_path / "none")}, cwd=tmp_path)
+    assert {here.outputs, here.experiments, here.models, here.datasets} == {
+        tmp_path / name for name in ("runs", "experiments", "models", "datasets")
+    }
+    assert begin(here.outputs).startswith("this is no kft project (no kft.toml here or above): `kft init` begins one")
+    _write(tmp_path / "kft.toml", "")
+    assert begin(here.outputs) == ""
 
 
 def test_the_users_file() -> None:
