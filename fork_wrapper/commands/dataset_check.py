@@ -147,7 +147,7 @@ def _tokens(found: Inspection, merges: Path | None) -> str:
         return ""
     how = "" if merges else " (estimated: CLIP's tokenizer is not on this machine)"
     parts = ", ".join(f"{count} more than {limit}" for limit, count in over.items())
-    return f"tokens of {found.captions} captions: {parts}{how}"
+    return f"tokens of {counted(found.captions, 'caption')}: {parts}{how}"
 
 
 def _verdict(found: Inspection) -> str:

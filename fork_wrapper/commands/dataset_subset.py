@@ -116,4 +116,4 @@ def _list(subset: Any, target: Path, source: Path) -> None:
     names = "".join(f"{item.one.picture.image.absolute()}\n" for item in subset.chosen)
     write_whole(target, names.encode("utf-8", "surrogateescape"))
     write_whole(manifest, subset.manifest().encode("utf-8", "backslashreplace"))
-    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {subset.of} images, seed {subset.seed}")
+    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {counted(subset.of, 'image')}, seed {subset.seed}")

@@ -64,7 +64,7 @@ def warmup_long(case: Case) -> Iterator[Hit]:
     if scheduler(case).warms and isinstance(value, int) and value > 0:
         steps = total(case)
         if steps is not None and 0 < steps <= value:
-            what = f"lr_warmup_steps = {value} takes the whole training of {steps} scheduler steps"
+            what = f"lr_warmup_steps = {value} takes the whole training of {counted(steps, 'scheduler step')}"
             yield Hit(what=what, at=case.at("lr_warmup_steps"))
 
 
@@ -215,5 +215,5 @@ def decay_long(case: Case) -> Iterator[Hit]:
         return
     warmup, decay, steps = in_steps(case, "lr_warmup_steps"), in_steps(case, "lr_decay_steps"), total(case)
     if warmup is not None and decay is not None and steps is not None and decay > 0 and warmup + decay > steps > 0:
-        what = f"warm-up and decay take {warmup + decay} scheduler steps, and the training has {steps}"
+        what = f"warm-up and decay take {counted(warmup + decay, 'scheduler step')}, and the training has {steps}"
         yield Hit(what=what, at=case.at("lr_decay_steps"))

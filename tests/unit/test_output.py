@@ -1,7 +1,6 @@
 """Words and numbers as people see them."""
 
 import io
-import sys
 import time
 from collections.abc import Callable
 
