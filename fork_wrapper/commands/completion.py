@@ -25,9 +25,11 @@ VARIABLE = "_KFT_COMPLETE"
 _BASH = r"""%(complete_func)s() {
     local line="${COMP_LINE:0:COMP_POINT}" answer
     local word="${line##*[[:space:]]}"
-    local before="${word%%"${word##*[$COMP_WORDBREAKS]}"}"
+    local before="${word%%"${word##*[$COMP_WORDBREAKS]}"}"  # what bash takes for words of its own
+    before="${before%%@}"  # but an @ it takes for a part of what follows
     COMPREPLY=()
     while IFS= read -r answer; do
+        [[ -n $answer ]] || continue
         answer="${answer%%%%$'\t'*}"
         COMPREPLY+=("${answer#"$before"}")
     done < <(COMP_WORDS="$line" %(complete_var)s=bash_complete "$1" 2>/dev/null)
@@ -41,6 +43,7 @@ _ZSH = r"""#compdef %(prog_name)s
     local -a described plain
     local answer word
     while IFS= read -r answer; do
+        [[ -n $answer ]] || continue
         word="${answer%%%%$'\t'*}"
         if [[ $answer == *$'\t' ]]; then plain+=("$word"); else described+=("${word//:/\\:}:${answer#*$'\t'}"); fi
     done < <(COMP_WORDS="${(j: :)words[1,CURRENT-1]} $PREFIX" %(complete_var)s=zsh_complete "$words[1]" 2>/dev/null)
@@ -57,7 +60,7 @@ fi
 """
 
 _FISH = r"""function %(complete_func)s
-    set -l answers (COMP_WORDS=(commandline -cp) %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null)
+    set -l answers (COMP_WORDS=(commandline -cp) %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null | string match --regex '.+')
     if test (count $answers) -gt 0
         printf '%%s\n' $answers
     else
@@ -75,7 +78,7 @@ _POWERSHELL = r"""Register-ArgumentCompleter -Native -CommandName %(prog_name)s 
     $env:COMP_WORDS = $line
     $env:%(complete_var)s = 'powershell_complete'
     try {
-        & %(prog_name)s 2>$null | ForEach-Object {
+        & %(prog_name)s 2>$null | Where-Object { $_ } | ForEach-Object {
             $word, $help = $_ -split "`t", 2
             $tip = if ($help) { $help } else { $word }
             [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $tip)
