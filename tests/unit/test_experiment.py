@@ -356,7 +356,8 @@ def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Pa
     """Rules that there are not, errors, and anything without a reason; all at once, each with its line."""
     path = write(
         "one",
-        '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nte-freeze = " "\nclip-skip = 3\nhuber-unused = "fine"\n',
+        '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nte-freeze = " "\nclip-skip = 3\n'
+        'huber-unused = "fine"\n',
     )
     with pytest.raises(InputError) as caught:
         load_experiment(path)
