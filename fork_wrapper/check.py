@@ -16,6 +16,7 @@ from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
+from fork_wrapper.experiment import Experiment
 from fork_wrapper.files import line_of
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
@@ -69,7 +70,7 @@ def check(
     ruled = in_words_of(resolved, acknowledge(resolved, rule_findings(case)))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
-    found += [*_placeholders(resolved), *_let_through(resolved)]
+    found += [*_misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved)]
     if not trainer.rehearsal:  # which may train on a drawn set
         found += _needless(resolved, ruled)
         found += _last_looks(resolved, surveys, settings.cache)
@@ -144,22 +145,43 @@ def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool
     return origin.by != "--set" and origin.by not in names[names.index(known.by) + 1 :]
 
 
+def _misunderstood(resolved: Resolved) -> list[Finding]:
+    """Acknowledgements in the files of rules that there are not, and of errors, which cannot be acknowledged."""
+    found = []
+    for link in resolved.chain:
+        for key in link.acknowledged:
+            if key not in rules():
+                near = difflib.get_close_matches(key, rules(), n=3)
+                what = f"no rule is called {key}"
+                todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them"
+            elif rules()[key].severity == "error":
+                what = f"{key} is an error: it cannot be acknowledged"
+                todo = f"`kft rules {key}` says what to do"
+            else:
+                continue
+            found.append(Finding(what=what, where=_acknowledging(link, key), todo=todo))
+    return found
+
+
 def _needless(resolved: Resolved, ruled: list[Finding]) -> list[Finding]:
     """Acknowledgements of what is not found."""
     found = {one.rule for one in ruled}
     needless = []
     for key, known in resolved.acknowledged.items():
-        if key in found:
-            continue
         link = next((link for link in resolved.chain if link.name == known.by), None)
-        line = line_of(link.text, f"{ACKNOWLEDGE}{key}") if link else None
-        own = resolved.chain[-1].name == known.by
+        if key in found or link is None or key not in rules() or rules()[key].severity == "error":
+            continue
+        own = link is resolved.chain[-1]
         todo = "remove the line" if own else f'leave it, or add to this experiment: unset = ["{ACKNOWLEDGE}{key}"]'
-        where = f"{link.path}, line {line}: {ACKNOWLEDGE}{key}" if link and line else f"{known.by}: {ACKNOWLEDGE}{key}"
-        needless.append(
-            Finding(what=f"{key} is acknowledged and no longer found", where=where, todo=todo, severity="note")
-        )
+        what = f"{key} is acknowledged and no longer found"
+        needless.append(Finding(what=what, where=_acknowledging(link, key), todo=todo, severity="note"))
     return needless
+
+
+def _acknowledging(link: Experiment, key: str) -> str:
+    """Where a file acknowledges a rule."""
+    line = line_of(link.text, f"{ACKNOWLEDGE}{key}")
+    return f"{link.path}, line {line}: {ACKNOWLEDGE}{key}" if line else f"{link.path}: {ACKNOWLEDGE}{key}"
 
 
 def in_words_of(resolved: Resolved, findings: list[Finding]) -> list[Finding]:

@@ -17,6 +17,9 @@ from fork_wrapper.words import clock
 DEFAULT = ("status", "steps", "loss", "time", "saved")
 """Of checkpoints it says `saved`: a run's line fits a terminal of 80 columns."""
 
+HEADS = {"loss": "mean loss"}
+"""Of columns that are called otherwise than by their names: the last mean, over at most an epoch."""
+
 NOTHING = "-"
 """What a run does not have, or did not set."""
 

@@ -256,24 +256,16 @@ def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: 
 
 
 def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:
-    """What is wrong with an `[acknowledge]`: rules that there are not, errors, which stay ones, and missing reasons."""
-    if not table:
-        return []
-    from fork_wrapper.rules.table import rules  # noqa: PLC0415 - most files acknowledge nothing
-
-    findings = []
-    for key, reason in table.items():
-        what = todo = ""
-        if key not in rules():
-            near = nearest(key, rules(), 3)
-            what, todo = f"no rule is called {key}", f"did you mean {' or '.join(near)}?" if near else "see `kft rules`"
-        elif rules()[key].severity == "error":
-            what, todo = f"{key} is an error: it cannot be acknowledged", f"`kft rules {key}` says what to do"
-        elif not isinstance(reason, str) or not reason.strip():
-            what, todo = f"{key} is acknowledged without a reason", f'write {key} = "why it is meant so"'
-        if what:
-            findings.append(Finding(what=what, where=where(f"acknowledge.{key}"), todo=todo))
-    return findings
+    """What is acknowledged without a reason; whether there are such rules is asked where they are all at hand."""
+    return [
+        Finding(
+            what=f"{key} is acknowledged without a reason",
+            where=where(f"acknowledge.{key}"),
+            todo=f'write {key} = "why it is meant so"',
+        )
+        for key, reason in table.items()
+        if not isinstance(reason, str) or not reason.strip()
+    ]
 
 
 def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:

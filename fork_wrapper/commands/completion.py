@@ -60,7 +60,8 @@ fi
 """
 
 _FISH = r"""function %(complete_func)s
-    set -l answers (COMP_WORDS=(commandline -cp) %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null | string match --regex '.+')
+    set -l answers (COMP_WORDS=(commandline -cp) %(complete_var)s=fish_complete %(prog_name)s 2>/dev/null)
+    set answers (string match --regex '.+' -- $answers)
     if test (count $answers) -gt 0
         printf '%%s\n' $answers
     else

@@ -12,6 +12,7 @@ from fork_wrapper.experiment_text import left_text, then_text
 from fork_wrapper.formats.group import read_all
 from fork_wrapper.formats.gui_table import Version, spell_version, version, versions
 from fork_wrapper.importing import Import, plan_imports, to_json, write_import
+from fork_wrapper.settings import begin
 from fork_wrapper.words import counted
 
 EPILOG = """\b
@@ -70,6 +71,8 @@ def command(
         if not only_print:
             write_import(one)
         _report(one)
+    if not only_print and (todo := begin(settings.experiments)):
+        output.say("  • ", ("note: ", "note"), todo)
     if as_json:
         output.print_json([to_json(one) for one in planned])
     else:

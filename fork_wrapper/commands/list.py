@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.columns import COLUMNS, parse_columns, row, values_of
+from fork_wrapper.columns import COLUMNS, HEADS, parse_columns, row, values_of
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
@@ -91,7 +91,10 @@ def command(
     if experiment is None:
         output.print_folded(f"experiments: {', '.join(names) or '(none)'}", indent=13)
     if runs:
-        output.print_table(("run", *shown), [row(run, shown, known) for run, known in zip(runs, values, strict=True)])
+        output.print_table(
+            ("run", *(HEADS.get(name, name) for name in shown)),
+            [row(run, shown, known) for run, known in zip(runs, values, strict=True)],
+        )
     elif every:
         output.say(f"none of {counted(len(every), 'run')} passes the filters")
     else:

@@ -10,6 +10,7 @@ from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
 from fork_wrapper.new_experiment import next_steps, plan_new, write_new
 from fork_wrapper.resolve import parse_overrides
+from fork_wrapper.settings import begin
 from fork_wrapper.source import open_source
 
 EPILOG = """\b
@@ -52,5 +53,7 @@ def command(
     write_new(new)
     output.print_text("".join(f"{path}\n" for path in new.files))
     output.show_findings(new.findings)
+    if todo := begin(settings.experiments):
+        output.say("  • ", ("note: ", "note"), todo)
     for step in next_steps(new):
         output.say(("  → ", "title"), step)

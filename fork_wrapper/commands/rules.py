@@ -72,6 +72,7 @@ def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
 
 
 def _explained(one: Rule) -> str:
+    acknowledge = f'  if it is meant so   in the experiment: [acknowledge] {one.id} = "why"'
     lines = [
         f"{one.id} ({one.severity})",
         "",
@@ -80,6 +81,7 @@ def _explained(one: Rule) -> str:
         "",
         f"  sd-scripts says so  {PHASES[one.phase]}",
         f"  what to do          {one.fix}",
+        *([] if one.severity == "error" else [acknowledge]),
         f"  source              {one.source}, at {pinned_commit()[:8]}",
     ]
     return "\n".join(lines) + "\n"

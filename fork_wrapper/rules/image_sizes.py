@@ -124,7 +124,8 @@ def no_bucket_sizes(case: Case) -> Iterator[Hit]:
             wrong = [name for name in one.survey.sizes if not _fits(one, name, size)]
             if wrong:
                 counted = f"{part(len(wrong), len(one.survey.sizes), 'image', ('is', 'are'))} not {by(size)}"
-                yield one.hit(f"{counted}, and neither buckets nor cached latents resize them: {some(wrong)}")
+                them = "it" if len(wrong) == 1 else "them"
+                yield one.hit(f"{counted}, and neither buckets nor cached latents resize {them}: {some(wrong)}")
 
 
 def _fits(one: Listed, name: str, size: Size) -> bool:

@@ -145,10 +145,10 @@ def test_list_shows_every_run(kft: Kft, project: Path) -> None:
     answer = kft("list")
     assert answer.out == (
         "experiments: first, second\n"
-        "run                     status     steps  loss    time     saved\n"
-        "first/20260101-000000   running    0      -       -        0\n"
-        "second/20260102-000000  completed  8/8    0.1235  1:02:05  0\n"
-        "first/20260103-000000   killed     0/9    -       -        0\n"
+        "run                     status     steps  mean loss  time     saved\n"
+        "first/20260101-000000   running    0      -          -        0\n"
+        "second/20260102-000000  completed  8/8    0.1235     1:02:05  0\n"
+        "first/20260103-000000   killed     0/9    -          -        0\n"
     )
     assert answer.err == "1 run ended with kft; `kft archive RUN` closes what it left open\n"
     shown = json.loads(kft("list", "first", "--json").out)
@@ -175,8 +175,8 @@ def test_list_sorts_and_filters(kft: Kft, project: Path) -> None:
         ("first/20260102-000000", 0.1, False, None),
     ]
     assert kft("list", "first", "--filter", "decision=selected").out == (
-        "run                    status     steps  loss    time  saved\n"
-        "first/20260103-000000  completed  3      0.2000  -     0\n"
+        "run                    status     steps  mean loss  time  saved\n"
+        "first/20260103-000000  completed  3      0.2000     -     0\n"
     )
     nothing = kft("list", "first", "--filter", "loss>1", "--reverse")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "none of 3 runs passes the filters\n")

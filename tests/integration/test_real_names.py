@@ -90,7 +90,7 @@ def test_a_success_says_what_to_do_next(real: RealProject) -> None:
 def test_what_is_acknowledged_stands_in_the_record(real: RealProject, schema: dict[str, Any]) -> None:
     """With its reason, and with the file that says so; the check and the run name it in one short line."""
     done = real.kft("run", "humanoid_05", *SHORT)
-    said = [line for line in done.stderr.splitlines() if "acknowledged" in line or "clip_skip" in line]
+    said = [line for line in done.stderr.splitlines() if "• acknowledged" in line or "clip_skip" in line]
     assert said == ["  • acknowledged: huber-unused, clip-skip"]
     (run,) = real.runs
     sidecar = real.read_json(run / "humanoid_05.json")

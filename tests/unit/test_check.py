@@ -207,3 +207,21 @@ def test_what_is_acknowledged_and_no_longer_found(settings: Settings, write: Cal
     assert _found("two", settings)[2] == [
         f'{what} | {line} | leave it, or add to this experiment: unset = ["acknowledge.clip-skip"]'
     ]
+
+
+def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
+    """Rules that there are not, with the nearest, and errors: these stop a run, each with its line."""
+    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\n'
+    path = write("one", WARNED + wrong)
+    write("two", 'extends = "one"\n')
+    for name in ("one", "two"):
+        checked = check(resolve(name, settings), settings, real_trainer(settings))
+        found = [(one.what, one.where, one.todo) for one in checked.errors if "acknowledge." in one.where]
+        assert found == [
+            ("no rule is called clip-skipp", f"{path}, line 11: acknowledge.clip-skipp", "did you mean clip-skip?"),
+            (
+                "warmup-needless is an error: it cannot be acknowledged",
+                f"{path}, line 12: acknowledge.warmup-needless",
+                "`kft rules warmup-needless` says what to do",
+            ),
+        ]

@@ -59,7 +59,7 @@ def test_an_experiment_alone_means_what_the_command_can_use(runs: list[RunFolder
     """To look at: the newest; to take: the newest completed; to go on with: the newest that was broken off."""
     said = {}
     for purpose in ("any", "done", "broken"):
-        found = meant("luna_04", settings, bare=purpose)  # type: ignore[arg-type]
+        found = meant("luna_04", settings, bare=purpose)
         assert found is not None
         said[purpose] = (runs.index(found.run), found.why)
     assert said["done"] == (2, "its newest completed run")
