@@ -22,6 +22,8 @@ from fork_wrapper.sweep import sweep_run
 def command(run: str | None, over: bool, **flags: Any) -> None:
     """Sweep RUN, or every run, again: whole checkpoints without a sidecar get one.
 
+    RUN is EXPERIMENT/RUN, its folder, EXPERIMENT for its newest run, or EXPERIMENT@-2 for the one before.
+
     Harmless at any time. A run whose kft was killed is closed as interrupted; one whose kft is alive is left to it.
     """
     settings = settings_from(flags)

@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Compare A with B by meaning; without B, the parent of A with A.
 
-    A and B are experiments, runs, sidecars or checkpoints. Defaults are filled in and equal spellings are equal, so
+    A and B are experiments, runs, sidecars or checkpoints; EXPERIMENT@latest is its newest run, @-2 the one before,
+    and :epoch5, :step1200 or :final behind a run its checkpoint. Defaults are filled in and equal spellings are equal, so
     what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something does.
     """
     if as_json and as_markdown:

@@ -71,7 +71,7 @@ def command(
 ) -> None:
     """Write how NAMES were trained, every value with its origin, from records alone; without NAMES all experiments.
 
-    NAMES are experiments, runs, sidecars, checkpoints or config files. An experiment's name means its newest completed
+    NAMES are experiments, runs (EXPERIMENT/RUN, or EXPERIMENT@latest, @-2), sidecars, checkpoints or config files. An experiment's name means its newest completed
     run, else its newest rehearsal (with the values that were meant), else its file. What is not known says so, and
     where it could come from.
     """

@@ -44,6 +44,8 @@ Examples:
 def command(source: str, form: Form, folder: Path | None, strict: bool, allow: tuple[str, ...], **flags: Any) -> None:
     """Write the configs that sdxl_train.py reads, of an experiment NAME, a RUN, a sidecar or a checkpoint.
 
+    EXPERIMENT@latest is its newest run, @-2 the one before; with :epoch5, :step1200 or :final behind, a checkpoint.
+
     Of a run, a sidecar or a checkpoint they are what trained; of an experiment, what would train now. The GUI forms
     load in the kohya_ss GUI's finetune or dreambooth tab, `command` is one line for the shell, `bundle` a folder with
     everything but the weights. What a form cannot say is named on stderr.

@@ -67,7 +67,8 @@ def command(
 
     Texts are compared with = and !=, several with commas between them, * for anything; numbers and dates also with
     <, <=, > and >=. A time is in seconds, or 1:30:00, 90m, 2h; since and until take a date or a time of day. The
-    decision is the last one in a run's notes, or none.
+    decision is the last one in a run's notes, or none. A mean loss is the last that the trainer showed: over an epoch's
+    length, or over all steps where there were fewer. The values of other columns are those that trained; - is absent.
     """
     selection = parse_selection(filters, sort, reverse=reverse)
     settings = settings_from(flags)

@@ -23,7 +23,7 @@ INTERVAL = 5.0
 
 EPILOG = """\b
 Examples:
-  kft log humanoid_05/20261122-101500 -n 20
+  kft log humanoid_05 -n 20
   kft log humanoid_05/20261122-101500 -f && kft promote humanoid_05/20261122-101500
 """
 
@@ -38,7 +38,8 @@ Examples:
 def command(run: str, following: bool, last: int | None, raw: bool, as_json: bool, **flags: Any) -> None:
     """Show what the trainer of RUN printed: of a progress bar its last state, and no colours.
 
-    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. With -f the exit code says how the run ended:
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it; EXPERIMENT means its newest run, EXPERIMENT@-2
+    the one before. With -f the exit code says how the run ended:
     0 when it did its job, 1 when it failed, was interrupted or killed. Ctrl-C ends the look and not the run.
     """
     if as_json and (following or raw):

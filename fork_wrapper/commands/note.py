@@ -17,7 +17,7 @@ from fork_wrapper.notes import add_note, read_notes
 EPILOG = """\b
 Examples:
   kft note humanoid_05/20261122-101500
-  kft note humanoid_05/20261122-101500 "the hands are better than in 04"
+  kft note humanoid_05 "the hands are better than in 04"
   kft note humanoid_05/20261122-101500 --problem "overfits from epoch 8" --solution "take epoch 6"
   kft note humanoid_05/20261122-101500 --decision selected "base of all LoRAs"
 """
@@ -42,7 +42,8 @@ def command(
 ) -> None:
     """Add a note to RUN, with the time; without anything to note, show its notes.
 
-    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. Notes lie in its folder beside the record,
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it; EXPERIMENT means its newest run, EXPERIMENT@-2
+    the one before. Notes lie in its folder beside the record,
     which stays as it was archived; they are only ever added to.
     """
     settings = settings_from(flags)

@@ -20,7 +20,8 @@ from fork_wrapper.source import open_source
 
 EPILOG = """\b
 Examples:
-  kft promote humanoid_05/20261122-101500 --author "Ana"
+  kft promote humanoid_05 --author "Ana"
+  kft promote humanoid_05@latest:epoch8 --name humanoid_base
   kft promote humanoid_05/20261122-101500 --checkpoint humanoid_05-000008.safetensors --name humanoid_base
   kft promote runs/humanoid_05/20261122-101500/humanoid_05.json --to /data/models/humanoid --link
 """
@@ -52,6 +53,9 @@ Examples:
 @setting_flags(*PLACES)
 def command(source: str, **flags: Any) -> None:
     """Copy a checkpoint to where models lie, verified, with its sidecar, its sha256 and a model card.
+
+    EXPERIMENT alone means its newest completed run, else its newest rehearsal; EXPERIMENT@latest its newest of all,
+    @-2 the one before. With :epoch5, :step1200 or :final behind a run, that checkpoint.
 
     The card is what the Hugging Face Hub reads; it says what the sidecar says, and the story and notes. The run gets
     a note with the decision "selected", a rehearsal one without a decision. Nothing is replaced; until it is whole

@@ -36,7 +36,8 @@ PATIENCE = 0.5
 def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bool, **flags: Any) -> None:
     """Write a page about runs: how they went, what changed between them, losses, rates, samples, data, machines.
 
-    NAMES are experiments (the newest completed run, else the newest rehearsal), runs or sidecars; without any, every
+    NAMES are experiments (the newest completed run, else the newest rehearsal), runs (EXPERIMENT/RUN, or
+    EXPERIMENT@latest, @-2) or sidecars; without any, every
     experiment that has run. The page is one file that needs no network. --png writes curves and sample sheets as PNG.
     """
     settings = settings_from(flags)

@@ -59,6 +59,9 @@ def command(
 ) -> None:
     """Repeat a run from one file: a sidecar, a record, a checkpoint, or a config file of the GUI or of sd-scripts.
 
+    EXPERIMENT alone means its newest completed run, else its newest rehearsal; EXPERIMENT@latest its newest of all,
+    @-2 the one before, and :epoch5, :step1200 or :final behind a run its checkpoint.
+
     Nothing else needs to be left of it. What it was made with is compared with this machine, item by item; a
     difference stops it until it is allowed by name. The configs that are launched are the archived ones byte for
     byte, up to the paths of this machine and the run's own folder. Exit code 1 when something stands against it.

@@ -87,7 +87,7 @@ def _checkpoints(run: Shown, number: int) -> Html | None:
         )
         for epoch, step, entry in entries
     ]
-    columns = ("checkpoint", "epoch", "step", "loss", "size", "sha256")
+    columns = ("checkpoint", "epoch", "step", "mean loss", "size", "sha256")
     inner = table(f"Checkpoints of {run.label}", columns, rows, name=f"checkpoints-{number}")
     return tag("details", tag("summary", f"{counted(len(entries), 'checkpoint')} of {run.label}"), inner)
 

@@ -39,7 +39,7 @@ ENTRIES: tuple[Entry, ...] = (
         _ignored(
             {f"training.save_every_n_{unit}": -1},
             {f"training.save_every_n_{unit}": 1},
-            f"save_every_n_{unit} = -1 saves every 1 {unit}",
+            f"save_every_n_{unit} = -1 saves every 1 {unit[:-1]}",
             "save-every-negative",
         )
         for unit in ("steps", "epochs")
