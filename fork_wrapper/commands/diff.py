@@ -36,8 +36,9 @@ def command(
     """Compare A with B by meaning; without B, the parent of A with A.
 
     A and B are experiments, runs, sidecars or checkpoints; EXPERIMENT@latest is its newest run, @-2 the one before,
-    and :epoch5, :step1200 or :final behind a run its checkpoint. Defaults are filled in and equal spellings are equal, so
-    what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something does.
+    and :epoch5, :step1200 or :final behind a run its checkpoint. Defaults are filled in and equal spellings are
+    equal, so what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something
+    does.
     """
     if as_json and as_markdown:
         raise click.UsageError("--json and --md are two ways to print: name one")

@@ -71,9 +71,9 @@ def command(
 ) -> None:
     """Write how NAMES were trained, every value with its origin, from records alone; without NAMES all experiments.
 
-    NAMES are experiments, runs (EXPERIMENT/RUN, or EXPERIMENT@latest, @-2), sidecars, checkpoints or config files. An experiment's name means its newest completed
-    run, else its newest rehearsal (with the values that were meant), else its file. What is not known says so, and
-    where it could come from.
+    NAMES are experiments, runs (EXPERIMENT/RUN, or EXPERIMENT@latest, @-2), sidecars, checkpoints or config files.
+    An experiment's name means its newest completed run, else its newest rehearsal (with the values that were meant),
+    else its file. What is not known says so, and where it could come from.
     """
     target = Target(**{name: flags.pop(name) for name in ("file", "is_beside", "force")})
     _check_flags(target, only_coverage=only_coverage, as_json=as_json)

@@ -33,8 +33,8 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
 
     SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
     which tells how it was made even when its sidecar is lost. EXPERIMENT@latest is its newest run, @-2 the one before;
-    :epoch5, :step1200 or :final behind a run is its checkpoint (EXPERIMENT@latest:epoch5). Of a run that is here also: its story and notes, the
-    run that it comes from, and those that came of it.
+    :epoch5, :step1200 or :final behind a run is its checkpoint (EXPERIMENT@latest:epoch5). Of a run that is here also:
+    its story and notes, the run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
     opened = open_source(full_name(source, settings), settings, allow)

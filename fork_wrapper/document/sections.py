@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fork_wrapper.archived import acknowledged_in
 from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields, fields_of
 from fork_wrapper.document.from_runs import mean_words
@@ -35,6 +36,25 @@ def parameters(document: Document) -> Iterator[str]:
         yield f"- {label(field, document)}, {names}: {hint_for(field, columns, document)}"
     yield from ("",) if unknown else ()
     yield from _further(document)
+    yield from _acknowledged(document)
+
+
+def _acknowledged(document: Document) -> Iterator[str]:
+    """What the check says of these values and the experiments mean so, each reason with those that give it."""
+    found: dict[str, list[str]] = {}
+    for column in document.columns:
+        source = column.subject.source
+        known = source.resolved.acknowledged if source.resolved else {}
+        known = acknowledged_in(source.record) if source.record else known
+        for rule, one in known.items():
+            line = f"- {code(rule)}: {plain(' '.join(one.reason.split()))}"
+            found.setdefault(line, []).append(column.subject.label)
+    if found:
+        yield from (f"### {document.words('title.acknowledged')}", "")
+    for line, labels in found.items():
+        every = len(labels) == len(document.columns)
+        yield line if every else f"{line} ({', '.join(map(code, labels))})"
+    yield from ("",) if found else ()
 
 
 def _further(document: Document) -> Iterator[str]:
