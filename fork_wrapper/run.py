@@ -248,10 +248,10 @@ def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
         finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
         raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
     if verdict.status == "interrupted" and verdict.outcome is not None:
-        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), [_going_on(archive)])
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), _way_on(archive, or_why_not=True))
     if verdict.failure:
         title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, [*explain(verdict.failure, rendered), _going_on(archive)])
+        raise RunFailedError(title, [*explain(verdict.failure, rendered), *_way_on(archive, or_why_not=False)])
     return archive.record
 
 
@@ -262,12 +262,12 @@ def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
     return f"{rendered.run.run_id} was interrupted{step}{stronger}; {kept} archived"
 
 
-def _going_on(archive: Archive) -> Finding:
-    """That a run which is over before its time can be resumed, or why not and what saves a state the next time."""
+def _way_on(archive: Archive, *, or_why_not: bool) -> list[Finding]:
+    """That a run which is over before its time can be resumed, or else why not, and what saves a state next time."""
     progress, record = archive.progress, archive.record
     length = Length(total_steps=progress.total, steps_per_epoch=epoch_of(record.run))
     choice, problems = choose(archive.run, record, length, nan_step=progress.nan_step)
     if choice is None:
-        return replace(problems[0], severity="note")
+        return [replace(one, severity="note") for one in problems] if or_why_not else []
     what = f"it can go on after step {choice.state.step}, from {choice.state.path.name}"
-    return Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")
+    return [Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")]

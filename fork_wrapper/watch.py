@@ -21,9 +21,7 @@ PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
 
 BAR = 30
-"""Columns of the bar on a wide terminal."""
-LEAST_BAR = 8
-"""Columns below which it would say nothing."""
+"""Columns of the bar; of a narrow terminal it has a line of its own."""
 
 RICH: Mapping[str, str] = {
     "error": "bold red",
@@ -116,12 +114,11 @@ class TerminalWatch(RunWatch):
         """Redraw."""
         if progress.step:
             words = describe(progress, archived)
-            width = min(BAR, self.console.width - len(words) - 3)
-            if width < LEAST_BAR:  # no room beside the words: they matter more
-                bar = Text(words)
-            else:
-                full = int(width * progress.step / max(progress.total, 1))
-                bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), "  ", words)
+            beside = BAR + 2 + len(words) < self.console.width
+            width = BAR if beside else self.console.width - 1
+            full = int(width * progress.step / max(progress.total, 1))
+            between = "  " if beside else "\n"
+            bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), between, words)
         else:
             bar = Text.assemble(("… ", "green"), (self._phase[: self.console.width - 4], "dim"))
         self._live.update(bar)

@@ -59,10 +59,12 @@ def test_the_live_view_shows_the_phase_and_then_the_bar() -> None:
     watch.progress(Progress(), 0)
     watch._live.refresh()
     assert "caching latents [with brackets]" in stream.getvalue()
-    watch.progress(progress(50, elapsed=25), 1)
+    watch.progress(progress(50, elapsed=25, loss=0.1), 1)
     watch._live.refresh()
+    drawn = [line.rstrip() for line in stream.getvalue().splitlines() if "━" in line or "step 50/100" in line]
     watch.finishing()
-    assert "━" * 15 in stream.getvalue()
+    assert drawn[0].endswith("━" * 79)  # no room beside the words: a line of its own
+    assert drawn[1].startswith("step 50/100  epoch 1/2  loss 0.1000 (running mean)")
 
 
 def test_markup_in_what_users_wrote_is_text(capsys: pytest.CaptureFixture[str]) -> None:
