@@ -167,7 +167,7 @@ def placeholders(settings: Settings) -> dict[str, str]:
 
 def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[str, Any]) -> Iterator[Layer]:
     built_in = {**_BUILT_IN, "cache": cache_folder(environ), "python": sys.executable}
-    if _project_of(root) is None and (own := _own_sd_scripts()).is_dir():
+    if _project_of(root) is None and ((own := _own_sd_scripts()) / "sdxl_train.py").is_file():
         built_in["sd_scripts"] = own
     yield Layer(label="built in", base=root, values=built_in)
     for path in (root / SETTINGS_FILE, user_file(environ), root / LOCAL_FILE):

@@ -247,3 +247,16 @@ def test_placeholders_have_forward_slashes(place: Place) -> None:
     names = ("models", "datasets", "experiments")
     expected = {name: (place.project / name).as_posix() for name in names}
     assert placeholders(place.load()) == expected | {"outputs": (place.project / "runs").as_posix()}
+
+
+def test_sd_scripts_far_from_any_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkout's own submodule is a program, as kft is: it serves where no project says another."""
+    own = tmp_path / "submodule"
+    monkeypatch.setattr("fork_wrapper.settings._own_sd_scripts", lambda: own)
+    here = {"environ": {"XDG_CONFIG_HOME": str(tmp_path / "none")}, "cwd": tmp_path}
+    assert load_settings({}, **here).sd_scripts == tmp_path / "third_party" / "sd-scripts"  # type: ignore[arg-type]
+    own.mkdir()
+    (own / "sdxl_train.py").touch()
+    assert load_settings({}, **here).sd_scripts == own  # type: ignore[arg-type]
+    _write(tmp_path / "kft.toml", "")
+    assert load_settings({}, **here).sd_scripts == tmp_path / "third_party" / "sd-scripts"  # type: ignore[arg-type]
