@@ -1,13 +1,12 @@
 """A configuration from wherever it lies: an experiment, a run, a sidecar, a checkpoint, or a file of another program.
 
-Every reader takes all of them by name, id or path. A run is never guessed ("the latest"): an experiment's name
-means the experiment file.
+Every reader takes all of them by name, id or path. A run is never guessed: an experiment's name means the experiment
+file; `short_names` has the names that stand for its runs.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +17,8 @@ from fork_wrapper.files import flatten, parse_toml, read_json, read_text
 from fork_wrapper.paths import RunFolder, newest_records
 from fork_wrapper.record import Record, from_json, read_record
 from fork_wrapper.resolve import Origin, Resolved, resolve
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
+from fork_wrapper.spelling import nearest
 
 if TYPE_CHECKING:
     from fork_wrapper.formats.fit import Fitted
@@ -234,13 +234,17 @@ def fitted_of(source: Source) -> "Fitted":
 
 
 def _unknown(text: str, settings: Settings) -> InputError:
-    runs = [found.run_id for found in islice(newest_records(settings.outputs), 3)][::-1]
+    runs = [found.run_id for found in newest_records(settings.outputs)]
     names = experiment_names(settings.experiments)
-    todo = f"name an experiment ({', '.join(names)})" if names else "name an experiment"
-    todo += f", a run ({', '.join(runs)})" if runs else ", a run (EXPERIMENT/RUN)"
-    finding = Finding(
-        what="no such experiment, run or file", where=text, todo=f"{todo}, a sidecar, a checkpoint or a config file"
-    )
+    if near := nearest(text, runs, 3):
+        todo = f"did you mean {' or '.join(near)}?"
+    else:
+        todo = (
+            f"name an experiment ({', '.join(names)})" if names else begin(settings.experiments) or "name an experiment"
+        )
+        todo += f", a run ({', '.join(runs[2::-1])})" if runs else ", a run (EXPERIMENT/RUN)"
+        todo += ", a sidecar, a checkpoint or a config file"
+    finding = Finding(what="no such experiment, run or file", where=text, todo=todo)
     return InputError(f"cannot find {text!r}", [finding])
 
 

@@ -8,6 +8,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import SEVERITIES
@@ -17,7 +18,7 @@ from fork_wrapper.words import counted
 
 
 @click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
 @json_flag
 @setting_flags(*PLACES, "num_processes")
@@ -57,7 +58,7 @@ def _known(resolved: Resolved) -> str:
 
 
 def _verdict(checked: Checked) -> str:
-    counts = Counter(finding.severity for finding in checked.findings)
+    counts = Counter(finding.severity for finding in checked.findings if not finding.acknowledged)
     parts = [counted(counts[name], name) for name in SEVERITIES if counts[name]]
     found = f" ({', '.join(parts)}; `kft rules ID` explains one)" if parts else ""
     return f"{'not ready to run' if checked.errors else 'ready to run'}{found}"

@@ -6,6 +6,7 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import check
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.configuration import configuration
 from fork_wrapper.plan_text import bucket_rows, rows
@@ -14,7 +15,7 @@ from fork_wrapper.resolve import parse_overrides
 
 
 @click.command(name="plan", short_help="Say what a run would do: images, buckets, steps, rates, files, disk.")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
 @json_flag
 @setting_flags(*PLACES, "num_processes")

@@ -10,6 +10,7 @@ import click
 
 from dataset_tools.faults import KINDS
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import json_flag
 from fork_wrapper.errors import SEVERITIES, Finding, InputError
 from fork_wrapper.rules.rule import PHASES, Rule
@@ -20,7 +21,7 @@ from fork_wrapper.words import counted
 
 
 @click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")
-@click.argument("pattern", default="", metavar="[ID]")
+@click.argument("pattern", default="", metavar="[ID]", shell_complete=completing.rule_ids)
 @json_flag
 def command(pattern: str, as_json: bool) -> None:
     """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
@@ -96,6 +97,7 @@ def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
 
 
 def _explained(one: Rule) -> str:
+    acknowledge = f'  if it is meant so   in the experiment: [acknowledge] {one.id} = "why"'
     lines = [
         f"{one.id} ({one.severity})",
         "",
@@ -104,6 +106,7 @@ def _explained(one: Rule) -> str:
         "",
         f"  sd-scripts says so  {PHASES[one.phase]}",
         f"  what to do          {one.fix}",
+        *([] if one.severity == "error" else [acknowledge]),
         f"  source              {one.source}, at {pinned_commit()[:8]}",
     ]
     return "\n".join(lines) + "\n"
