@@ -17,14 +17,12 @@ from fork_wrapper.child_text import child_text
 from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import LONGEST_NAME, SUFFIX, chain_of, parse_experiment
 from fork_wrapper.files import flatten, write_whole
-from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.kft_import import with_own_record
-from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.formats.fit import Fitted
 from fork_wrapper.importing import files_of, import_of
 from fork_wrapper.paths import plain_name
 from fork_wrapper.resolve import Origin, Override, Resolved, override, resolve_chain
 from fork_wrapper.settings import Settings, placeholders
-from fork_wrapper.source import Source
+from fork_wrapper.source import Source, fitted_of
 from fork_wrapper.spelling import spell
 
 OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
@@ -70,7 +68,7 @@ def plan_new(
         text = child_text(name, source.resolved, wanted, settings, unset=unset, story=story)
         files = {_path(name, settings): text}
     else:
-        fitted = _changed(_fitted(source), settings, overrides, story)
+        fitted = _changed(fitted_of(source), settings, overrides, story)
         made = import_of(fitted, settings, name, now)
         files = {made.path: made.text} | ({made.prompts[0]: made.prompts[1]} if made.prompts else {})
         raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if os.path.lexists(path)])
@@ -113,10 +111,6 @@ def _name_findings(name: str, settings: Settings) -> list[Finding]:
 
 def _taken(path: Path) -> Finding:
     return Finding(what="the file exists", where=str(path), todo="give another name, or move the file")
-
-
-def _fitted(source: Source) -> Fitted:
-    return fit(with_own_record(read_any(source.path.absolute())))
 
 
 def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], story: Mapping[str, Any]) -> Fitted:

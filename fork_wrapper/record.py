@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fork_wrapper import __version__
+from fork_wrapper import __version__, losses
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import pretty_json, read_json, write_whole
 
@@ -143,6 +143,7 @@ def begin(
             "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
             "overrides": list(resolved.overrides),
             "allowed_unknown": list(resolved.allowed),
+            "acknowledged": {key: asdict(one) for key, one in sorted(resolved.acknowledged.items())},
         },
         training=dict(rendered.training),
         dataset=dict(rendered.dataset),
@@ -187,7 +188,6 @@ def prompts_of(training: Mapping[str, Any]) -> str | None:
 
 def summary(progress: Progress) -> dict[str, Any]:
     """What a run's progress comes to: steps, epochs, speed, loss. Losses are the trainer's running means."""
-    losses = [loss for _, loss in progress.losses]
     speed = progress.steps_per_second
     return {
         "steps": progress.step,
@@ -195,7 +195,7 @@ def summary(progress: Progress) -> dict[str, Any]:
         "epochs": progress.epochs or None,
         "facts": dict(progress.facts),
         "steps_per_second": round(speed, 5) if speed else None,
-        "loss": {"first": losses[0], "last": losses[-1], "lowest": min(losses)} if losses else None,
+        "loss": losses.summary(progress.losses, progress.step_of_epoch(1)),
         "nan_step": progress.nan_step,
     }
 

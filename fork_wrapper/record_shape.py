@@ -111,6 +111,7 @@ _EXPERIMENT = _table(
         "origins": _table({}, every=_table({"kind": _plain(ORIGINS.__contains__), "by": TEXT}, needed=("kind", "by"))),
         "overrides": _rows(TEXT),
         "allowed_unknown": _rows(TEXT),
+        "acknowledged": _table({}, every=_table({"reason": TEXT, "by": TEXT}, needed=("reason", "by"))),
     }
 )
 

@@ -6,8 +6,9 @@ see of it is the `Watch`'s business.
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from fork_wrapper.check import Checked, check
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.launch import Outcome, StartError, launch
+from fork_wrapper.losses import epoch_of
 from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.plan import Plan
 from fork_wrapper.preflight import Machine
@@ -28,10 +30,13 @@ from fork_wrapper.provenance import accelerate_config, base_model, git_state, ho
 from fork_wrapper.record import Record, begin, prompts_of
 from fork_wrapper.render import Rendered, Trainer, render, sealed
 from fork_wrapper.resolve import Resolved
+from fork_wrapper.resume_state import choose
 from fork_wrapper.settings import Settings
+from fork_wrapper.states import Length
 from fork_wrapper.subsets import fingerprint_subsets
 from fork_wrapper.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.vram import VramSampler
+from fork_wrapper.words import counted
 
 LONGEST_PROMPTS = 100_000
 """Characters of sample prompts that travel in every checkpoint."""
@@ -302,14 +307,26 @@ def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
         finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
         raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
     if verdict.status == "interrupted" and verdict.outcome is not None:
-        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome))
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), _way_on(archive, or_why_not=True))
     if verdict.failure:
         title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, explain(verdict.failure, rendered))
+        raise RunFailedError(title, [*explain(verdict.failure, rendered), *_way_on(archive, or_why_not=False)])
     return archive.record
 
 
 def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
     step = f" at step {archive.progress.step} of {archive.progress.total}" if archive.progress.total else ""
-    kept = "one checkpoint is" if archive.archived == 1 else f"{archive.archived} checkpoints are"
-    return f"{rendered.run.run_id} was interrupted{step} ({', '.join(outcome.stops)}); {kept} archived"
+    stronger = {"terminate": ", then terminated", "kill": ", then killed"}.get(outcome.stops[-1], "")
+    kept = f"{counted(archive.archived, 'checkpoint')} {'is' if archive.archived == 1 else 'are'}"
+    return f"{rendered.run.run_id} was interrupted{step}{stronger}; {kept} archived"
+
+
+def _way_on(archive: Archive, *, or_why_not: bool) -> list[Finding]:
+    """That a run which is over before its time can be resumed, or else why not, and what saves a state next time."""
+    progress, record = archive.progress, archive.record
+    length = Length(total_steps=progress.total, steps_per_epoch=epoch_of(record.run))
+    choice, problems = choose(archive.run, record, length, nan_step=progress.nan_step)
+    if choice is None:
+        return [replace(one, severity="note") for one in problems] if or_why_not else []
+    what = f"it can go on after step {choice.state.step}, from {choice.state.path.name}"
+    return [Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")]

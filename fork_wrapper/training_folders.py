@@ -1,7 +1,7 @@
 """The image folders that a word on the command line means, as `dataset_tools.inspection` takes them.
 
-A word is a folder, an experiment, or a folder below `datasets`. For an experiment every value is the one in force;
-for a folder alone there are sensible ones.
+A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For a
+configuration every value is the one in force; for a folder alone there are sensible ones.
 """
 
 import contextlib
@@ -16,13 +16,15 @@ from dataset_tools.metadata_file import describes_images
 from dataset_tools.prepare_manifest import read_manifest
 from dataset_tools.scan import TEXT_SUFFIXES
 from dataset_tools.training_folder import Size, TrainingFolder
+from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import experiment_names
-from fork_wrapper.resolve import Override, resolve
+from fork_wrapper.resolve import Override
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import bucketing, read
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, usual, usual_limits
 from fork_wrapper.settings import Settings
+from fork_wrapper.source import is_run
 
 RESOLUTION = 1024
 """What images of a folder alone are measured against, with buckets: SDXL's own."""
@@ -88,12 +90,12 @@ def _misplaced(flag: str, *, is_folder: bool) -> Finding:
 def _folder(word: str, settings: Settings) -> Path | None:
     path = Path(word).expanduser() if word.startswith("~") else Path(word)
     bare = path.name == word
-    if bare and word in experiment_names(settings.experiments):
+    if is_run(word, settings) or (bare and word in experiment_names(settings.experiments)):
         return None
     for candidate in (path, settings.datasets / word) if bare else (path,):
         if candidate.is_dir():
             return Path(os.path.abspath(candidate))  # noqa: PTH100 - keeps symbolic links as typed
-    if not bare and path.suffix != ".toml":
+    if not bare and not path.suffix:
         todo = "give a folder of images, or the name of an experiment"
         raise InputError("there is no such folder", [Finding(what="it does not exist", where=str(path), todo=todo)])
     return None
@@ -165,7 +167,7 @@ def most_common_extension(folder: Path) -> str:
 
 
 def _of_experiment(word: str, settings: Settings, asked: Asked) -> Meant:
-    resolved = resolve(word, settings, asked.overrides, asked.allow)
+    resolved = configuration(word, settings, asked.overrides, asked.allow)
     case = Case(training=resolved.training, dataset=resolved.dataset)
     pairs = [(dataset, subset) for dataset in case.datasets for subset in read(dataset) if _names_images(subset)]
     if not pairs:

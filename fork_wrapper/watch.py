@@ -10,16 +10,19 @@ from rich.live import Live
 from rich.text import Text
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.output import finding_lines
+from fork_wrapper.output import findings_lines
 from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
 from fork_wrapper.spelling import harmless
-from fork_wrapper.words import clock, size
+from fork_wrapper.words import clock, counted, pace, size
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
+
+BAR = 30
+"""Columns of the bar; of a narrow terminal it has a line of its own."""
 
 RICH: Mapping[str, str] = {
     "error": "bold red",
@@ -66,7 +69,7 @@ class RunWatch:
         self.console.print(Text(harmless(f"  command {shell_line(rendered.argv)}"), style="dim"))
         for label, text in rows(plan):
             self.console.print(Text(harmless(f"  {label:<12} {text}"), style="dim"))
-        for line in (line for finding in findings for line in finding_lines(finding)):
+        for line in findings_lines(findings):
             self.console.print(Text.assemble(*((harmless(text), RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:
@@ -115,11 +118,12 @@ class TerminalWatch(RunWatch):
     def progress(self, progress: Progress, archived: int) -> None:
         """Redraw."""
         if progress.step:
-            width = 30
+            words = describe(progress, archived)
+            beside = BAR + 2 + len(words) < self.console.width
+            width = BAR if beside else self.console.width - 1
             full = int(width * progress.step / max(progress.total, 1))
-            bar = Text.assemble(
-                ("━" * full, "green"), ("━" * (width - full), "dim"), "  ", describe(progress, archived)
-            )
+            between = "  " if beside else "\n"
+            bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), between, words)
         else:
             bar = Text.assemble(("… ", "green"), (self._phase[: self.console.width - 4], "dim"))
         self._live.update(bar)
@@ -135,13 +139,15 @@ def describe(progress: Progress, archived: int) -> str:
     parts = [f"step {progress.step}/{progress.total}"]
     if progress.epochs:
         parts.append(f"epoch {progress.epoch}/{progress.epochs}")
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4f}")
+    if progress.losses:
+        step, loss = progress.losses[-1]
+        span = min(step, progress.step_of_epoch(1) or 0)
+        parts.append(f"loss {loss:.4f}" + (f" (mean of {counted(span, 'step')})" if span else " (running mean)"))
     if progress.nan_step:
         parts.append(f"loss is NaN since step {progress.nan_step}")
     speed = progress.steps_per_second
     if speed:
-        parts.append(f"{speed:.2f} it/s" if speed >= 1 else f"{1 / speed:.2f} s/it")
+        parts.append(pace(speed))
     if (left := progress.seconds_left) is not None:
         parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")

@@ -10,6 +10,7 @@ from fork_wrapper import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.words import counted
 
 EPILOG = """\b
 Examples:
@@ -47,7 +48,6 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
     if (target is None) == (flags["listing"] is None):
         raise click.UsageError("say where to: either DST or --list FILE")
     from dataset_tools.subset import make_folder  # noqa: PLC0415 - not for --help
-    from fork_wrapper.words import counted  # noqa: PLC0415
 
     settings = settings_from(flags)
     subset, rows = _chosen(source, n, fraction, settings.cache, flags)
@@ -82,7 +82,9 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(
-            f"there are {scan.images} images, not {wanted}", where=source, next_step="Ask for fewer of them."
+            f"there {'is' if scan.images == 1 else 'are'} {counted(scan.images, 'image')}, not {wanted}",
+            where=source,
+            next_step="Ask for fewer of them.",
         )
     with output.counting("hashing images", patience=0.5) as tell:
         digest = fingerprint([scan], HashCache(cache / "hashes.json"), tell)
@@ -124,4 +126,4 @@ def _list(subset: Any, target: Path, source: Path) -> None:
     names = "".join(f"{item.one.picture.image.absolute()}\n" for item in subset.chosen)
     write_whole(target, names.encode("utf-8", "surrogateescape"))
     write_whole(manifest, subset.manifest().encode("utf-8", "backslashreplace"))
-    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {subset.of} images, seed {subset.seed}")
+    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {counted(subset.of, 'image')}, seed {subset.seed}")

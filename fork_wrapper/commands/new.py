@@ -6,9 +6,11 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
 from fork_wrapper.new_experiment import next_steps, plan_new, write_new
 from fork_wrapper.resolve import parse_overrides
+from fork_wrapper.settings import begin
 from fork_wrapper.source import open_source
 
 EPILOG = """\b
@@ -21,7 +23,9 @@ Examples:
 
 @click.command(name="new", epilog=EPILOG, short_help="Write a new experiment, made of another or of a run.")
 @click.argument("name")
-@click.option("--from", "source", required=True, metavar="SOURCE", help="What it is made of.")
+@click.option(
+    "--from", "source", required=True, metavar="SOURCE", help="What it is made of.", shell_complete=completing.sources
+)
 @override_flags
 @click.option("--purpose", metavar="TEXT", help="What it is for.")
 @click.option("--changes", metavar="TEXT", help="Why these values moved.")
@@ -43,11 +47,13 @@ def command(
     with --set are ours: their origin is "assumed".
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = open_source(full_name(source, settings), settings, allow)
     story = {key: text for key, text in (("purpose", purpose), ("changes", changes)) if text}
     new = plan_new(name, opened, settings, parse_overrides(assignments, unset), story, datetime.now().astimezone())
     write_new(new)
     output.print_text("".join(f"{path}\n" for path in new.files))
     output.show_findings(new.findings)
+    if todo := begin(settings.experiments):
+        output.say("  • ", ("note: ", "note"), todo)
     for step in next_steps(new):
         output.say(("  → ", "title"), step)

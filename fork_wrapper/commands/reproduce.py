@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.commands.run import draw_samples, summarise
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, SCALE, full_name, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.run import draw_samples, offer_next, summarise
 from fork_wrapper.errors import Finding
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
@@ -32,7 +33,7 @@ Examples:
 
 
 @click.command(name="reproduce", epilog=EPILOG, short_help="Repeat a run from its sidecar, record or checkpoint alone.")
-@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE")
+@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE", shell_complete=completing.runs)
 @click.option("--check", "only_check", is_flag=True, help="Compare and print; start nothing.")
 @click.option("--rehearse", "rehearsal", is_flag=True, help="Repeat a rehearsal, or rehearse a real run on a CPU.")
 @click.option(
@@ -60,6 +61,9 @@ def command(
 ) -> None:
     """Repeat a run from one file: a sidecar, a record, a checkpoint, or a config file of the GUI or of sd-scripts.
 
+    EXPERIMENT alone means its newest completed run, else its newest rehearsal; EXPERIMENT@latest its newest of all,
+    @-2 the one before, and :epoch5, :step1200 or :final behind a run its checkpoint.
+
     Nothing else needs to be left of it. What it was made with is compared with this machine, item by item; a
     difference stops it until it is allowed by name. The configs that are launched are the archived ones byte for
     byte, up to the paths of this machine and the run's own folder. Exit code 1 when something stands against it.
@@ -67,6 +71,7 @@ def command(
     if as_json and not only_check:
         raise click.UsageError("--json prints the comparison: it goes with --check")
     settings = settings_from(flags)
+    source = full_name(source, settings, "done")
     original = original_of(open_source(source, settings), settings)
     if original.rehearsal is not None and not (rehearsal or only_check):
         raise refuse_real(original)
@@ -115,6 +120,7 @@ def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -
         draw_samples(job, settings)
     record = run(job, settings, watch_run())
     summarise(record)
+    offer_next(record, settings)
     if not found.repetition.anew:
         _say_outcome(outcome(found.original, record))
 

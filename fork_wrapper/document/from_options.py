@@ -158,7 +158,7 @@ def samples_when(asked: Asked) -> Answer | None:
     for unit in ("epochs", "steps"):
         value = asked.understood.options[f"sample_every_n_{unit}"]
         if value.raw:
-            text = asked.words(f"every.{unit}", count=value.raw) if value.raw != 1 else asked.words(f"every.{unit}.one")
+            text = asked.words.numbered(f"every.{unit}", value.raw)
             return Answer(text=text, kind=kind(value), by=_by(value))
     return Answer(text=asked.words("never"), kind="default")
 

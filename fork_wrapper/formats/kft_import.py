@@ -12,7 +12,8 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import ORIGINS, origins_of, story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
-from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
+from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file
+from fork_wrapper.formats.launchers import launch_left
 from fork_wrapper.model_kinds import in_words, look_at_model
 from fork_wrapper.record import Record, from_json
 
@@ -38,9 +39,19 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         dataset=record.dataset,
         prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
+        left_out=_launched(record),
         notes=_rehearsed(record),
         origins=_origins(record),
     )
+
+
+def _launched(record: Record) -> tuple[LeftOut, ...]:
+    """What its launch said beyond the options: how many processes, on how many machines, in what way."""
+    argv = record.launch.get("argv")
+    words = [str(word) for word in argv] if isinstance(argv, list) and not record.rehearsal else []
+    at = next((index for index, word in enumerate(words) if word.endswith(".py")), 0)
+    ours = ("--mixed_precision", "--num_cpu_threads_per_process")  # the option's own, and what kft always says
+    return tuple(one for one in launch_left(words[:at]) if one.key not in ours)
 
 
 def _origins(record: Record) -> Mapping[str, str]:

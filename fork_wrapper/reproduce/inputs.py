@@ -84,7 +84,7 @@ def _set(recorded: Any) -> str | None:
     """A data set in one line; its digest alone decides."""
     if not isinstance(recorded, Mapping) or not recorded.get("sha256"):
         return None
-    return f"{short(recorded['sha256'])}, {recorded.get('images')} images"
+    return f"{short(recorded['sha256'])}, {counted(recorded.get('images') or 0, 'image')}"
 
 
 def other_files_items(one: Repetition) -> Iterator[Item]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from fork_wrapper.archived import acknowledged_in
 from fork_wrapper.checkpoints import CONFIG_KEY, RUN_KEY, inputs_of
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import Experiment
@@ -135,6 +136,7 @@ def _of_record(source: Source, record: Record) -> Original:
             origins={key: origin for key, origin in source.origins.items() if key.rsplit(".", 1)[-1] not in MANAGED},
             overrides=texts_of(experiment.get("overrides")),
             allowed=texts_of(experiment.get("allowed_unknown")),
+            acknowledged=acknowledged_in(record),
         ),
     )
 

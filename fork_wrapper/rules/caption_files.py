@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.reading import in_folders, some
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import part
 
 
 @rule(
@@ -27,7 +28,7 @@ def caption_missing(case: Case) -> Iterator[Hit]:
             if misspelt:
                 others = f"; write the other {missing - misspelt}" if missing > misspelt else ""
                 todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check DIR --fix{others}"
-            yield one.hit(f"{missing} of {one.scan.images} images have no {extension} caption", todo)
+            yield one.hit(f"{part(missing, one.scan.images, 'image', ('has', 'have'))} no {extension} caption", todo)
 
 
 @rule(
@@ -75,4 +76,5 @@ def caption_foreign(case: Case) -> Iterator[Hit]:
         foreign = [picture for picture in one.scan.pictures if picture.foreign]
         if foreign:
             pairs = some(f"{picture.image.name} from {picture.caption}" for picture in foreign)
-            yield one.hit(f"{len(foreign)} of {one.scan.images} images take the caption of another name: {pairs}")
+            take = part(len(foreign), one.scan.images, "image", ("takes", "take"))
+            yield one.hit(f"{take} the caption of another name: {pairs}")

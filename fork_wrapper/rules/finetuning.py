@@ -86,7 +86,7 @@ def ft_needs_cache(case: Case) -> Iterator[Hit]:
     "ft-metadata-missing",
     "error",
     phase="dataset",
-    when="a metadata_file that is not there",
+    when="a metadata_file that is not there, or is a folder",
     why="sd-scripts dies of it.",
     fix="correct the path, or make the file",
     source="library/train_util.py:2262-2263",
@@ -94,7 +94,11 @@ def ft_needs_cache(case: Case) -> Iterator[Hit]:
 def ft_metadata_missing(case: Case) -> Iterator[Hit]:
     for _dataset, subset in _subsets(case) if case.surveys is not None else ():
         path, at = subset.own["metadata_file"], f"{subset.path}.metadata_file"
-        if not Path(path).exists():
+        if Path(path).is_dir():
+            inside = sorted(one.name for one in Path(path).iterdir() if one.suffix in (".json", ".jsonl"))[:3]
+            todo = f"name the file in it: {' or '.join(inside)}" if inside else "name a file; there is no JSON in it"
+            yield Hit(what="the metadata file is a folder", at=at, where=f"{path} ({at})", todo=todo)
+        elif not Path(path).exists():
             yield Hit(what="the metadata file is missing", at=at, where=f"{path} ({at})")
 
 
@@ -110,7 +114,7 @@ def ft_metadata_missing(case: Case) -> Iterator[Hit]:
 )
 def ft_metadata_unreadable(case: Case) -> Iterator[Hit]:
     for one in _described(case):
-        if one.entries is None:
+        if one.entries is None and not Path(one.subset.own["metadata_file"]).is_dir():
             yield one.hit("the metadata file is no table of images")
 
 

@@ -56,6 +56,19 @@ def test_a_record_has_everything(record: Path) -> None:
     assert (sidecar.kind, sidecar.what) == ("sidecar", "the sidecar of a checkpoint of kft")
 
 
+def test_how_it_was_launched_is_named(record: Path) -> None:
+    """Processes and machines are settings, and no part of an experiment; of a rehearsal they say nothing."""
+    raw = read_json(record)
+    assert read_record_file(raw, "", record).left_out == ()
+    at = next(index for index, word in enumerate(raw["launch"]["argv"]) if word.endswith(".py"))
+    raw["launch"]["argv"][at:at] = ["--num_processes", "16", "--multi_gpu"]
+    assert [(one.key, one.value) for one in read_record_file(raw, "", record).left_out] == [
+        ("--num_processes", "16"),
+        ("--multi_gpu", ""),
+    ]
+    assert read_record_file({**raw, "rehearsal": {"trainer": "x"}}, "", record).left_out == ()
+
+
 @pytest.mark.parametrize("story", [None, {"purpose": None}, {"decision": "maybe"}, {"more": "x"}])
 def test_an_odd_story_is_dropped(record: Path, story: Any) -> None:
     """A record that was edited by hand makes no experiment that cannot be loaded."""
