@@ -16,6 +16,7 @@ from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
+from fork_wrapper.experiment import OWN, SOURCE
 from fork_wrapper.files import line_of
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
@@ -69,7 +70,7 @@ def check(
     ruled = in_words_of(resolved, rule_findings(case))
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
-    found += [*_placeholders(resolved), *_let_through(resolved)]
+    found += [*_placeholders(resolved), *_let_through(resolved), *_nameless_documents(resolved)]
     if not trainer.rehearsal:  # which may train on a drawn set
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -150,6 +151,20 @@ def _let_through(resolved: Resolved) -> list[Finding]:
             severity="note" if key in used else "warning",
         )
         for key in resolved.allowed
+    ]
+
+
+def _nameless_documents(resolved: Resolved) -> list[Finding]:
+    """Files that call values documented and do not say in which document."""
+    return [
+        Finding(
+            what="values are documented, and no document is named",
+            where=str(link.path),
+            todo=f'name it under [origin]: {SOURCE} = "...", or write "{OWN}" where the values are yours',
+            severity="note",
+        )
+        for link in resolved.chain
+        if not link.source and "documented" in link.origins.values()
     ]
 
 

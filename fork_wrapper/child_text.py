@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 
 from fork_wrapper import keypath
+from fork_wrapper.experiment import OWN
 from fork_wrapper.experiment_text import comment, placed
 from fork_wrapper.render import dataset_text
 from fork_wrapper.resolve import Resolved
@@ -41,7 +42,7 @@ def child_text(
         _story(story),
         f"[training]\n{_options(training, were)}" if training else "",
         above + dataset_text(dataset, "dataset") if dataset else "",
-        '[origin]\ndefault = "assumed"\n' if own else "",
+        f'[origin]\ndefault = "{OWN}"\n' if own else "",
     ]
     return "\n".join(part for part in parts if part)
 

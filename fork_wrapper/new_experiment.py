@@ -57,7 +57,7 @@ def plan_new(
 ) -> NewExperiment:
     """The experiment `name`, made of `source` with these changes; InputError, and nothing written, when it cannot be.
 
-    `overrides` are the user's: their values are `assumed`. `story` holds what is said of it.
+    `overrides` are the user's: their values are `chosen`. `story` holds what is said of it.
     """
     raise_if_any("nothing was written", _name_findings(name, settings))
     both = {one.key for one in overrides if one.text is None} & {one.key for one in overrides if one.text is not None}
@@ -142,7 +142,8 @@ def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], 
     ]
     found = replace(
         fitted.found,
-        assumed=fitted.found.assumed | {path.removeprefix("training.") for path in ours},
+        assumed=fitted.found.assumed - {path.removeprefix("training.") for path in ours},
+        chosen=frozenset(path.removeprefix("training.") for path in ours),
         notes=(*fitted.found.notes, *notes),
         story={**_still_true(fitted.found.story), **story},
         prompts=None if "training.sample_prompts" in wanted.flags else fitted.found.prompts,

@@ -18,7 +18,7 @@ Shape = Callable[[Any, str], Iterator[str]]
 MOST_NAMED = 8
 """Damaged parts that are named."""
 
-ORIGINS = ("documented", "assumed", "recovered", "measured", "kft")
+ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen", "kft")
 """Kinds of an origin (`resolve.OriginKind`)."""
 
 _LARGEST = 2**63

@@ -40,7 +40,7 @@ def command(
 
     Of an experiment it becomes a child, which holds only what changes. Of a run, a sidecar, a checkpoint or a config
     of the kohya_ss GUI or of sd-scripts it becomes a whole experiment, as `kft import-config` makes one. Values given
-    with --set are ours: their origin is "assumed".
+    with --set are your choice: their origin is "chosen".
     """
     settings = settings_from(flags)
     opened = open_source(source, settings, allow)

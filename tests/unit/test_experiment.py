@@ -36,7 +36,7 @@ def test_a_whole_file(write: Write) -> None:
     assert (made.name, made.path, made.extends, made.unset) == ("one", path, "base", ("seed", "dataset.general"))
     assert made.story == {"purpose": "niño 🦊", "problems": ["overfitting from epoch 8"], "decision": "selected"}
     assert (repr(made.training), made.dataset) == ("{'learning_rate': 1.0}", {"datasets": [{"batch_size": 4}]})
-    assert made.origins == {"training.learning_rate": "measured", "dataset.datasets[0].batch_size": "assumed"}
+    assert made.origins == {"training.learning_rate": "measured", "dataset.datasets[0].batch_size": "chosen"}
     assert (made.text.encode(), made.sha256) == (path.read_bytes(), sha256(path.read_bytes()).hexdigest())
 
 
@@ -55,9 +55,9 @@ def test_a_story_in_two_languages(write: Write) -> None:
     assert made.story == {"purpose": "one", "images": 1486, "es": {"purpose": "uno"}}
     assert made.origins == {}
     assert experiment.origins_of({"story": dict(made.story), "origin": {"story.images": "documented"}}) == {
-        "story.purpose": "assumed",
+        "story.purpose": "chosen",
         "story.images": "documented",
-        "story.es.purpose": "assumed",
+        "story.es.purpose": "chosen",
     }
     wrong = """
         [story]
@@ -148,7 +148,7 @@ bad.toml has 11 errors
   -> move it to [[dataset.datasets.subsets]]
 - default cannot be 'guessed'
   in {path}, line 16: origin.default
-  -> choose one of: documented, assumed, recovered, measured
+  -> choose one of: documented, assumed, recovered, measured, chosen
 - this file sets no noise_offset
   in {path}, line 18: origin.noise_offset
   -> remove the line, or set the value here"""

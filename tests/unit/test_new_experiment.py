@@ -67,7 +67,7 @@ def test_a_child_comes_to_what_was_asked_for(new: New, settings: Settings, sets:
     loaded = load_experiment(settings.experiments / "three.toml")
     assert loaded.extends == "two"
     assert list(loaded.unset) == unset
-    assert set(loaded.origins.values()) <= {"assumed"}
+    assert set(loaded.origins.values()) <= {"chosen"}
     assert len(loaded.origins) <= len(sets)
 
 
@@ -158,7 +158,7 @@ def test_a_whole_experiment_of_a_run(new: New, settings: Settings, run: Path) ->
     wanted = values("two", settings, ["learning_rate=3e-6", "batch_size=2"])
     wanted["training.sample_prompts"] = (settings.experiments / "prompts" / "back.txt").as_posix()
     assert values("back", settings) == wanted
-    ours = {key for key, origin in found.origins.items() if origin == Origin(kind="assumed", by="back")}
+    ours = {key for key, origin in found.origins.items() if origin.kind in ("assumed", "chosen")}
     kfts = {"training.log_with", "training.console_log_simple", "training.save_model_as"}
     kfts |= {"dataset.general.caption_extension"}  # nobody chose them
     assert ours == {"training.learning_rate", "dataset.datasets[0].batch_size", *kfts}
@@ -218,7 +218,7 @@ def test_a_whole_experiment_of_a_gui_file(new: New, settings: Settings, root: Pa
     made = new("gui", source="form.json", sets=["seed=99"])
     assert not made.is_child
     assert values("gui", settings)["training.seed"] == 99
-    assert resolve("gui", settings).origins["training.seed"] == Origin(kind="assumed", by="gui")
+    assert resolve("gui", settings).origins["training.seed"] == Origin(kind="chosen", by="gui")
 
 
 def test_a_child_of_every_shipped_experiment(root: Path, tmp_path: Path) -> None:
