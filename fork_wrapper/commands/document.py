@@ -11,9 +11,9 @@ from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
 from fork_wrapper.document.coverage import Coverage, coverage
 from fork_wrapper.document.gather import Document, document_of
-from fork_wrapper.document.page import markdown
+from fork_wrapper.document.page import markdown, not_told_of
 from fork_wrapper.document.speech import LANGUAGES
-from fork_wrapper.document.subjects import iterations
+from fork_wrapper.document.subjects import iterations, left_out
 from fork_wrapper.document.written import beside, marked, write
 from fork_wrapper.experiment import find_experiment
 from fork_wrapper.settings import Settings
@@ -79,6 +79,9 @@ def command(
     settings = settings_from(flags)
     if target.is_beside:
         made = _beside(names or tuple(iterations(settings)), language, settings, allow)
+        if not names:
+            for name, why in left_out(settings):
+                output.say(f"{name}: left out, {'it is a template' if why == 'template' else 'its file is gone'}")
         _write({path: marked(markdown(one)) for path, one in made.items()}, force=target.force)
         _judge(list(made.values()), fail_under)
         return
@@ -139,6 +142,7 @@ def _print_coverage(found: Coverage, document: Document) -> None:
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
     waiting = said("state_rehearsed", count=rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
+    output.print_text("".join(f"{line}\n" for line in not_told_of(document)))
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:

@@ -19,7 +19,7 @@ from fork_wrapper.rules.prompt_file import Prompt
 def evolution(document: Document) -> Iterator[str]:
     """What changed from one to the next, why, which problems were found and what was done about them."""
     for column in document.columns:
-        step, words = column.step, document.words
+        step = column.step
         before = f"{plain(step.before.label)} → " if step is not None else ""
         yield from (f"### {before}{plain(column.subject.label)}", "")
         yield from _changes(step, document) if step is not None else (_alone(column, document), "")

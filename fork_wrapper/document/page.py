@@ -98,12 +98,12 @@ def _kinds(document: Document) -> set[str]:
     return {*kinds}
 
 
-def _left_out(document: Document) -> Iterator[str]:
+def not_told_of(document: Document) -> Iterator[str]:
     """What a document of all experiments does not tell of."""
     for why in ("template", "no_file"):
         if names := [name for name, because in document.left_out if because == why]:
             told = ", ".join(map(code, names))
-            yield from (document.words(f"left_out.{why}", names=told, run=f"{names[0]}/RUN"), "")
+            yield document.words(f"left_out.{why}", names=told, run=f"{names[0]}/RUN")
 
 
 def _sources(document: Document) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _sources(document: Document) -> Iterator[str]:
     yield from (f"## {words('title.sources')}", "")
     headers = [words("head.experiment"), words("head.basis"), words("head.run"), words("head.said")]
     yield from aligned_table(headers, [_source(column, document) for column in document.columns])
-    yield from _left_out(document)
+    yield from (line for text in not_told_of(document) for line in (text, ""))
 
 
 def _source(column: Column, document: Document) -> tuple[str, ...]:
