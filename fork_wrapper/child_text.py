@@ -39,7 +39,7 @@ def child_text(
         _head(name, parent),
         tomli_w.dumps({"extends": _name_of(parent, settings)}),
         _unset(unset, {path: was for path, was in were.items() if path not in changed}),
-        _story(story),
+        story_text(story),
         f"[training]\n{_options(training, were)}" if training else "",
         above + dataset_text(dataset, "dataset") if dataset else "",
         f'[origin]\ndefault = "{OWN}"\n' if own else "",
@@ -78,7 +78,8 @@ def _name_of(parent: Resolved, settings: Settings) -> str:
         return path.as_posix()
 
 
-def _story(story: Mapping[str, Any]) -> str:
+def story_text(story: Mapping[str, Any]) -> str:
+    """A story as [story]; a comment on what it could tell where there is none."""
     if story:
         return f"[story]\n{tomli_w.dumps(dict(story))}"
     return "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can derive\n"

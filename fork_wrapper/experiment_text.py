@@ -37,7 +37,7 @@ def experiment_text(
     if prompts is not None:
         training["sample_prompts"] = prompts
     dataset = placed(fitted.dataset, folders)
-    parts = [_head(fitted, name, now), _story(fitted.found.story), _training(training)]
+    parts = [_head(fitted, name, now), _story(fitted.found.story), training_text(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
     parts.append(_origin(fitted))
@@ -104,8 +104,8 @@ def _story(story: Mapping[str, Any]) -> str:
     return tomli_w.dumps({"story": story})  # with its translations, which are tables below it
 
 
-def _training(training: Mapping[str, Any]) -> str:
-    """The options in groups, first those that differ from sd-scripts' defaults."""
+def training_text(training: Mapping[str, Any]) -> str:
+    """The options as [training], in groups, first those that differ from sd-scripts' defaults."""
     usual = {key for key, value in training.items() if _is_default(key, value)}
     text = "[training]\n"
     groups: dict[str, list[str]] = {}

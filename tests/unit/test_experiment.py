@@ -40,6 +40,17 @@ def test_a_whole_file(write: Write) -> None:
     assert (made.text.encode(), made.sha256) == (path.read_bytes(), sha256(path.read_bytes()).hexdigest())
 
 
+def test_templates_and_sources(write: Write) -> None:
+    """A file may say that it is there to be extended, and which document its documented values stand in."""
+    said = load_experiment(write("one", 'template = true\n[training]\n[origin]\nsource = "the  wiki"\n'))
+    assert (said.template, said.source, said.origins) == (True, "the wiki", {})
+    plain = load_experiment(write("two", "[training]\nseed = 1\n"))
+    assert (plain.template, plain.source, plain.origins) == (False, "", {"training.seed": "chosen"})
+    with pytest.raises(InputError) as caught:
+        load_experiment(write("bad", 'template = "yes"\n[training]\n[origin]\nsource = ["a"]\n'))
+    assert [one.what for one in caught.value.findings] == ["template must be true or false", "source must be a string"]
+
+
 def test_a_story_in_two_languages(write: Write) -> None:
     """Texts may be told once more, numbers and decisions not; each part may have an origin, which no value has."""
     text = """

@@ -10,7 +10,7 @@ import pytest
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment import load_experiment
 from fork_wrapper.files import flatten
-from fork_wrapper.new_experiment import NewExperiment, next_steps, plan_new, write_new
+from fork_wrapper.new_experiment import Given, NewExperiment, next_steps, plan_new, write_new
 from fork_wrapper.resolve import Origin, parse_overrides, resolve
 from fork_wrapper.settings import Settings, load_settings
 from fork_wrapper.source import open_source
@@ -30,7 +30,8 @@ def new(settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch) -> Ne
     def make(
         name: str, source: str = "two", sets: Sequence[str] = (), unset: Sequence[str] = (), **story: Any
     ) -> NewExperiment:
-        made = plan_new(name, open_source(source, settings), settings, parse_overrides(sets, unset), story, NOW)
+        overrides = parse_overrides(sets, unset)
+        made = plan_new(name, open_source(source, settings), settings, overrides, Given(story=story), NOW)
         write_new(made)
         return made
 
@@ -232,5 +233,5 @@ def test_a_child_of_every_shipped_experiment(root: Path, tmp_path: Path) -> None
     assert len(names) == 7
     for name in names:
         changes = parse_overrides(["learning_rate=1e-6", "resolution=768"])
-        write_new(plan_new(f"{name}_b", open_source(name, settings), settings, changes, {}, NOW))
+        write_new(plan_new(f"{name}_b", open_source(name, settings), settings, changes, Given(), NOW))
         assert values(f"{name}_b", settings) == values(name, settings, ["learning_rate=1e-6", "resolution=768"])
