@@ -79,6 +79,9 @@ ANY_TABLE = _table({})
 
 _CHANGE = _table({"key": TEXT, "why": TEXT}, needed=("key", "was", "value", "why"))
 
+_PICK = _table({"key": TEXT, "from": TEXT, "of": COUNT, "files": _rows(TEXT)})
+"""What a rehearsal took of a subset."""
+
 CHECKPOINT = _table(
     {
         **dict.fromkeys(("file", "kind", "written"), TEXT),
@@ -167,7 +170,7 @@ SECTIONS: Mapping[str, Shape] = {
     "dataset": _table({"general": _SUBSET, "datasets": _rows(_DATASET)}),
     "effective": _table({}, every=_option),
     "launch": _table({"argv": _rows(TEXT)}),
-    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE)})),
+    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE), "picked": _rows(_PICK)})),
     "run": _RUN,
     "checkpoints": _rows(CHECKPOINT),
     "checkpoint": _or_nothing(CHECKPOINT),

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
@@ -30,6 +30,9 @@ from fork_wrapper.resolve import Resolved
 from fork_wrapper.settings import Settings
 from fork_wrapper.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.vram import VramSampler
+
+if TYPE_CHECKING:
+    from fork_wrapper.rehearsal.picked import Pick
 
 
 class Watch(Protocol):
@@ -65,6 +68,8 @@ class Job:
     """More files to write into the run folder before the launch, by name."""
     warnings: tuple[Finding, ...] = ()
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
+    picks: "tuple[Pick, ...]" = ()
+    """For a rehearsal: what it takes of the images, to be copied before it starts."""
     lineage: Mapping[str, Any] | None = None
     """For a run that comes from another, as in the record."""
     rendered: Callable[[RunFolder, datetime], Rendered] | None = None
