@@ -25,7 +25,7 @@ VERBS: dict[str, str] = {
     "init": "Begin a project in a folder of its own.",
     "list": "List experiments and runs.",
     "log": "Show the trainer's log of a run, or follow it.",
-    "new": "Write a new experiment, of your own images, another or a run.",
+    "new": "Write a new experiment, made of another or of a run.",
     "note": "Note what was found out about a run, or show it.",
     "options": "Explain the options of sdxl_train.py and the keys of the data set.",
     "plan": "Say what a run would do: images, buckets, steps, rates, files, disk.",

@@ -14,8 +14,8 @@ from dataset_tools.sample_set import sample_set_folder
 from fork_wrapper import keypath
 from fork_wrapper.check import would_stop
 from fork_wrapper.files import flatten, read_text
-from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, base_model, miniature_folder, tokenizers
-from fork_wrapper.rehearsal.picked import SETS, Pick, has_metadata, pick_images
+from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
+from fork_wrapper.rehearsal.picked import Pick, has_metadata, pick_images
 from fork_wrapper.render import ENVIRONMENT, Trainer
 from fork_wrapper.resolve import Origin, Resolved
 from fork_wrapper.rules.case import Case
