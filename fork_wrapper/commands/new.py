@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command(name="new", epilog=EPILOG, short_help="Write a new experiment, of your own images, another or a run.")
+@click.command(name="new", epilog=EPILOG, short_help="Write a new experiment, made of another or of a run.")
 @click.argument("name")
 @click.option("--from", "source", metavar="SOURCE", help="What it is made of.")
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Your images and captions.")

@@ -179,7 +179,8 @@ def test_an_archive_makes_no_value_somebody_elses(new: New, settings: Settings, 
         'extends = "one"\n[training]\nlearning_rate = 3e-6\nmax_token_length = 225\nnoise_offset = 0.05\n'
         '[story]\npurpose = "p"\nchanges = "c"\ndecision = "selected"\nnotes = "good"\n'
         '[story.es]\nchanges = "d"\nnotes = "bueno"\n'
-        '[origin]\ndefault = "assumed"\nmax_token_length = "documented"\nnoise_offset = "measured"\n'
+        '[origin]\ndefault = "assumed"\nsource = "the wiki"\n'
+        'max_token_length = "documented"\nnoise_offset = "measured"\n'
         '"story.purpose" = "documented"\n',
     )
     recorded("three", settings)
@@ -191,6 +192,7 @@ def test_an_archive_makes_no_value_somebody_elses(new: New, settings: Settings, 
     assert kinds == {"learning_rate": "assumed", "max_token_length": "documented", "noise_offset": "measured"}
     assert found.story == {"purpose": "p", "changes": "c", "es": {"changes": "d"}}
     said = made.files[settings.experiments / "back.toml"].split("[origin]")[1]
+    assert 'source = "the wiki"\n' in said
     assert said.count("story.") == 1
     assert '"story.purpose" = "documented"' in said
 
