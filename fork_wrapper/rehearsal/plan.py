@@ -27,7 +27,6 @@ STEPS = 3
 SAVE_EVERY = 2
 RESOLUTION = 64
 BATCH = 2
-ACCUMULATED = 2
 PROMPTS = 1
 PROMPTS_FILE = "sample_prompts.txt"
 HERE = Path(__file__).parent
@@ -175,8 +174,8 @@ def _length(training: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     yield "training.save_every_n_steps", SAVE_EVERY, SCALE
     if isinstance(training.get("lr_warmup_steps"), int) and training["lr_warmup_steps"] > 1:
         yield "training.lr_warmup_steps", 1, SCALE
-    if training.get("gradient_accumulation_steps", 1) > ACCUMULATED:
-        yield "training.gradient_accumulation_steps", ACCUMULATED, SCALE
+    if training.get("gradient_accumulation_steps", 1) > 1:
+        yield "training.gradient_accumulation_steps", None, SCALE
     yield "training.max_data_loader_n_workers", 0, SCALE
     yield "training.persistent_data_loader_workers", None, "without worker processes there is none to keep"
 
