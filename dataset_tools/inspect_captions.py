@@ -98,9 +98,9 @@ def _missing(folder: TrainingFolder, scan: FolderScan, names: set[str], misspelt
     elsewhere: set[str] = set()
     if count and 2 * count >= scan.images:
         # One finding for the folder: a thousand images are not at fault one by one.
-        yield fault(
-            "caption-extension", scan.folder, f"{count} of {scan.images} images have {extension}, and {asked} is read"
-        )
+        images, have = f"image{'' if scan.images == 1 else 's'}", "has" if count == 1 else "have"
+        reason = f"{count} of {scan.images} {images} {have} {extension}, and {asked} is read"
+        yield fault("caption-extension", scan.folder, reason)
         elsewhere = {path.name for path in bare if _beside(path.name, extension) in names}
     for path in bare:
         if path.name not in elsewhere:

@@ -215,7 +215,7 @@ def _refuse_foreign(folder: Path) -> None:
         ) from error
     if names and not names & {MANIFEST, WORK}:
         raise DatasetError(
-            f"the folder of results holds {len(names)} files or folders of something else",
+            f"the folder of results holds something else, such as {min(names)}",
             where=folder,
             next_step="Name an empty folder, or one that does not exist yet.",
         )

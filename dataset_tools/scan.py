@@ -54,6 +54,13 @@ class Picture:
     """The image file: the scanned folder and the name."""
     caption: Path | None
     """The file that its caption would be read from; None if there is none."""
+    text: str | None = None
+    """The caption itself, of an image that a metadata file names; None of one whose caption is a file."""
+
+    @property
+    def captioned(self) -> bool:
+        """Whether it has a caption."""
+        return self.caption is not None or bool(self.text)
 
     @property
     def foreign(self) -> bool:
@@ -84,6 +91,8 @@ class FolderScan:
     """Folders and dangling links with the name of a picture: sd-scripts lists them and fails to open them."""
     ignored_images: Mapping[str, int] = field(default_factory=dict)
     """Files that look like images and are not found, by suffix as on disk: `.gif`, `.avif`, `.Png`."""
+    is_deep: bool = False
+    """Whether some images lie in folders below; never of a folder that was listed."""
 
     @property
     def images(self) -> int:
@@ -93,12 +102,18 @@ class FolderScan:
     @property
     def captioned(self) -> int:
         """How many of them have a caption."""
-        return sum(picture.caption is not None for picture in self.pictures)
+        return sum(picture.captioned for picture in self.pictures)
 
     @property
     def uncaptioned(self) -> tuple[Path, ...]:
         """The images without a caption."""
-        return tuple(picture.image for picture in self.pictures if picture.caption is None)
+        return tuple(picture.image for picture in self.pictures if not picture.captioned)
+
+    def name_of(self, image: Path) -> str:
+        """An image's name in the folder; of one in a folder below, its path from there, with slashes."""
+        if not self.is_deep:
+            return image.name
+        return (image.relative_to(self.folder) if image.is_relative_to(self.folder) else image).as_posix()
 
     @property
     def same_stem(self) -> tuple[tuple[Path, ...], ...]:
@@ -109,7 +124,7 @@ class FolderScan:
         """
         groups: dict[str, list[Path]] = {}
         for picture in self.pictures:
-            groups.setdefault(_split(picture.image.name)[0], []).append(picture.image)
+            groups.setdefault(_split(str(picture.image))[0], []).append(picture.image)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 

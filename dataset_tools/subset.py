@@ -55,7 +55,7 @@ class Subset:
     stratify: tuple[str, ...]
     """Tags whose shares were kept."""
     source: Path
-    """The folder they come from."""
+    """The folder, or the metadata file, they come from."""
     source_sha256: str
     """The fingerprint of that folder."""
     caption_extension: str
@@ -90,7 +90,8 @@ def candidates_of(scan: FolderScan, manifest: FolderManifest, separator: str) ->
     files = manifest.files
     found = []
     for one in captioned(scan.pictures, separator):
-        name = one.name if one.name in files else unicodedata.normalize("NFC", one.name)
+        name = scan.name_of(one.picture.image)
+        name = name if name in files else unicodedata.normalize("NFC", name)
         found.append(Candidate(one=one, sha256=files[name][0]))
     return found
 
@@ -169,6 +170,8 @@ def _fill(subset: Subset, folder: Path, progress: Callable[[int, int], None] | N
             caption = caption_path(folder / picture.image.name, subset.caption_extension)
             if not caption.exists():  # two images of one stem share theirs
                 shutil.copyfile(picture.caption, caption)
+        elif picture.text:  # it stands in a metadata file
+            caption_path(folder / picture.image.name, subset.caption_extension).write_bytes(picture.text.encode())
         if progress is not None:
             progress(done, len(subset.chosen))
     (folder / MANIFEST).write_bytes(subset.manifest().encode("utf-8", "backslashreplace"))

@@ -18,7 +18,11 @@ class TrainingFolder:
     """One `image_dir` and what is in force for it."""
 
     folder: Path
-    """The folder."""
+    """The folder; of a metadata file the one in which its relative paths begin."""
+    metadata: Path | None = None
+    """The metadata file that names the images and holds their captions; None where the folder is listed."""
+    separator: str = ","
+    """Between caption and tags of a metadata file (`caption_separator`)."""
     caption_extension: str = ".txt"
     """Of its captions."""
     regularisation: bool = False

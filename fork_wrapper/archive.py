@@ -15,9 +15,9 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
-from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata
+from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata, stamp_position
 from fork_wrapper.files import pretty_json, write_whole
-from fork_wrapper.lineage import counted_on
+from fork_wrapper.lineage import counted_on, planned_steps, resumed_from
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.progress import Progress
 from fork_wrapper.provenance import base_model, newest
@@ -119,6 +119,8 @@ class Archive:
             return False
         with self._lock:
             self._write_sidecar(entry)
+        if not (self._entries.get(checkpoint.path.name) or entry)["sha256"]:  # what has a hash stays as it was hashed
+            self._stamp(checkpoint.path, entry)
         try:
             entry["sha256"] = sha256_file(checkpoint.path, self._cache, stop)
         except DatasetError:  # pruned, or still changing: the sidecar stands, the next sweep tries again
@@ -128,6 +130,13 @@ class Archive:
             self._write_sidecar(entry)
             self._write_entries()
         return True
+
+    def _stamp(self, path: Path, entry: Mapping[str, Any]) -> None:
+        """Tell the checkpoint its place in the whole training, where it is known."""
+        step, epoch = (entry.get(f"training_{name}", entry[name]) for name in ("step", "epoch"))
+        if step:
+            steps = planned_steps(self.record) if resumed_from(self.record) else self.progress.total
+            stamp_position(path, step, steps or None, epoch)
 
     def _entry(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """The `checkpoint` section of a sidecar; OSError when the file is gone."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from fork_wrapper.experiment import Experiment
 from fork_wrapper.record import Record
-from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.resolve import Acknowledged, Origin, Resolved
 from fork_wrapper.schema import MANAGED
 
 PROMPTS = "training.sample_prompts"
@@ -24,7 +24,14 @@ def resolved_of(record: Record) -> Resolved:
         origins={path: origin for path, origin in origins.items() if not _is_managed(path.removeprefix("training."))},
         overrides=tuple(record.experiment.get("overrides", ())),
         allowed=tuple(record.experiment.get("allowed_unknown", ())),
+        acknowledged=acknowledged_in(record),
     )
+
+
+def acknowledged_in(record: Record) -> dict[str, Acknowledged]:
+    """What the experiment acknowledged when it ran, by the rule's id; nothing in records older than that."""
+    known = record.experiment.get("acknowledged") or {}
+    return {key: Acknowledged(reason=str(one["reason"]), by=str(one["by"])) for key, one in known.items()}
 
 
 def own_files(record: Record) -> dict[str, str]:

@@ -10,11 +10,12 @@ from typing import Any
 from fork_wrapper import keypath
 from fork_wrapper.afterwards import came_from
 from fork_wrapper.formats.found import holds_secret, sounds_secret
+from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record, sound_folders
 from fork_wrapper.run_state import SUCCESSES
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
 from fork_wrapper.spelling import spell
-from fork_wrapper.words import clock, size
+from fork_wrapper.words import clock, counted, size
 
 ALWAYS = (
     *("learning_rate", "train_text_encoder", "optimizer_type", "lr_scheduler", "max_train_steps"),
@@ -93,8 +94,8 @@ def training_rows(record: Record) -> Iterator[tuple[str, str]]:
     if run["seconds"] is not None:
         yield "time", clock(run["seconds"])
     yield "steps", " of ".join(str(count) for count in (run["steps"], run["total_steps"]) if count is not None)
-    if loss := run["loss"]:
-        yield "loss", f"{loss['first']:.4f} at first, {loss['last']:.4f} at last, {loss['lowest']:.4f} at its lowest"
+    if loss := losses_of(run):
+        yield "loss", str(loss)
     if cards := origin.get("gpus"):
         yield "GPU", ", ".join(str(card["name"]) for card in cards)
     if peak := run.get("peak_vram_mib"):
@@ -125,7 +126,11 @@ def data_rows(record: Record) -> Iterator[tuple[str, str]]:
     for folder in sound_folders(data):
         repeats = folder.get("repeats")
         name = PureWindowsPath(str(folder.get("folder", ""))).name
-        yield "folder", f"{name}: {len(folder.get('files') or ())} images" + (f", {repeats} times" if repeats else "")
+        yield (
+            "folder",
+            f"{name}: {counted(len(folder.get('files') or ()), 'image')}"
+            + (f", {counted(repeats, 'time')}" if repeats else ""),
+        )
 
 
 def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from fork_wrapper.run_state import SUCCESSES, RunState
 from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
-from fork_wrapper.words import size
+from fork_wrapper.words import sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,9 @@ def against(chosen: Chosen, *, rehearsal: bool) -> Iterator[Finding]:
     elif not is_whole(chosen.file):
         yield Finding(what="not a complete safetensors file", where=where, todo="name another checkpoint")
     elif (here := chosen.file.stat().st_size) != chosen.entry["bytes"]:
-        what = f"it has {size(here)}, and the one that was archived had {size(chosen.entry['bytes'])}"
+        now, then = sizes([here, chosen.entry["bytes"]])
+        now, then = (now, then) if now != then else (f"{here} bytes", f"{chosen.entry['bytes']} bytes")
+        what = f"it has {now}, and the one that was archived had {then}"
         yield Finding(what=what, where=where, todo="find the file that was archived")
 
 

@@ -9,6 +9,7 @@ from dataset_tools.captions import SEPARATOR, Captioned, captioned
 from dataset_tools.errors import DatasetError
 from dataset_tools.fingerprint import fingerprint
 from dataset_tools.hashing import HashCache
+from dataset_tools.metadata_file import describes_images
 from dataset_tools.stats import CaptionStats, Size, aspects, caption_stats, sizes
 from dataset_tools.survey import FolderSurvey
 from dataset_tools.vocabulary import Vocabulary
@@ -88,12 +89,14 @@ class DatasetStats:
 
 
 def named(text: str, settings: Settings, *, extension: str | None, resolution: int) -> Named:
-    """The folder or the configuration that `text` names; InputError where it is neither."""
+    """The folder, the metadata file or the configuration that `text` names; InputError where it is neither."""
     folder = Path(text)
     if folder.is_dir() and not RunFolder(folder=folder.absolute()).record.is_file():
         subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or ".txt"}
         dataset = {"datasets": [{"resolution": resolution, "batch_size": 1, **BUCKETS, "subsets": [subset]}]}
         return Named(label=text, training={}, dataset=dataset, is_folder=True)
+    if describes_images(folder):
+        return _of_metadata(folder, resolution)
     source = open_source(text, settings)
     if extension:
         what = f"{source.label} says itself how its captions end"
@@ -101,6 +104,13 @@ def named(text: str, settings: Settings, *, extension: str | None, resolution: i
             "the command line has errors", [Finding(what=what, where="--caption-extension", todo="leave it out")]
         )
     return Named(label=source.label, training=source.training, dataset=source.dataset, is_folder=False)
+
+
+def _of_metadata(path: Path, resolution: int) -> Named:
+    """A metadata file alone: its relative paths begin beside it."""
+    subset = {"metadata_file": str(path.absolute()), "image_dir": str(path.absolute().parent)}
+    dataset = {"datasets": [{"resolution": resolution, "batch_size": 1, **BUCKETS, "subsets": [subset]}]}
+    return Named(label=str(path), training={"cache_latents": True}, dataset=dataset, is_folder=True)
 
 
 def gather(

@@ -52,7 +52,7 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     yield "different tags", str(len(one.tags))
     if one.repeated:
         images = sum(count for _, count in one.repeated)
-        yield "same captions", f"{counted(len(one.repeated), 'caption')} of {images} images, word for word"
+        yield "same captions", f"{counted(len(one.repeated), 'caption')} of {counted(images, 'image')}, word for word"
 
 
 def _problems(stats: DatasetStats) -> Iterator[tuple[str, int]]:

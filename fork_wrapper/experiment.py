@@ -7,7 +7,7 @@ What the chain of parents adds up to is `resolve`'s work.
 import contextlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
 from fork_wrapper.paths import RECORD_NAME
 from fork_wrapper.schema import Where, check_dataset, check_training
+from fork_wrapper.settings import begin
 from fork_wrapper.spelling import nearest
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 SUFFIX = ".toml"
 LONGEST_NAME = 200
@@ -28,6 +30,7 @@ TABLES: Mapping[str, str] = {
     "training": "a table",
     "dataset": "a table",
     "origin": "a table",
+    "acknowledge": "a table",
 }
 """What an experiment file may hold at its top, and of which shape."""
 
@@ -103,6 +106,8 @@ class Experiment:
     """The document that its documented values stand in; empty where it names none."""
     origins: Mapping[str, str]
     """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Rules whose warnings and notes are known and meant, by id, each with the reason."""
 
 
 def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
@@ -114,12 +119,12 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
     """The same of a text that lies, or is to lie, at `path`."""
     raw = parse_toml(text, path)
     where = _where_in(path, text)
-    findings = [*_name(path), *_shape(raw, where)]
+    findings = [*_name(path), *_shape(raw, where), *swallowed_backslashes(flatten(raw), text, path)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
     training, wrong = check_training(tables["training"], where, allow)
     findings += wrong + check_dataset(tables["dataset"], where, allow)
     origins, wrong = _origins(tables, where)
-    findings += wrong
+    findings += wrong + _acknowledge(tables["acknowledge"], where)
     raise_if_any(f"{path.name} has {_count(findings)}", findings)
     return Experiment(
         name=path.stem,
@@ -134,6 +139,7 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
         dataset=tables["dataset"],
         source=source_of(tables),
         origins=origins,
+        acknowledged=tables["acknowledge"],
     )
 
 
@@ -152,7 +158,7 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None, wher
                 return path.absolute()
     names = experiment_names(folder)
     near = nearest(stem, names, 3, cutoff=0.5)
-    todo = "`kft list` shows what there is" if names else f"write {folder / f'{stem}{SUFFIX}'}"
+    todo = "`kft list` shows what there is" if names else begin(folder) or f"write {folder / f'{stem}{SUFFIX}'}"
     if near:
         todo = f"did you mean {' or '.join(near)}?"
     finding = Finding(what="no such experiment", where=where or str(folder), todo=todo)
@@ -265,6 +271,19 @@ def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: 
                 )
             )
     return findings
+
+
+def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is acknowledged without a reason; whether there are such rules is asked where they are all at hand."""
+    return [
+        Finding(
+            what=f"{key} is acknowledged without a reason",
+            where=where(f"acknowledge.{key}"),
+            todo=f'write {key} = "why it is meant so"',
+        )
+        for key, reason in table.items()
+        if not isinstance(reason, str) or not reason.strip()
+    ]
 
 
 def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:

@@ -19,6 +19,7 @@ from fork_wrapper.formats.gui_table import Tab
 from fork_wrapper.keypath import merge
 from fork_wrapper.paths import RunFolder, plain_name
 from fork_wrapper.render import command, dataset_text, real_trainer, render, shell_line
+from fork_wrapper.rules.case import effective_dataset
 from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, toml_texts
@@ -75,6 +76,7 @@ def export(source: Source, settings: Settings, form: Form, folder: Path | None) 
         return Exported(files={TRAIN: configs.train_toml, DATASET: configs.dataset_toml, **prompts})
     if form == "json":
         values = {name: getattr(configs, name) for name in ("training", "dataset", "effective")}
+        values["effective_dataset"] = effective_dataset(configs.training, configs.dataset)
         prompts = {"sample_prompts": configs.prompts} if configs.prompts is not None else {}
         return Exported(files={CONFIG: pretty_json({**values, **prompts})})
     place = RunFolder(folder=(folder or settings.outputs / configs.name / "exported").absolute())

@@ -18,16 +18,14 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment import LONGEST_NAME, OWN, SUFFIX, chain_of, parse_experiment
 from fork_wrapper.experiment_text import comment, placed, training_text
 from fork_wrapper.files import flatten, write_whole
-from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.kft_import import with_own_record
-from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.formats.fit import Fitted
 from fork_wrapper.importing import PROMPTS, files_of, import_of
 from fork_wrapper.own_images import OwnImages, own_values, sample_prompts
 from fork_wrapper.paths import plain_name
 from fork_wrapper.render import dataset_text
 from fork_wrapper.resolve import Origin, Override, Resolved, override, resolve_chain
 from fork_wrapper.settings import Settings, placeholders
-from fork_wrapper.source import Source
+from fork_wrapper.source import Source, fitted_of
 from fork_wrapper.spelling import spell
 from fork_wrapper.words import counted
 
@@ -91,7 +89,7 @@ def plan_new(
         if given.images or given.base:
             finding = Finding(what="--images and --base go with an experiment", where=source.label, todo="use --set")
             raise InputError("nothing was written", [finding])
-        fitted = _changed(_fitted(source), settings, overrides, given.story)
+        fitted = _changed(fitted_of(source), settings, overrides, given.story)
         made = import_of(fitted, settings, name, now)
         files = {made.path: made.text} | ({made.prompts[0]: made.prompts[1]} if made.prompts else {})
         raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if os.path.lexists(path)])
@@ -206,10 +204,6 @@ def _name_findings(name: str, settings: Settings) -> list[Finding]:
 
 def _taken(path: Path) -> Finding:
     return Finding(what="the file exists", where=str(path), todo="give another name, or move the file")
-
-
-def _fitted(source: Source) -> Fitted:
-    return fit(with_own_record(read_any(source.path.absolute())))
 
 
 def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], story: Mapping[str, Any]) -> Fitted:

@@ -21,7 +21,7 @@ from fork_wrapper.model_card import License
 from fork_wrapper.paths import plain_name
 from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.settings import Settings
-from fork_wrapper.words import size
+from fork_wrapper.words import sizes
 
 _PIECE = 8 << 20
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
@@ -98,7 +98,8 @@ def _room(promotion: Promotion) -> Iterator[Finding]:
     there = next(path for path in (promotion.folder, *promotion.folder.parents) if path.is_dir())
     free, needed = shutil.disk_usage(there).free, promotion.chosen.file.stat().st_size
     if free <= needed:
-        what = f"it takes {size(needed)}, and {size(free)} are free"
+        takes, left = sizes([needed, free])
+        what = f"it takes {takes}, and {left} are free"
         yield Finding(what=what, where=str(there), todo="make room, take another folder with --to, or --link")
 
 

@@ -100,6 +100,7 @@ _EXPERIMENT = _table(
         "origins": _table({}, every=_table({"kind": _plain(ORIGINS.__contains__), "by": TEXT}, needed=("kind", "by"))),
         "overrides": _rows(TEXT),
         "allowed_unknown": _rows(TEXT),
+        "acknowledged": _table({}, every=_table({"reason": TEXT, "by": TEXT}, needed=("reason", "by"))),
     }
 )
 
@@ -169,6 +170,7 @@ SECTIONS: Mapping[str, Shape] = {
     "training": _table({}, every=_option),
     "dataset": _table({"general": _SUBSET, "datasets": _rows(_DATASET)}),
     "effective": _table({}, every=_option),
+    "effective_dataset": _or_nothing(_table({"datasets": _rows(_table({"subsets": _rows(ANY_TABLE)}))})),
     "launch": _table({"argv": _rows(TEXT)}),
     "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE), "picked": _rows(_PICK)})),
     "run": _RUN,

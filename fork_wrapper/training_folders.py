@@ -1,24 +1,27 @@
 """The image folders that a word on the command line means, as `dataset_tools.inspection` takes them.
 
-A word is a folder, an experiment, or a folder below `datasets`. For an experiment every value is the one in force;
-for a folder alone there are sensible ones.
+A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For a
+configuration every value is the one in force; for a folder alone there are sensible ones.
 """
 
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dataset_tools.metadata_file import describes_images
 from dataset_tools.scan import TEXT_SUFFIXES
 from dataset_tools.training_folder import Size, TrainingFolder
+from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import experiment_names
-from fork_wrapper.resolve import Override, resolve
+from fork_wrapper.resolve import Override
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import bucketing, read
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing
 from fork_wrapper.settings import Settings
+from fork_wrapper.source import is_run
 
 RESOLUTION = 1024
 """What images of a folder alone are measured against, with buckets: SDXL's own."""
@@ -57,6 +60,8 @@ class Asked:
 
 def meant_by(word: str, settings: Settings, asked: Asked) -> Meant:
     """What a word means; InputError where it means nothing, or does not go with what else was asked."""
+    if describes_images(Path(word)):
+        return _of_metadata(Path(word).absolute(), asked)
     folder = _folder(word, settings)
     given = {
         "--resolution": asked.resolution,
@@ -80,15 +85,21 @@ def _misplaced(flag: str, *, is_folder: bool) -> Finding:
 def _folder(word: str, settings: Settings) -> Path | None:
     path = Path(word).expanduser() if word.startswith("~") else Path(word)
     bare = path.name == word
-    if bare and word in experiment_names(settings.experiments):
+    if is_run(word, settings) or (bare and word in experiment_names(settings.experiments)):
         return None
     for candidate in (path, settings.datasets / word) if bare else (path,):
         if candidate.is_dir():
             return Path(os.path.abspath(candidate))  # noqa: PTH100 - keeps symbolic links as typed
-    if not bare and path.suffix != ".toml":
+    if not bare and not path.suffix:
         todo = "give a folder of images, or the name of an experiment"
         raise InputError("there is no such folder", [Finding(what="it does not exist", where=str(path), todo=todo)])
     return None
+
+
+def _of_metadata(metadata: Path, asked: Asked) -> Meant:
+    """A metadata file alone: its relative paths begin beside it."""
+    (one,) = _of_folder(metadata.parent, asked).folders
+    return Meant(name=str(metadata), experiment=False, folders=(replace(one, metadata=metadata),), tokenizers=None)
 
 
 def _of_folder(folder: Path, asked: Asked) -> Meant:
@@ -120,14 +131,14 @@ def most_common_extension(folder: Path) -> str:
 
 
 def _of_experiment(word: str, settings: Settings, asked: Asked) -> Meant:
-    resolved = resolve(word, settings, asked.overrides, asked.allow)
+    resolved = configuration(word, settings, asked.overrides, asked.allow)
     case = Case(training=resolved.training, dataset=resolved.dataset)
-    pairs = [(dataset, subset) for dataset in case.datasets for subset in read(dataset) if "image_dir" in subset.own]
+    pairs = [(dataset, subset) for dataset in case.datasets for subset in read(dataset) if _names_images(subset)]
     if not pairs:
         todo = "give the folder of the images instead"
         raise InputError(
             f"{resolved.name} names no image folder",
-            [Finding(what="none of its subsets has an image_dir", where="dataset.datasets", todo=todo)],
+            [Finding(what="no subset has an image_dir or a metadata_file", where="dataset.datasets", todo=todo)],
         )
     tokenizers = resolved.training.get("tokenizer_cache_dir")
     return Meant(
@@ -138,10 +149,17 @@ def _of_experiment(word: str, settings: Settings, asked: Asked) -> Meant:
     )
 
 
+def _names_images(subset: SubsetCase) -> bool:
+    return "image_dir" in subset.own or "metadata_file" in subset.own
+
+
 def _of_subset(case: Case, dataset: DatasetCase, subset: SubsetCase) -> TrainingFolder:
     buckets = bucketing(dataset)
+    metadata = Path(subset.own["metadata_file"]) if "metadata_file" in subset.own else None
     return TrainingFolder(
-        folder=Path(subset.own["image_dir"]),
+        folder=Path(subset.own["image_dir"]) if "image_dir" in subset.own else _beside(metadata),
+        metadata=metadata,
+        separator=str(subset.get("caption_separator")),
         caption_extension=subset.get("caption_extension"),
         regularisation=bool(subset.get("is_reg")),
         captions_needed=subset.get("class_tokens") is None,
@@ -153,6 +171,11 @@ def _of_subset(case: Case, dataset: DatasetCase, subset: SubsetCase) -> Training
         list_cached=bool(subset.get("cache_info")),
         place=_placer(buckets) if buckets else None,
     )
+
+
+def _beside(metadata: Path | None) -> Path:
+    """Where relative paths of a metadata file begin that nobody says an image_dir for; sd-scripts would die of them."""
+    return metadata.absolute().parent if metadata else Path()
 
 
 def _placer(buckets: Bucketing) -> Callable[[Size], tuple[Size, Size] | str]:

@@ -18,6 +18,7 @@ from dataset_tools.faults import KINDS, SEVERITIES, Fault
 from dataset_tools.inspection import Inspection, inspect
 from dataset_tools.mend import Step, mend, plan
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.resolve import parse_overrides
@@ -30,7 +31,7 @@ SHOWN = 5
 
 
 @click.command(name="check", short_help="Find everything that is wrong with images and captions.")
-@click.argument("what", metavar="DIR|NAME")
+@click.argument("what", metavar="DIR|NAME", shell_complete=completing.experiments)
 @click.option("--fix", is_flag=True, help="Rename, write anew or move aside what is safe, after a list and a question.")
 @click.option("--yes", is_flag=True, help="Do not ask before --fix.")
 @click.option("--all", "everything", is_flag=True, help=f"Name every file, not the first {SHOWN} of each kind.")
@@ -147,7 +148,7 @@ def _tokens(found: Inspection, merges: Path | None) -> str:
         return ""
     how = "" if merges else " (estimated: CLIP's tokenizer is not on this machine)"
     parts = ", ".join(f"{count} more than {limit}" for limit, count in over.items())
-    return f"tokens of {found.captions} captions: {parts}{how}"
+    return f"tokens of {counted(found.captions, 'caption')}: {parts}{how}"
 
 
 def _verdict(found: Inspection) -> str:

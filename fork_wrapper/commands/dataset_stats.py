@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 
@@ -20,7 +21,7 @@ Examples:
 
 
 @click.command(name="stats", epilog=EPILOG, short_help=VERBS["stats"])
-@click.argument("source", metavar="[DIR|NAME]", default=".")
+@click.argument("source", metavar="[DIR|NAME]", default=".", shell_complete=completing.experiments)
 @click.option("--caption-extension", "extension", metavar="EXT", help="How captions of DIR end; .txt if not said.")
 @click.option(
     "--resolution", type=click.IntRange(64, 8192), default=1024, show_default=True, help="For buckets of DIR."

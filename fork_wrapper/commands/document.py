@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.document.coverage import Coverage, coverage
 from fork_wrapper.document.gather import Document, document_of
 from fork_wrapper.document.page import markdown, not_told_of
@@ -40,7 +41,7 @@ class Target:
 
 
 @click.command(name="document", epilog=EPILOG, short_help="Write the documentation of experiments from their records.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sources)
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Its language.")
 @click.option("-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; default stdout.")
 @click.option(
@@ -70,13 +71,14 @@ def command(
 ) -> None:
     """Write how NAMES were trained, every value with its origin, from records alone; without NAMES all experiments.
 
-    NAMES are experiments, runs, sidecars, checkpoints or config files. An experiment's name means its newest completed
-    run, else its newest rehearsal (with the values that were meant), else its file. What is not known says so, and
-    where it could come from.
+    NAMES are experiments, runs (EXPERIMENT/RUN, or EXPERIMENT@latest, @-2), sidecars, checkpoints or config files.
+    An experiment's name means its newest completed run, else its newest rehearsal (with the values that were meant),
+    else its file. What is not known says so, and where it could come from.
     """
     target = Target(**{name: flags.pop(name) for name in ("file", "is_beside", "force")})
     _check_flags(target, only_coverage=only_coverage, as_json=as_json)
     settings = settings_from(flags)
+    names = tuple(full_name(name, settings) for name in names)
     if target.is_beside:
         made = _beside(names or tuple(iterations(settings)), language, settings, allow)
         if not names:
@@ -140,7 +142,7 @@ def _print_coverage(found: Coverage, document: Document) -> None:
         "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
     )
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
-    waiting = said("state_rehearsed", count=rehearsed).strip() if rehearsed else ""
+    waiting = said.numbered("state_rehearsed", rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
     output.print_text("".join(f"{line}\n" for line in not_told_of(document)))
 

@@ -7,10 +7,12 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
 from fork_wrapper.new_experiment import Given, next_steps, plan_new, plan_own, write_new
 from fork_wrapper.own_images import base_of, described, look_at_images
 from fork_wrapper.resolve import parse_overrides
+from fork_wrapper.settings import begin
 from fork_wrapper.source import open_source
 
 EPILOG = """\b
@@ -24,7 +26,7 @@ Examples:
 
 @click.command(name="new", epilog=EPILOG, short_help="Write a new experiment, made of another or of a run.")
 @click.argument("name")
-@click.option("--from", "source", metavar="SOURCE", help="What it is made of.")
+@click.option("--from", "source", metavar="SOURCE", help="What it is made of.", shell_complete=completing.sources)
 @click.option("--images", type=click.Path(path_type=Path), metavar="DIR", help="Your images and captions.")
 @click.option("--base", metavar="FILE", help="The base model: a file, or a name on the Hugging Face Hub.")
 @override_flags
@@ -50,7 +52,7 @@ def command(
     if source is None and images is None:
         raise click.UsageError("say what it is made of: --images DIR, or --from SOURCE")
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow) if source is not None else None
+    opened = open_source(full_name(source, settings), settings, allow) if source is not None else None
     given = Given(
         images=look_at_images(images, settings) if images is not None else None,
         base=base_of(base) if base is not None else None,
@@ -66,5 +68,7 @@ def command(
     for line in described(given.images) if given.images else ():
         output.say(line)
     output.show_findings(new.findings)
+    if todo := begin(settings.experiments):
+        output.say("  • ", ("note: ", "note"), todo)
     for step in next_steps(new, own=given.images is not None):
         output.say(("  → ", "title"), step)

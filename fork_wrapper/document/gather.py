@@ -9,7 +9,7 @@ from fork_wrapper.document.answers import Answer, Answering, Asked
 from fork_wrapper.document.evolution import Step, changes, steps
 from fork_wrapper.document.fields import Field, fields
 from fork_wrapper.document.folder import Folders
-from fork_wrapper.document.from_options import key, option, text_rate
+from fork_wrapper.document.from_options import caption_files, key, option, text_rate
 from fork_wrapper.document.samples import prompts
 from fork_wrapper.document.speech import Words, words
 from fork_wrapper.document.subjects import Subject, find_subjects, in_order, left_out, parent_subject
@@ -74,7 +74,7 @@ _ANSWERS: Mapping[str, Answering] = {
     **{name: key(name) for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")},
     "base_model": from_options.base_model,
     "output_format": from_options.output_format,
-    "caption_files": key("caption_extension"),
+    "caption_files": caption_files,
     "repeats": key("num_repeats"),
     "regularisation_images": from_options.regularisation_images,
     "optimizer": option("optimizer_type"),

@@ -131,7 +131,7 @@ def _prompt(number: int, one: Prompt, document: Document) -> str:
     parts = [
         words("prompt.seed", seed=seed) if seed is not None else words("prompt.no_seed"),
         f"{width}x{height}",
-        words("prompt.steps", count=values.get("sample_steps", 30)),
+        words.counted(values.get("sample_steps", 30), "step"),
         words("prompt.scale", scale=values.get("scale", 7.5)),
     ]
     negative = values.get("negative_prompt")

@@ -65,7 +65,7 @@ def state(found: Coverage, document: Document) -> str:
     words, (filled, fields), (told, people) = document.words, found.filled, found.told
     text = words("state", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people)
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
-    return text + (words("state_rehearsed", count=rehearsed) if rehearsed else "")
+    return text + (words.numbered("state_rehearsed", rehearsed) if rehearsed else "")
 
 
 def _legend(document: Document) -> Iterator[str]:

@@ -22,7 +22,7 @@ from fork_wrapper.notes import Note, read_notes
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import Origin
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
 from fork_wrapper.source import Source, open_source
 from fork_wrapper.words import natural
 
@@ -82,7 +82,7 @@ def find_subjects(names: Sequence[str], settings: Settings, allow: Sequence[str]
         finding = Finding(
             what="there is no experiment",
             where=str(settings.experiments),
-            todo="write one, or `kft import-config FILE`",
+            todo=begin(settings.experiments) or "write one, or `kft import-config FILE`",
         )
         raise InputError("nothing to document", [finding])
     runs = newest_of(settings.outputs, chosen, WANTED, cache=settings.cache)

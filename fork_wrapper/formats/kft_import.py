@@ -13,7 +13,9 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import ORIGINS, origins_of, source_of, story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
-from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
+from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file
+from fork_wrapper.formats.launchers import launch_left
+from fork_wrapper.model_kinds import in_words, look_at_model
 from fork_wrapper.record import Record, from_json
 
 SPEC = "modelspec."
@@ -38,10 +40,20 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         dataset=record.dataset,
         prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
+        left_out=_launched(record),
         notes=_rehearsed(record),
         origins=_origins(record),
         source="; ".join(dict.fromkeys(_sources(record))),
     )
+
+
+def _launched(record: Record) -> tuple[LeftOut, ...]:
+    """What its launch said beyond the options: how many processes, on how many machines, in what way."""
+    argv = record.launch.get("argv")
+    words = [str(word) for word in argv] if isinstance(argv, list) and not record.rehearsal else []
+    at = next((index for index, word in enumerate(words) if word.endswith(".py")), 0)
+    ours = ("--mixed_precision", "--num_cpu_threads_per_process")  # the option's own, and what kft always says
+    return tuple(one for one in launch_left(words[:at]) if one.key not in ours)
 
 
 def _origins(record: Record) -> Mapping[str, str]:
@@ -152,7 +164,7 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     spec = {key.removeprefix(SPEC): value for key, value in metadata.items() if key.startswith(SPEC)}
     if not spec:
         todo = "look for its JSON or TOML beside it: a full fine-tune's header has no other record"
-        raise refuse(path, "its header says nothing of how it was made", todo)
+        raise refuse(path, f"{in_words(look_at_model(str(path)))}; its header says nothing of how it was made", todo)
     what = f"the header of a checkpoint by {spec.get('implementation_version', 'an unnamed program')}"
     options: dict[str, Any] = {f"metadata_{key}": spec[key] for key in _PLAIN if key in spec}
     if "title" in spec and not spec["title"].startswith("Checkpoint@"):

@@ -8,7 +8,7 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.history import newest_of
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import Record, read_record
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
 from fork_wrapper.source import Source, open_source
 
 BEST = ("completed", "rehearsed", "interrupted", "failed", "running")
@@ -69,7 +69,8 @@ def _of_all(settings: Settings) -> tuple[Source, ...]:
         finding = Finding(
             what="there is no run that can be read",
             where=str(settings.outputs),
-            todo="run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs",
+            todo=begin(settings.outputs)
+            or "run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs",
         )
         raise InputError("there is nothing to report", [finding])
     return tuple(open_source(run_id, settings) for run_id in best.values())

@@ -361,3 +361,23 @@ def test_a_circle_by_another_spelling(
     monkeypatch.setattr(experiment, "load_experiment", load)
     with pytest.raises(InputError, match="extends goes in a circle"):
         load_chain("a", settings.experiments)
+
+
+def test_what_is_acknowledged_without_a_reason(write: Callable[..., Path]) -> None:
+    """All at once, each with its line."""
+    path = write("one", '[acknowledge]\nte-freeze = " "\nclip-skip = 3\nhuber-unused = "fine"\n')
+    with pytest.raises(InputError) as caught:
+        load_experiment(path)
+    found = [(one.what, one.where.removeprefix(f"{path}, line "), one.todo) for one in caught.value.findings]
+    assert found == [
+        (
+            "te-freeze is acknowledged without a reason",
+            "2: acknowledge.te-freeze",
+            'write te-freeze = "why it is meant so"',
+        ),
+        (
+            "clip-skip is acknowledged without a reason",
+            "3: acknowledge.clip-skip",
+            'write clip-skip = "why it is meant so"',
+        ),
+    ]

@@ -57,7 +57,7 @@ def test_toml_is_what_would_be_launched(one: Source, settings: Settings, tmp_pat
 def test_json_has_both_and_every_option(one: Source, settings: Settings) -> None:
     """And the prompts, where they are known."""
     shown = json.loads(export(one, settings, "json", None).files["config.json"])
-    assert shown.keys() == {"training", "dataset", "effective", "sample_prompts"}
+    assert shown.keys() == {"training", "dataset", "effective", "effective_dataset", "sample_prompts"}
     assert (shown["training"]["seed"], shown["effective"]["max_train_steps"], len(shown["effective"])) == (1, 1600, 176)
     assert shown["sample_prompts"] == "a cat\n"
     (settings.experiments / "a.txt").unlink()

@@ -116,7 +116,7 @@ def test_a_resumed_run_says_what_came_before(card: Card) -> None:
     lineage = {"kind": "resume", "parent": "one/20260101-000000", "step": 40, "epoch": 2}
     record = card.record.with_lineage(lineage)
     text = card_text(replace(card, record=record, checkpoint={**card.checkpoint, "training_step": 58}))
-    assert "| position | final, epoch 2, step 18, step 58 of the whole training, mean loss 0.1200 |" in text
+    assert "| position | final, epoch 2, step 18, step 58 of the whole training, loss 0.1200 (running mean) |" in text
     assert "| lineage | goes on from one/20260101-000000, after step 40 (epoch 2) |" in text
 
 

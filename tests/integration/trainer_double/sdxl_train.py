@@ -122,6 +122,7 @@ def train() -> None:
     cache_latents(images if config.get("cache_latents") else 0)
     print(f"running training / 学習開始\n  num examples / サンプル数: {images}")
     print(f"  num batches per epoch / 1epochのバッチ数: {batches}\n  num epochs / epoch数: {epochs}")
+    print(f"  gradient accumulation steps / 勾配を合計するステップ数 = {config.get('gradient_accumulation_steps', 1)}")
     print(f"  total optimization steps / 学習ステップ数: {steps}")
     each = math.ceil(steps / epochs)
     for step in range(1, steps + 1):

@@ -39,10 +39,11 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def content(way: str, size: tuple[int, int] = (67, 41)) -> bytes:
-    """A noisy picture in one of the ways."""
+    """A noisy picture in one of the ways, the same each time: of some noise a cut loses no pixel."""
     name, options = WAYS[way]
     buffer = BytesIO()
-    Image.effect_noise(size, 60).convert("RGB").save(buffer, name, **options)
+    noise = random.Random(sum(size)).randbytes(3 * size[0] * size[1])
+    Image.frombytes("RGB", size, noise).save(buffer, name, **options)
     return buffer.getvalue()
 
 
@@ -68,7 +69,8 @@ def test_every_format_is_decoded() -> None:
 def test_what_is_cut_off_is_never_a_picture(way: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Nowhere along the file; and nothing is written to the terminal, not even by a C library."""
     data = content(way)
-    cuts = range(1, len(data) - 8, max(1, len(data) // 40))
+    end = len(data) - (24 if way == "png" else 8)  # what follows the last pixel of a PNG is no picture
+    cuts = range(1, end, max(1, len(data) // 40))
     assert len(cuts) >= 39
     kinds = {kind_of(data[:cut]) for cut in cuts}
     assert kinds <= {"truncated", "broken", "not-an-image"}

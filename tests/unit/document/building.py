@@ -20,7 +20,14 @@ from fork_wrapper.subsets import fingerprint_subsets
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SCRIPTS = "48d368fa557731ad0488c07304dfeba8c07910eb"
 GPU = {"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "used_mib": 0, "driver": "580.126.20"}
-LOSS = {"first": 0.131, "last": 0.0912, "lowest": 0.0874}
+LOSS = {
+    "first": 0.131,
+    "last": 0.0912,
+    "lowest": 0.0874,
+    "epoch_steps": 186,
+    "first_epoch": 0.1265,
+    "lowest_epoch": 0.0874,
+}
 SIX = ["humanoid_02", "humanoid_03", "humanoid_04", "humanoid_05", "humanoid_06", "humanoid_07"]
 
 

@@ -17,6 +17,7 @@ from tests.unit.records import recorded
 
 Header = Callable[[str, Mapping[str, str]], Path]
 SDXL = "stable-diffusion-xl-v1-base"
+UNKNOWN = "a model of a kind that kft does not know (1 tensor)"
 
 EXPERIMENT = """
     [story]
@@ -53,6 +54,19 @@ def test_a_record_has_everything(record: Path) -> None:
     assert "story.purpose" not in (read_record_file(raw, "", record).origins or {})
     sidecar = read_record_file({**raw, "kind": "sidecar"}, "", record)
     assert (sidecar.kind, sidecar.what) == ("sidecar", "the sidecar of a checkpoint of kft")
+
+
+def test_how_it_was_launched_is_named(record: Path) -> None:
+    """Processes and machines are settings, and no part of an experiment; of a rehearsal they say nothing."""
+    raw = read_json(record)
+    assert read_record_file(raw, "", record).left_out == ()
+    at = next(index for index, word in enumerate(raw["launch"]["argv"]) if word.endswith(".py"))
+    raw["launch"]["argv"][at:at] = ["--num_processes", "16", "--multi_gpu"]
+    assert [(one.key, one.value) for one in read_record_file(raw, "", record).left_out] == [
+        ("--num_processes", "16"),
+        ("--multi_gpu", ""),
+    ]
+    assert read_record_file({**raw, "rehearsal": {"trainer": "x"}}, "", record).left_out == ()
 
 
 @pytest.mark.parametrize("story", [None, {"purpose": None}, {"decision": "maybe"}, {"more": "x"}])
@@ -169,8 +183,8 @@ def test_odd_header_values_say_nothing(checkpoint: Header, odd: dict[str, str]) 
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
-        ({}, "its header says nothing of how it was made"),
-        ({"format": "pt"}, "its header says nothing of how it was made"),
+        ({}, f"{UNKNOWN}; its header says nothing of how it was made"),
+        ({"format": "pt"}, f"{UNKNOWN}; its header says nothing of how it was made"),
         (
             {"ss_network_module": "networks.lora", "ss_base_model_version": "sdxl_base_v1-0"},
             "it is a LoRA for sdxl_base_v1-0",

@@ -106,7 +106,7 @@ def test_runs_values_samples(report: Report) -> None:
     """What was recorded stands there, changes marked in words, and what was not is called unknown."""
     found = read(report)
     words = found.text
-    for said in ("one/20260102-030405", "40 of 40", "0.1300 to 0.0900, lowest 0.0800", "NVIDIA H100", "24"):
+    for said in ("one/20260102-030405", "40 of 40", "0.0900, running mean", "NVIDIA H100", "24"):
         assert said in words, said
     assert "changed, and training with it: 5e-06chosen" in words.replace(" assumed", "assumed")
     assert "less is more" in words
