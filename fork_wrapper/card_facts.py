@@ -26,8 +26,8 @@ ALWAYS = (
 _MEANT: Mapping[str, str] = {"optimizer_type": "AdamW"}
 """What an empty default stands for (library/train_util.py:4844-4845)."""
 
-VOUCHED = ("documented", "recovered", "measured")
-"""Origins of values that somebody or something other than the experiment's author vouches for."""
+VOUCHED = ("documented", "recovered", "measured", "chosen")
+"""Origins of values that somebody or something vouches for."""
 
 Row = tuple[str, str, str, str]
 """Group, key, value, origin."""
@@ -143,8 +143,8 @@ def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -
         yield f"The loss is no number from step {record.run['nan_step']} on: later weights are broken."
     known = sum(row[3].startswith(VOUCHED) for row in rows)
     yield (
-        f"Of the {len(rows)} values above, {known} are documented, recovered or measured; the rest is assumed by "
-        "whoever wrote the experiment, or a default."
+        f"Of the {len(rows)} values above, {known} are documented, recovered, measured or chosen by whoever wrote "
+        "the experiment; the rest is assumed, or a default."
     )
     yield "Its losses are the trainer's running means over noise of all strengths: they say little about the images."
     yield "Nobody has measured its images: no FID, no CLIP score."

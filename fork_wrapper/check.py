@@ -16,7 +16,7 @@ from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
-from fork_wrapper.experiment import Experiment
+from fork_wrapper.experiment import OWN, SOURCE, Experiment
 from fork_wrapper.files import line_of
 from fork_wrapper.model_kinds import look_at_model
 from fork_wrapper.plan import Plan, make_plan, space
@@ -72,6 +72,7 @@ def check(
     found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     found += [one for one in ruled if not _is_ours(one)]
     found += [*_misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved), *resolved.told]
+    found += _nameless_documents(resolved)
     if not trainer.rehearsal:  # which may train on a drawn set
         found += _needless(resolved, ruled)
         found += _last_looks(resolved, surveys, settings.cache)
@@ -227,6 +228,20 @@ def _let_through(resolved: Resolved) -> list[Finding]:
             severity="note" if key in used else "warning",
         )
         for key in resolved.allowed
+    ]
+
+
+def _nameless_documents(resolved: Resolved) -> list[Finding]:
+    """Files that call values documented and do not say in which document."""
+    return [
+        Finding(
+            what="values are documented, and no document is named",
+            where=str(link.path),
+            todo=f'name it under [origin]: {SOURCE} = "...", or write "{OWN}" where the values are yours',
+            severity="note",
+        )
+        for link in resolved.chain
+        if not link.source and "documented" in link.origins.values()
     ]
 
 

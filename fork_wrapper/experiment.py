@@ -26,6 +26,7 @@ LONGEST_NAME = 200
 """Bytes; file systems take 255, and sd-scripts appends the step and a suffix."""
 TABLES: Mapping[str, str] = {
     "extends": "a string",
+    "template": "true or false",
     "unset": "a list of strings",
     "story": "a table",
     "training": "a table",
@@ -64,11 +65,19 @@ _SHAPES = {
     "a string": '{key} = "..."',
     "a list of strings": '{key} = ["..."]',
     "a whole number": "{key} = 1486",
+    "true or false": "{key} = true",
     "a table": "[{key}] as a table",
 }
 
 DECISIONS = ("candidate", "selected", "rejected")
-ORIGINS = ("documented", "assumed", "recovered", "measured")
+ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen")
+"""Whose a value can be: somebody else's document's, a guess, an old file's, a measurement's, or the writer's own."""
+
+SOURCE = "source"
+"""Key of `[origin]` that names the document which `documented` values of the file stand in."""
+
+OWN = "chosen"
+"""The origin of what no file says otherwise: whoever writes an experiment, or a --set, chose the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +94,8 @@ class Experiment:
     """Of the file as it is, its byte order mark included; of the text where there is no file yet."""
     extends: str | None
     """Name of the parent."""
+    template: bool = False
+    """Whether it is there to be extended only, and no experiment of its own."""
     unset: tuple[str, ...]
     """Inherited key paths to forget: TOML has no way to say absent."""
     story: Mapping[str, Any]
@@ -93,6 +104,8 @@ class Experiment:
     """Options of sdxl_train.py, typed."""
     dataset: Mapping[str, Any]
     """sd-scripts' dataset config, as a tree."""
+    source: str = ""
+    """The document that its documented values stand in; empty where it names none."""
     origins: Mapping[str, str]
     """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
     acknowledged: Mapping[str, str] = field(default_factory=dict)
@@ -122,10 +135,12 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
         text=text,
         sha256=sha256_text(text),
         extends=raw.get("extends"),
+        template=raw.get("template") is True,
         unset=tuple(raw.get("unset", ())),
         story=tables["story"],
         training=training,
         dataset=tables["dataset"],
+        source=source_of(tables),
         origins=origins,
         acknowledged=tables["acknowledge"],
     )
@@ -224,6 +239,8 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
 def _has_shape(value: Any, shape: str) -> bool:
     if shape == "a list of strings":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if shape == "true or false":
+        return isinstance(value, bool)
     if shape == "a whole number":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str if shape == "a string" else dict)
@@ -278,6 +295,7 @@ def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:
 def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:
     """The origin of every value of the file, and origins that name nothing or say nothing known."""
     said = flatten(tables["origin"])
+    source = said.pop(SOURCE, "a name")
     findings = [
         Finding(
             what=f"{key} cannot be {value!r}", where=where(f"origin.{key}"), todo=f"choose one of: {', '.join(ORIGINS)}"
@@ -295,18 +313,27 @@ def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dic
         for key in said
         if key not in names
     ]
+    if not isinstance(source, str) or not source.strip():
+        todo = f'write {SOURCE} = "the document that says the values"'
+        findings.append(Finding(what=f"{SOURCE} must be a string", where=where(f"origin.{SOURCE}"), todo=todo))
     origins = origins_of(tables)
     return {path: origins[path] for path in values}, findings
+
+
+def source_of(tables: Mapping[str, Any]) -> str:
+    """The document that a file's documented values stand in, as its `[origin]` names it; empty where it names none."""
+    said = tables.get("origin", {}).get(SOURCE)
+    return " ".join(said.split()) if isinstance(said, str) else ""
 
 
 def origins_of(tables: Mapping[str, Any]) -> dict[str, str]:
     """The origin of every value of a file, and of every part of its story, by key path.
 
     A bare key (`noise_offset`) is meant for every value of that name; a key path for one, as for a part of the story
-    (`"story.decision"`). What nobody vouches for is `assumed`: no value may pass for the authors' when it is ours.
+    (`"story.decision"`). What the file says nothing of is the choice of whoever wrote it.
     """
     said = flatten(tables.get("origin", {}))
-    default = said.get("default", "assumed")
+    default = said.get("default", OWN)
     values = flatten({name: tables.get(name, {}) for name in ("training", "dataset")})
     found = {path: said.get(path, said.get(path.rsplit(".", 1)[-1], default)) for path in values}
     return found | {path: said.get(path, default) for path in flatten({"story": tables.get("story", {})})}

@@ -142,8 +142,8 @@ def _position(entry: Mapping[str, Any], run: Mapping[str, Any]) -> str:
 def _how(card: Card, values: Sequence[Row]) -> Iterator[str]:
     yield "## How it was made"
     yield ""
-    yield "Every value that changes training, with where it comes from: documented by others, assumed (ours), recovered"
-    yield "from an old file, measured, or set by kft."
+    yield "Every value that changes training, with where it comes from: chosen for this training, documented by others,"
+    yield "recovered from an old file, measured, assumed where nobody knows it, or set by kft."
     yield ""
     heads = ("part", "option", "value", "origin")
     yield from table(heads, ((part, code(key), code(value), plain(origin)) for part, key, value, origin in values))

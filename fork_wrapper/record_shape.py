@@ -20,7 +20,7 @@ Shape = Callable[[Any, str], Iterator[str]]
 MOST_NAMED = 8
 """Damaged parts that are named."""
 
-ORIGINS = ("documented", "assumed", "recovered", "measured", "kft")
+ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen", "kft")
 """Kinds of an origin (`resolve.OriginKind`)."""
 
 _LARGEST = 2**63
@@ -90,6 +90,9 @@ RUN_ID = _plain(are_plain)
 MAYBE_RUN_ID = _or_nothing(RUN_ID)
 
 _CHANGE = _table({"key": TEXT, "why": TEXT}, needed=("key", "was", "value", "why"))
+
+_PICK = _table({"key": TEXT, "from": TEXT, "of": COUNT, "files": _rows(TEXT)})
+"""What a rehearsal took of a subset."""
 
 CHECKPOINT = _table(
     {
@@ -184,7 +187,7 @@ SECTIONS: Mapping[str, Shape] = {
     "effective": _table({}, every=_option),
     "effective_dataset": _or_nothing(_table({"datasets": _rows(_table({"subsets": _rows(ANY_TABLE)}))})),
     "launch": _table({"argv": _rows(TEXT)}),
-    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE)})),
+    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE), "picked": _rows(_PICK)})),
     "run": _RUN,
     "checkpoints": _rows(CHECKPOINT),
     "checkpoint": _or_nothing(CHECKPOINT),

@@ -19,7 +19,7 @@ from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.settings import Settings, placeholders
 from fork_wrapper.toml_faults import swallowed_backslashes
 
-OriginKind = Literal["documented", "assumed", "recovered", "measured", "kft"]
+OriginKind = Literal["documented", "assumed", "recovered", "measured", "chosen", "kft"]
 
 PATH_OPTIONS = frozenset(
     (
@@ -41,7 +41,7 @@ class Origin:
     """Where one value comes from."""
 
     kind: OriginKind
-    """documented, assumed, recovered or measured, as the experiment says; kft for kft's own defaults."""
+    """documented, assumed, recovered, measured or chosen, as the experiment says; kft for kft's own defaults."""
     by: str
     """Name of the experiment, `--set`, `rehearsal` or `kft`."""
 
@@ -227,7 +227,7 @@ def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override) -> li
             keypath.put(tree, path, keypath.typed(path, item.text))
             _drop_origins(origins, path)
             mine = [known for known in keypath.values(tree) if _at_or_below(known, path)]
-            origins |= {known: Origin(kind="assumed", by="--set") for known in mine or [path]}
+            origins |= {known: Origin(kind="chosen", by="--set") for known in mine or [path]}
     return paths
 
 

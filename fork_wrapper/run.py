@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
@@ -40,6 +40,9 @@ from fork_wrapper.words import counted
 
 LONGEST_PROMPTS = 100_000
 """Characters of sample prompts that travel in every checkpoint."""
+
+if TYPE_CHECKING:
+    from fork_wrapper.rehearsal.picked import Pick
 
 
 class Watch(Protocol):
@@ -78,6 +81,8 @@ class Job:
     """More files to write into the run folder before the launch, by name."""
     warnings: tuple[Finding, ...] = ()
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
+    picks: "tuple[Pick, ...]" = ()
+    """For a rehearsal: what it takes of the images, to be copied before it starts."""
     lineage: Mapping[str, Any] | None = None
     """For a run that comes from another, as in the record."""
     rendered: Callable[[RunFolder, datetime], Rendered] | None = None

@@ -56,6 +56,7 @@ class RunWatch:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._shown = (0, 0)
+        self._counted = ("", 0, 0)
         self._last = 0.0
 
     def hashing(self, file: str, bytes_: int) -> None:
@@ -76,9 +77,12 @@ class RunWatch:
         """The trainer's own lines are in train.log."""
 
     def progress(self, progress: Progress, archived: int) -> None:
-        """A line when a step is done, at most every few seconds; one for each archived checkpoint."""
+        """A line for a step or for more that is cached, at most every few seconds; one for each archived checkpoint."""
         step, files = self._shown
         now = time.monotonic()
+        if counts(progress) and progress.counter != self._counted and now - self._last >= PLAIN_INTERVAL:
+            self._counted, self._last = progress.counter, now
+            self.console.print(Text(describe_counter(progress)))
         due = progress.step != step and (now - self._last >= PLAIN_INTERVAL or progress.step == progress.total)
         if due or archived != files:
             self._shown, self._last = (progress.step, archived), now
@@ -125,13 +129,26 @@ class TerminalWatch(RunWatch):
             between = "  " if beside else "\n"
             bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), between, words)
         else:
-            bar = Text.assemble(("… ", "green"), (self._phase[: self.console.width - 4], "dim"))
+            text = describe_counter(progress) if counts(progress) else self._phase
+            bar = Text.assemble(("… ", "green"), (text[: self.console.width - 4], "dim"))
         self._live.update(bar)
 
     def finishing(self) -> None:
         """The live view ends."""
         self._live.update(Text("… archiving", style="dim"))
         self._live.stop()
+
+
+def counts(progress: Progress) -> bool:
+    """Whether the trainer is counting something before its first step."""
+    _, done, total = progress.counter
+    return not progress.step and done < total
+
+
+def describe_counter(progress: Progress) -> str:
+    """`caching latents 312/1486`."""
+    name, done, total = progress.counter
+    return f"{name} {done}/{total}"
 
 
 def describe(progress: Progress, archived: int) -> str:

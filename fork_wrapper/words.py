@@ -1,5 +1,6 @@
 """Numbers as people say them."""
 
+import re
 from collections.abc import Sequence
 
 
@@ -19,6 +20,12 @@ def size(count: float | None) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.2f} GB"
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A name as a sort key: digits by their value, so that luna_10 comes behind luna_2."""
+    parts = re.split(r"(\d+)", name)
+    return (*((int(part) if part.isdecimal() else -1, part.casefold()) for part in parts if part), (-2, name))
 
 
 def sizes(counts: Sequence[float]) -> list[str]:

@@ -14,7 +14,8 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.history import list_runs
 from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record
-from fork_wrapper.rehearsal.plan import rehearse, sample_folders
+from fork_wrapper.rehearsal.picked import copy_picked, remove_caches
+from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
 from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import Resolved, parse_overrides
 from fork_wrapper.run import Job, run
@@ -90,10 +91,18 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
 
 
 def draw_samples(job: Job, settings: Settings) -> None:
-    """Draw the sample set, where the rehearsal trains on it and it is not there."""
+    """Draw the sample set, or copy a part of the images, where the rehearsal trains on it and it is not there."""
     for folder in sample_folders(job, settings):
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)
+    try:
+        copy_picked(job.picks)
+        remove_caches(own_folders(job, settings))
+    except OSError as error:
+        finding = Finding(
+            what=str(error), where=str(settings.cache), todo="see that the images can be read, and make room"
+        )
+        raise InputError("the images of the rehearsal cannot be copied", [finding]) from error
 
 
 def offer_next(record: Record, settings: Settings) -> None:

@@ -105,6 +105,10 @@ class Found:
     """What else the user should know, one line each."""
     assumed: frozenset[str] = frozenset()
     """Options, and dataset keys by their full path, that are ours and not the file's."""
+    chosen: frozenset[str] = frozenset()
+    """The same for those that the user said instead."""
+    source: str = ""
+    """Of a source that is kft's own: the document that its documented values stand in."""
     origins: Mapping[str, str] | None = None
     """Of a source that is kft's own: whose a value or a part of its story is, by full key path; what is not in it is
     assumed. None where all is recovered from a file that kft did not make."""

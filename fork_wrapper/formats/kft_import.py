@@ -2,14 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import ORIGINS, origins_of, story_findings
+from fork_wrapper.experiment import ORIGINS, origins_of, source_of, story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file
@@ -42,6 +42,7 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         left_out=_launched(record),
         notes=_rehearsed(record),
         origins=_origins(record),
+        source="; ".join(dict.fromkeys(_sources(record))),
     )
 
 
@@ -61,6 +62,13 @@ def _origins(record: Record) -> Mapping[str, str]:
     told = origins_of(_tables(str(files[-1]["text"]))) if files else {}
     known |= {path: kind for path, kind in told.items() if path.startswith("story.")}
     return {path: kind for path, kind in known.items() if kind in ORIGINS}
+
+
+def _sources(record: Record) -> Iterator[str]:
+    """The documents that its experiment files name."""
+    for file in record.experiment["files"]:
+        if said := source_of(_tables(str(file["text"]))):
+            yield said
 
 
 def _story(record: Record) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ def _key() -> Html:
         "p",
         "Each run is compared with the one to its left, by meaning: defaults filled in, equal spellings equal. ",
         f"{FLAGS['trains']} marks a change that changes training, {FLAGS['other']} one that does not. ",
-        "Below a value stands where it comes from: documented, assumed, recovered, measured, or set by kft.",
+        "Below a value stands where it comes from: documented, recovered, measured, chosen, assumed, or set by kft.",
     )
 
 

@@ -227,7 +227,9 @@ def _repeated(original: Original, trainer: Trainer) -> dict[str, Any]:
     """What the record says of a rehearsal that is repeated; a checkpoint does not say what it had changed."""
     changes = (original.rehearsal or {}).get("changes")
     known = changes if isinstance(changes, list) else []
-    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known}
+    picked = (original.rehearsal or {}).get("picked")
+    more = {"picked": picked} if isinstance(picked, list) else {}
+    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known, **more}
 
 
 def _limits(one: Repetition) -> Iterator[str]:

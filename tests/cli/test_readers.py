@@ -78,7 +78,7 @@ def test_show_an_experiment_as_json(kft: Kft) -> None:
     """The same as values."""
     shown = json.loads(kft("show", "second", "--json").out)
     assert shown["training"]["learning_rate"] == 2e-5
-    assert shown["origins"]["training.learning_rate"] == {"kind": "assumed", "by": "second"}
+    assert shown["origins"]["training.learning_rate"] == {"kind": "chosen", "by": "second"}
     assert shown["origins"]["training.save_model_as"] == {"kind": "kft", "by": "kft"}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ def configs(record: dict[str, Any]) -> dict[str, Any]:
     """The options of a record without what belongs to one run."""
     own = ("output_dir", "logging_dir", "metadata_kft_config", "metadata_kft_run", "sample_prompts")
     return {key: value for key, value in record["training"].items() if key not in own}
+
+
+def test_caching_shows_its_counter(real: RealProject) -> None:
+    """What takes an hour before the first step says how far it is."""
+    done = real.kft("run", "humanoid_05", *QUICK, DOUBLE_CACHE="0.2")
+    assert done.returncode == 0, done.stderr
+    before = done.stderr.partition("step 1/")[0]
+    assert re.search(r"^caching latents \d/6$", before, re.MULTILINE), done.stderr
 
 
 def test_a_real_run_is_completed_and_archived(real: RealProject) -> None:

@@ -51,6 +51,20 @@ def test_each_flag_is_blamed_for_its_own_value(settings: Settings, write: Callab
         assert place(resolved, path) == f"--set {path}={value}"
 
 
+def test_documented_values_name_their_document(settings: Settings, write: Callable[..., Path]) -> None:
+    """A note for each file that names none, of the whole chain; none for values that nobody documents."""
+
+    def found() -> list[str]:
+        checked = check(resolve("two", settings), settings, real_trainer(settings))
+        return [one.where for one in checked.findings if "no document is named" in one.what]
+
+    path = write("one", EXPERIMENT + '[origin]\ndefault = "documented"\n')
+    write("two", 'extends = "one"\n')
+    assert found() == [str(path)]
+    write("one", EXPERIMENT + '[origin]\ndefault = "documented"\nsource = "the wiki"\n')
+    assert found() == []
+
+
 def test_words_in_braces_must_stand_for_something(settings: Settings, write: Callable[..., Path]) -> None:
     """A misspelt placeholder is no folder that is missing, unless there is one of that very name."""
     path = write("one", EXPERIMENT.replace("{datasets}", "{dataset}"))

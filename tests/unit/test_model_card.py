@@ -162,7 +162,7 @@ def test_limits(card: Card) -> None:
     record = card.record
     plain = _limits(record)
     assert len(parameters(record)) == 16
-    assert "Of the 16 values above, 7 are documented, recovered or measured;" in plain
+    assert "Of the 16 values above, 7 are documented, recovered, measured or chosen" in plain
     assert "Not recorded" not in plain
     assert "rehearsal" not in plain
     bare = record.with_provenance(base_model=None, dataset=None, gpus=[])

@@ -223,3 +223,24 @@ def test_a_bar_may_wait_until_the_work_takes_long(
         tell(2, 3)
         tell(3, 3)
     assert ("reading [records]" in terminal.getvalue()) is drawn
+
+
+def test_what_is_cached_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In lines at most every few seconds, on a terminal in place of the trainer's last line, until all is done."""
+    clock = [100.0]
+    monkeypatch.setattr("fork_wrapper.watch.time.monotonic", lambda: clock[0])
+    console = Console(file=io.StringIO(), width=80)
+    watch = RunWatch(console)
+    for seconds, done in ((0.0, 311), (1.0, 312), (6.0, 320), (12.0, 320), (20.0, 1486)):
+        clock[0] = 100.0 + seconds
+        watch.progress(Progress(counter=("caching latents", done, 1486)), 0)
+    assert console.file.getvalue().splitlines() == ["caching latents 311/1486", "caching latents 320/1486"]  # type: ignore[attr-defined]
+    stream = io.StringIO()
+    environ = {"TERM": "xterm"}
+    live = TerminalWatch(Console(file=stream, width=80, force_terminal=True, color_system=None, _environ=environ))
+    live._live.start()
+    live.line("caching latents...")
+    live.progress(Progress(counter=("caching latents", 312, 1486)), 0)
+    live._live.refresh()
+    live.finishing()
+    assert "caching latents 312/1486" in stream.getvalue()

@@ -136,7 +136,7 @@ def test_a_real_training(project: Settings) -> None:
     assert images is not None
     assert (images.text, images.kind) == ("1480", "measured")
     assert images.also == Answer(text="1486", kind="documented", by="sdxl_base")
-    assert made.columns[0].set_options["seed"] == Answer(text="7", kind="assumed", by="--set")
+    assert made.columns[0].set_options["seed"] == Answer(text="7", kind="chosen", by="--set")
 
 
 def test_a_folder_that_was_named_at_the_launch(project: Settings) -> None:

@@ -49,7 +49,7 @@ def test_a_record_has_everything(record: Path) -> None:
     assert found.dataset is not None
     assert found.dataset["datasets"] == [{"resolution": 512}]
     assert found.origins is not None
-    assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("assumed", "assumed")
+    assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("chosen", "chosen")
     raw["experiment"]["files"][-1]["text"] = "[broken"
     assert "story.purpose" not in (read_record_file(raw, "", record).origins or {})
     sidecar = read_record_file({**raw, "kind": "sidecar"}, "", record)

@@ -109,7 +109,7 @@ def test_runs_values_samples(report: Report) -> None:
     words = found.text
     for said in ("one/20260102-030405", "40 of 40", "0.0900, running mean", "NVIDIA H100", "24"):
         assert said in words, said
-    assert "changed, and training with it: 5e-06assumed" in words.replace(" assumed", "assumed")
+    assert "changed, and training with it: 5e-06chosen" in words.replace(" assumed", "assumed")
     assert "less is more" in words
     assert "not recorded" in words
     assert "a <b>fox</b>" in words
