@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _NEXT: Mapping[str, str] = {
     "too-small": "Give --upscale to enlarge it, or replace or remove it.",
+    "other-shape": "Give --fit bucket and a new folder for the results; --upscale would enlarge and crop it.",
     "edited": "Move that file away to have it made again, or keep it and leave the source as it was.",
     "in-the-way": "Move that file away, or name another folder for the results.",
     "gone": "Give --prune to remove its result, or put the source back.",
@@ -50,7 +51,7 @@ class Outcome:
     captions: int
     """Caption files copied."""
     captioned: int
-    """Results with a caption."""
+    """How many of those made or kept have a caption."""
     upscaled: tuple[str, ...]
     """Sources that were enlarged, now or before."""
     removed: int
@@ -59,6 +60,8 @@ class Outcome:
     """By source."""
     others: Mapping[str, int]
     """Files among the sources that are neither pictures nor captions, by suffix."""
+    respelled: tuple[str, ...] = ()
+    """Captions whose copies are called as their picture is: the accents of their own names are composed otherwise."""
     moved_from: str = ""
     """The folder that the sources were in before; empty where they are where they were."""
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache, sha256_file
-from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata
+from dataset_tools.names import is_plain
+from fork_wrapper.checkpoints import RUN_KEY, Checkpoint, find_checkpoints, read_metadata, stamp_position
 from fork_wrapper.files import pretty_json, write_whole
-from fork_wrapper.lineage import counted_on
+from fork_wrapper.lineage import counted_on, planned_steps, resumed_from
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.progress import Progress
 from fork_wrapper.provenance import base_model, newest
@@ -100,6 +101,10 @@ class Archive:
         self._cache.save()
         return new
 
+    def _is_named(self, file: str) -> bool:
+        """Whether a name is that of a checkpoint of this run: beside any other one a sidecar could replace a file."""
+        return is_plain(file) and parse_checkpoint(file, self.record.name) is not None
+
     def _is_ours(self, path: Path) -> bool:
         """Whether the file is whole and not a checkpoint of another run that was copied here."""
         metadata = read_metadata(path)
@@ -119,6 +124,8 @@ class Archive:
             return False
         with self._lock:
             self._write_sidecar(entry)
+        if not (self._entries.get(checkpoint.path.name) or entry)["sha256"]:  # what has a hash stays as it was hashed
+            self._stamp(checkpoint.path, entry)
         try:
             entry["sha256"] = sha256_file(checkpoint.path, self._cache, stop)
         except DatasetError:  # pruned, or still changing: the sidecar stands, the next sweep tries again
@@ -128,6 +135,13 @@ class Archive:
             self._write_sidecar(entry)
             self._write_entries()
         return True
+
+    def _stamp(self, path: Path, entry: Mapping[str, Any]) -> None:
+        """Tell the checkpoint its place in the whole training, where it is known."""
+        step, epoch = (entry.get(f"training_{name}", entry[name]) for name in ("step", "epoch"))
+        if step:
+            steps = planned_steps(self.record) if resumed_from(self.record) else self.progress.total
+            stamp_position(path, step, steps or None, epoch)
 
     def _entry(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """The `checkpoint` section of a sidecar; OSError when the file is gone."""
@@ -157,6 +171,8 @@ class Archive:
         return {"step": step, "epoch": epoch, "loss": loss, **counted_on(self.record, step, epoch)}
 
     def _write_sidecar(self, entry: Mapping[str, Any]) -> None:
+        if not self._is_named(str(entry["file"])):
+            return
         live = self.record.with_run(**summary(self.progress))
         path, text = sidecar_of(self.run.folder / str(entry["file"])), pretty_json(sidecar(live, entry))
         with contextlib.suppress(OSError, UnicodeDecodeError):

@@ -16,6 +16,7 @@ from fork_wrapper.commands.lazy import LazyGroup
 VERBS: dict[str, str] = {
     "archive": "Write the sidecars that are missing, for one run or all.",
     "check": "Say everything that stands between an experiment and its launch.",
+    "completion": "Print the script that completes kft's words in a shell.",
     "dataset": "Prepare, check, describe and caption training sets.",
     "diff": "Compare two configurations or two runs by meaning.",
     "document": "Write the documentation of experiments from their records.",
@@ -68,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def call(argv: Sequence[str]) -> int:
     """Run `kft` with these arguments and return its exit code; every error ends here as words on stderr."""
     _prepare_streams()
+    if "_KFT_COMPLETE" in os.environ:  # a shell asks what may follow
+        from fork_wrapper.commands.completion import register  # noqa: PLC0415
+
+        register()
     try:
         code = group.main(args=list(argv), prog_name="kft", standalone_mode=False)
         sys.stdout.flush()

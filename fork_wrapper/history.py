@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.lineage import planned_steps, position, reproduced, resumed_from
 from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RecordFile, newest_records
@@ -156,7 +157,7 @@ def newest_of(outputs: Path, names: Sequence[str], wanted: Sequence[str], *, cac
     Records are read newest first, and no more of them than it takes.
     """
     memory = _memory(cache, outputs)
-    found = {name: _newest_of(outputs, name, wanted, memory) for name in names if _is_plain(name)}
+    found = {name: _newest_of(outputs, name, wanted, memory) for name in names if is_plain(name)}
     memory.save()
     return {name: run_id for name, run_id in found.items() if run_id}
 
@@ -170,11 +171,6 @@ def _newest_of(outputs: Path, name: str, wanted: Sequence[str], memory: RecordMe
         if wanted[0] in newest:
             break
     return next((newest[status] for status in wanted if status in newest), "")
-
-
-def _is_plain(name: str) -> bool:
-    """Whether it can be the name of an experiment, and not a path."""
-    return name not in (".", "..") and not any(letter in name for letter in "/\\")
 
 
 def children_of(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:

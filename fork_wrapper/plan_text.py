@@ -8,7 +8,7 @@ from fork_wrapper.measured import Neighbour
 from fork_wrapper.plan import Cache, Plan
 from fork_wrapper.rules.rates import blocks_in_words
 from fork_wrapper.sdscripts.steps import Schedule, Writes
-from fork_wrapper.words import clock, counted, size
+from fork_wrapper.words import clock, counted, pace, size, sizes
 
 NOT_MEASURED = "not measured yet"
 
@@ -53,7 +53,9 @@ def _images(dataset: DatasetLayout) -> str:
         text += " for regularization" if subset.is_reg else ""
         text += f" ({subset.held_out} held out and never used)" if subset.held_out else ""
         parts.append(f"{text} (ignored: {subset.ignored})" if subset.ignored else text)
-    in_all = f"{dataset.repeats} in an epoch, {dataset.batches} batches of up to {dataset.batch_size}"
+    in_all = (
+        f"{dataset.repeats} in an epoch, {counted(dataset.batches, 'batch', 'batches')} of up to {dataset.batch_size}"
+    )
     return f"{' + '.join(parts)} = {in_all}"
 
 
@@ -68,12 +70,16 @@ def _length(plan: Plan) -> Iterator[Row]:
         yield "steps", f"unknown: {plan.unknown}"
         return
     one = plan.schedule
-    sizes = sorted({dataset.batch_size for dataset in plan.datasets})
-    batch = f"{' or '.join(map(str, sizes))} images x {plan.accumulation} accumulated x {plan.processes} GPU"
-    whole = " or ".join(str(count * plan.accumulation * plan.processes) for count in sizes)
+    batch_sizes = sorted({dataset.batch_size for dataset in plan.datasets})
+    batch = f"{_either(batch_sizes)} x {plan.accumulation} accumulated x {counted(plan.processes, 'GPU')}"
+    whole = _either([count * plan.accumulation * plan.processes for count in batch_sizes])
     yield "steps", f"{one.total_steps}: {counted(one.epochs, 'epoch')} of {one.steps_per_epoch}"
-    yield "one step", f"{whole} images ({batch})"
+    yield "one step", f"{whole} ({batch})"
     yield "schedule", _scheduler(plan, one)
+
+
+def _either(counts: Sequence[int]) -> str:
+    return " or ".join([*map(str, counts[:-1]), counted(counts[-1], "image")]) if counts else "0 images"
 
 
 def _scheduler(plan: Plan, schedule: Schedule) -> str:
@@ -103,7 +109,8 @@ def _files(plan: Plan) -> Iterator[Row]:
             yield "samples", _samples(plan, plan.schedule)
     if plan.kept_bytes and plan.free is not None:
         more = " and states of an unknown size" if plan.state_bytes is None and plan.schedule else ""
-        yield "disk", f"{size(plan.kept_bytes)}{more if _has_states(plan) else ''} of {size(plan.free)} free"
+        needed, free = sizes([plan.kept_bytes, plan.free])
+        yield "disk", f"{needed}{more if _has_states(plan) else ''} of {free} free"
 
 
 def _has_states(plan: Plan) -> bool:
@@ -164,6 +171,6 @@ def _measured(plan: Plan) -> Sequence[Row]:
     loop = clock(plan.seconds) if plan.seconds is not None else "unknown"
     vram = ", ".join(f"{peak} MiB" for peak in plan.measured.peak_vram_mib)
     return [
-        ("time", f"{loop} at {speed:.2f} it/s, without start, samples and saves; {by}"),
+        ("time", f"{loop} at {pace(speed)}, without start, samples and saves; {by}"),
         ("VRAM", f"{vram}; {by}" if vram else NOT_MEASURED),
     ]

@@ -6,13 +6,12 @@ them: on a bare machine the whole list is there in well under a second.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
 from fork_wrapper.gpu_memory import gpu_memory
 from fork_wrapper.gpu_room import hidden
@@ -51,10 +50,13 @@ class Machine:
     """What computes on the GPUs now; likewise not looked for."""
 
 
-def look_at(training: Mapping[str, Any], settings: Settings, trainer: Trainer, *, fresh: bool) -> Machine:
+def look_at(
+    training: Mapping[str, Any], settings: Settings, trainer: Trainer, *, fresh: bool, files: Collection[str] = ()
+) -> Machine:
     """Look at everything on this machine that a launch of `training` by `trainer` needs.
 
-    Unless `fresh`, the packages of the trainer's Python are asked for only after they have changed.
+    `files` are the names of those that kft will write into the run folder. Unless `fresh`, the packages of the
+    trainer's Python are asked for only after they have changed.
     """
     memory = None if fresh else settings.cache / "pythons.json"
     with ThreadPoolExecutor() as pool:  # each of the four waits for a process of its own
@@ -65,7 +67,7 @@ def look_at(training: Mapping[str, Any], settings: Settings, trainer: Trainer, *
         python, cards, scripts, busy = asked.result(), seen.result(), found.result(), running.result()
     findings = []
     if not trainer.rehearsal:
-        findings += [*_base_model(training), *_files(training), *_machines(settings)]
+        findings += [*_base_model(training), *_files(training, files), *_machines(settings)]
     findings += scripts
     missing = _missing(python, training, trainer)
     findings += _python(settings, python, missing)
@@ -110,9 +112,6 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
         return _absent_base_model(name)
     if not os.access(path, os.R_OK):
         return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
-    if path.suffix == ".safetensors" and not is_whole(path):
-        todo = f"download it again from {BASE_MODEL_PAGE} and compare its sha256"
-        return [Finding(what="the base model is damaged or incomplete", where=name, todo=todo)]
     return []
 
 
@@ -124,10 +123,11 @@ def _absent_base_model(name: str) -> list[Finding]:
     return [Finding(what="the base model is missing", where=name, todo=todo)]
 
 
-def _files(training: Mapping[str, Any]) -> list[Finding]:
+def _files(training: Mapping[str, Any], files: Collection[str]) -> list[Finding]:
     """Files that options name and that are not there: sd-scripts finds out after loading 7 GB, or never."""
+    ours = {f"{{run}}/{name}" for name in files}
     named = [key for key in (*PATH_OPTIONS, "vae") if training.get(key) and key not in WRITTEN]
-    return [finding for key in sorted(named) for finding in _file(key, str(training[key]))]
+    return [finding for key in sorted(named) if training[key] not in ours for finding in _file(key, str(training[key]))]
 
 
 def _file(key: str, name: str) -> list[Finding]:

@@ -10,7 +10,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fork_wrapper.sdscripts.lines import EpochLine, FactLine, StepLine, is_bar, is_pause, parse_line
+from dataset_tools.names import lies_in
+from fork_wrapper.sdscripts.lines import (
+    EpochLine,
+    FactLine,
+    StepLine,
+    is_bar,
+    is_pause,
+    parse_count,
+    parse_line,
+    work_of,
+)
 
 TAIL_LINES = 400
 TRACEBACK = "Traceback (most recent call last)"
@@ -45,8 +55,11 @@ class Progress:
     """The first step whose mean loss was not a number: nothing after it is worth keeping."""
     facts: dict[str, int] = field(default_factory=dict)
     """Numbers that the trainer printed before the first step (`sdscripts.lines.FACTS`)."""
+    counter: tuple[str, int, int] = ("", 0, 0)
+    """Before the first step: what is being counted (`caching latents`), how many are done, of how many."""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     """The last lines that are no progress bars."""
+    _work: str = ""
     _paused: bool = False
     _rest: bytes = b""
 
@@ -57,6 +70,8 @@ class Progress:
         # tqdm writes its carriage return first: the newest redraw has no end yet, and is whole with its bracket.
         if self._rest.endswith(b"]") and isinstance(said := parse_line(_text(self._rest)), StepLine):
             self._step(said)
+        elif self._rest.endswith(b"]"):
+            self._count(_text(self._rest))
         return lines
 
     def close(self) -> list[str]:
@@ -116,7 +131,10 @@ class Progress:
             self._step(said)
             text = said.rest
         if not text or is_bar(text):
+            self._count(text)
             return None
+        if not self.step and (work := work_of(text)):
+            self._work, self.counter = work, (work, 0, 0)
         if isinstance(said, EpochLine):
             self.epoch, self.epochs = said.epoch, said.epochs
         elif isinstance(said, FactLine):
@@ -124,6 +142,11 @@ class Progress:
         self._paused = self._paused or is_pause(text)
         self.tail.append(text)
         return text
+
+    def _count(self, text: str) -> None:
+        said = None if self.step else parse_count(text)
+        if said is not None and (name := said.name or self._work):
+            self.counter = (name, said.done, said.total)
 
     def _step(self, line: StepLine) -> None:
         self._clock(line)
@@ -155,9 +178,9 @@ def _text(piece: bytes) -> str:
 
 
 def read_log(path: Path) -> Progress:
-    """The progress that a raw log tells; empty when there is no log."""
+    """The progress that a raw log tells; empty when there is no log, or a link to a file elsewhere in its place."""
     progress = Progress()
-    if path.is_file():
+    if path.is_file() and lies_in(path, path.parent):
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 progress.feed(chunk)

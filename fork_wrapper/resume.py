@@ -37,6 +37,7 @@ from fork_wrapper.spelling import shown
 from fork_wrapper.states import Length, State, identity_of
 from fork_wrapper.sweep import sweep_run
 from fork_wrapper.unchanged import changed_inputs, newer_programs
+from fork_wrapper.words import counted, part
 
 BY = "resume"
 """Origin of the values that a resumed run has and the run before it had not."""
@@ -191,7 +192,8 @@ def _over(run: RunFolder, record: Record) -> Iterator[Finding]:
         todo = "restore it from a copy, or from a sidecar"
         yield Finding(what="its record holds no values to launch with", where=str(run.record), todo=todo)
     elif record.status in ("completed", "rehearsed"):
-        what = f"it is {record.status}: {record.run['steps']} of {record.run['total_steps']} steps are done"
+        steps = part(record.run["steps"], record.run["total_steps"] or 0, "step", ("is", "are"))
+        what = f"it is {record.status}: {steps} done"
         todo = "train on with a new run: a longer experiment, or `--set resume=STATE` with the steps to add"
         yield Finding(what=what, where=str(run.record), todo=todo)
 
@@ -209,7 +211,8 @@ def _length(record: Record, progress: Progress) -> Length | None:
 def _elsewhere(record: Record, settings: Settings) -> Iterator[Finding]:
     """What about the trainer is not as it was."""
     if record.rehearsal is None and settings.num_processes != processes_of(record):
-        what = f"it was trained by {processes_of(record)} processes, and the settings say {settings.num_processes}"
+        processes = counted(processes_of(record), "process", "processes")
+        what = f"it was trained by {processes}, and the settings say {settings.num_processes}"
         todo = f"--num-processes {processes_of(record)}: scheduler and length of an epoch are counted by process"
         yield Finding(what=what, where="num_processes", todo=todo)
     if record.rehearsal is not None and record.rehearsal.get("miniature") != MINIATURE_VERSION:

@@ -43,7 +43,7 @@ _TEXTS: Mapping[str, Callable[[RunLine], str]] = {
     "status": lambda run: run.status,
 }
 _NUMBERS = ("loss", "time", "steps", "checkpoints")
-_WORDS: Mapping[str, Sequence[str]] = {"status": STATUSES, "decision": (*DECISIONS, NONE)}
+WORDS: Mapping[str, Sequence[str]] = {"status": STATUSES, "decision": (*DECISIONS, NONE)}
 """Texts of which there are only so many."""
 
 KEYS = (*_TEXTS, *_NUMBERS, "started", "since", "until", "rehearsal", "decision")
@@ -157,7 +157,7 @@ def _matching(key: str, sign: str, value: str) -> Callable[[str], bool]:
     """Whether a text is one of those named, with commas between them; `*` and `?` stand for anything."""
     _without_order(key, sign)
     patterns = [part.strip() for part in value.split(",") if part.strip()]
-    words = _WORDS.get(key)
+    words = WORDS.get(key)
     for pattern in patterns if words else ():
         if not any(fnmatchcase(word, pattern) for word in words or ()):
             todo = _meant(pattern, words or ()) or f"use one of: {', '.join(words or ())}"

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,13 @@ class RealProject(Project):
         path = self.folder / "experiments" / f"{name}.toml"
         path.write_text(text, encoding="utf-8")
         return path
+
+    def wait_for_step(self, step: int) -> None:
+        """Until the trainer of some run has printed a step."""
+        deadline = time.monotonic() + 60
+        while not any(f" {step}/".encode() in log.read_bytes() for log in self.folder.glob("runs/*/*/train.log")):
+            assert time.monotonic() < deadline, f"step {step} never came"
+            time.sleep(0.05)
 
     def images(self, folder: str = "humanoid", count: int = 6, size: tuple[int, int] = (1024, 1024)) -> Path:
         """Draw images of one colour each, with captions, below `{datasets}`."""

@@ -6,20 +6,23 @@ import click
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.paths import RunFolder, run_folders
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
 from fork_wrapper.source import open_source
 from fork_wrapper.sweep import sweep_run
 
 
 @click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option("--over", is_flag=True, help="RUN is over, though its kft seems to be alive (on another host).")
 @setting_flags(*PLACES)
 def command(run: str | None, over: bool, **flags: Any) -> None:
     """Sweep RUN, or every run, again: whole checkpoints without a sidecar get one.
+
+    RUN is EXPERIMENT/RUN, its folder, EXPERIMENT for its newest run, or EXPERIMENT@-2 for the one before.
 
     Harmless at any time. A run whose kft was killed is closed as interrupted; one whose kft is alive is left to it.
     """
@@ -28,7 +31,12 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
         raise click.UsageError("--over needs the RUN that is over")
     cache = HashCache(settings.cache / "hashes.json")
     broken: list[Finding] = []
-    for folder in run_folders(settings.outputs) if run is None else [_folder(run, settings)]:
+    folders = run_folders(settings.outputs) if run is None else [_folder(run, settings)]
+    if not folders:
+        output.say(f"no runs in {settings.outputs}")
+        if todo := begin(settings.outputs):
+            raise InputError("there is nothing to archive", [Finding(what="there is no project", todo=todo)])
+    for folder in folders:
         try:
             swept = sweep_run(folder, cache, over=over)
         except InputError as error:
@@ -40,7 +48,7 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
 
 
 def _folder(run: str, settings: Settings) -> RunFolder:
-    source = open_source(run, settings)
+    source = open_source(full_name(run, settings, "any"), settings)
     if source.kind != "run":
         finding = Finding(
             what=f"{run} is a {source.kind}", where=run, todo="name EXPERIMENT/RUN; `kft list` shows them"

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
 from fork_wrapper.named_run import named_run
@@ -22,13 +23,13 @@ INTERVAL = 5.0
 
 EPILOG = """\b
 Examples:
-  kft log humanoid_05/20261122-101500 -n 20
+  kft log humanoid_05 -n 20
   kft log humanoid_05/20261122-101500 -f && kft promote humanoid_05/20261122-101500
 """
 
 
 @click.command(name="log", epilog=EPILOG, short_help="Show the trainer's log of a run, or follow it.")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
 @click.option("-n", "--lines", "last", type=click.IntRange(min=0), help="Only the last LINES.", metavar="LINES")
 @click.option("--raw", is_flag=True, help="The bytes as the trainer wrote them, colours and redrawn bars included.")
@@ -37,13 +38,18 @@ Examples:
 def command(run: str, following: bool, last: int | None, raw: bool, as_json: bool, **flags: Any) -> None:
     """Show what the trainer of RUN printed: of a progress bar its last state, and no colours.
 
-    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. With -f the exit code says how the run ended:
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it; EXPERIMENT means its newest run, EXPERIMENT@-2
+    the one before. With -f the exit code says how the run ended:
     0 when it did its job, 1 when it failed, was interrupted or killed. Ctrl-C ends the look and not the run.
     """
     if as_json and (following or raw):
         raise click.UsageError("--json is for the lines of a log as they are now: leave out -f and --raw")
-    folder = named_run(run, settings_from(flags)).folder
+    settings = settings_from(flags)
+    folder = named_run(full_name(run, settings, "any"), settings).folder
     state = RunState(run=folder)
+    if not folder.holds(folder.log):
+        finding = Finding(what="it is a link to a file elsewhere", where=str(folder.log), todo="open that file itself")
+        raise InputError(f"{folder.run_id} has no log of its own", [finding])
     if not following:
         _show(folder, state, last, raw=raw, as_json=as_json)
         return
@@ -123,5 +129,5 @@ class _Screen:
 
     def _wipe(self) -> None:
         if self._drawn:
-            output.print_text("\r" + " " * len(self._drawn) + "\r")
+            output.draw("\r" + " " * len(self._drawn) + "\r")
             self._drawn = ""

@@ -47,6 +47,15 @@ def key(name: str) -> Answering:
     return answer
 
 
+def caption_files(asked: Asked) -> Answer | None:
+    """How the files of captions end, or what the metadata file is called that holds them."""
+    reg = regularising(asked.understood.case.dataset)
+    levels = [level for level in asked.understood.case.subsets if level.path not in reg]
+    keys = {level.path: "metadata_file" if "metadata_file" in level.own else "caption_extension" for level in levels}
+    found = ((value_of(asked.understood, level, keys[level.path]), keys[level.path]) for level in levels)
+    return joined((of_value(value, asked.words, name) for value, name in found), "; ")
+
+
 def values(asked: Asked, name: str) -> Iterator[Value]:
     """The values in force of a key, of every level to which it belongs; of subsets for regularisation but `is_reg`."""
     case, reg = asked.understood.case, regularising(asked.understood.case.dataset)
@@ -163,7 +172,7 @@ def samples_when(asked: Asked) -> Answer | None:
     for unit in ("epochs", "steps"):
         value = asked.understood.options[f"sample_every_n_{unit}"]
         if value.raw:
-            text = asked.words(f"every.{unit}", count=value.raw) if value.raw != 1 else asked.words(f"every.{unit}.one")
+            text = asked.words.numbered(f"every.{unit}", value.raw)
             return Answer(text=text, kind=kind(value), by=_by(value))
     return Answer(text=asked.words("never"), kind="default")
 

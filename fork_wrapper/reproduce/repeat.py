@@ -13,7 +13,7 @@ from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.lineage import REPRODUCTION
-from fork_wrapper.paths import RunFolder, new_run_folder
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import probe_python
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
@@ -118,19 +118,13 @@ def compare_items(
     )
 
 
-def prove(found: Reproduction, settings: Settings) -> None:
-    """InputError where a launch would not be what was archived: it is rendered for a folder that nobody makes."""
-    job, now = _job(found, settings, None), datetime.now().astimezone()
-    assert job.rendered is not None
-    job.rendered(new_run_folder(settings.outputs, found.original.name, now, rehearsal=job.trainer.rehearsal), now)
+def job_of(found: Reproduction, settings: Settings, allowed: Sequence[str] | None) -> Job:
+    """The job that repeats the run; its launch is refused where it would not be what was archived.
 
-
-def job_of(found: Reproduction, settings: Settings, allowed: Sequence[str]) -> Job:
-    """The job that repeats the run; its launch is refused where it would not be what was archived."""
-    return _job(found, settings, lineage_of(found, settings, allowed))
-
-
-def _job(found: Reproduction, settings: Settings, lineage: Mapping[str, Any] | None) -> Job:
+    `allowed` are the differences that were allowed; None for a job that is looked at and never launched, which needs no
+    lineage: that of a checkpoint has the hash of gigabytes.
+    """
+    lineage = None if allowed is None else lineage_of(found, settings, allowed)
     one, original = found.repetition, found.original
     places = one.places
     resolved = replace(original.resolved, training=places.training, dataset=places.dataset)
@@ -233,7 +227,9 @@ def _repeated(original: Original, trainer: Trainer) -> dict[str, Any]:
     """What the record says of a rehearsal that is repeated; a checkpoint does not say what it had changed."""
     changes = (original.rehearsal or {}).get("changes")
     known = changes if isinstance(changes, list) else []
-    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known}
+    picked = (original.rehearsal or {}).get("picked")
+    more = {"picked": picked} if isinstance(picked, list) else {}
+    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known, **more}
 
 
 def _limits(one: Repetition) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.reading import listed, some
+from fork_wrapper.rules.reading import in_folders, some
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import part
 
 
 @rule(
@@ -17,13 +18,17 @@ from fork_wrapper.rules.rule import Hit, rule
     source="library/train_util.py:2068-2097",
 )
 def caption_missing(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         missing = one.scan.images - one.scan.captioned
+        misspelt = len(one.scan.misspelt)
         if missing and one.subset.get("class_tokens") is None:
             extension = one.scan.caption_extension or '""'
             beside = ", ".join(f"{count} have {suffix}" for suffix, count in one.scan.other_extensions.items())
             todo = f"set caption_extension; beside them: {beside}" if beside else ""
-            yield one.hit(f"{missing} of {one.scan.images} images have no {extension} caption", todo)
+            if misspelt:
+                others = f"; write the other {missing - misspelt}" if missing > misspelt else ""
+                todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check DIR --fix{others}"
+            yield one.hit(f"{part(missing, one.scan.images, 'image', ('has', 'have'))} no {extension} caption", todo)
 
 
 @rule(
@@ -36,7 +41,7 @@ def caption_missing(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1958-1964",
 )
 def caption_empty_file(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.empty_captions:
             yield one.hit(f"caption files without a line: {some(one.survey.empty_captions)}")
 
@@ -51,7 +56,7 @@ def caption_empty_file(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1958-1963",
 )
 def caption_encoding(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.garbled_captions:
             yield one.hit(f"caption files that are no UTF-8: {some(one.survey.garbled_captions)}")
 
@@ -67,8 +72,9 @@ def caption_encoding(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:1946-1957",
 )
 def caption_foreign(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         foreign = [picture for picture in one.scan.pictures if picture.foreign]
         if foreign:
             pairs = some(f"{picture.image.name} from {picture.caption}" for picture in foreign)
-            yield one.hit(f"{len(foreign)} of {one.scan.images} images take the caption of another name: {pairs}")
+            take = part(len(foreign), one.scan.images, "image", ("takes", "take"))
+            yield one.hit(f"{take} the caption of another name: {pairs}")

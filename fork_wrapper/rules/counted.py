@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.case import Case, DatasetCase
 from fork_wrapper.rules.reading import duplicates, listed, once, read, said
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 
 @rule(
@@ -105,7 +106,8 @@ def reg_surplus(case: Case) -> Iterator[Hit]:
             images = len(one.survey.sizes)
             counts[bool(one.subset.get("is_reg"))] += images * one.subset.get("num_repeats")
         if counts[True] > counts[False] > 0 and len(known) == len(read(dataset)):
-            what = f"{counts[True]} regularisation images for {counts[False]} others, repeats counted: some are unused"
+            many, few = counted(counts[True], "regularisation image"), counted(counts[False], "other")
+            what = f"{many} for {few}, repeats counted: some are unused"
             yield Hit(what=what, at=dataset.path)
 
 

@@ -7,6 +7,7 @@ from fork_wrapper.rules.case import ARGUMENT_NAMES, Case, DatasetCase, Level
 from fork_wrapper.rules.reading import once, said, value
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import dataset_keys
+from fork_wrapper.words import part
 
 FOLDERS = ("train_data_dir", "in_json", "reg_data_dir")
 """Options that name images, and are not looked at beside a dataset config."""
@@ -68,7 +69,8 @@ def dataset_mixed(case: Case) -> Iterator[Hit]:
     for dataset in case.datasets:
         if dataset.kind == "mixed":
             described = sum("metadata_file" in subset.own for subset in dataset.subsets)
-            what = f"{described} of {len(dataset.subsets)} subsets of one data set have a metadata_file"
+            has = part(described, len(dataset.subsets), "subset", ("has", "have"))
+            what = f"{has} a metadata_file, in one data set"
             yield Hit(what=what, at=dataset.path)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.reading import listed, read, some
+from fork_wrapper.rules.reading import in_folders, listed, read, some
 from fork_wrapper.rules.rule import Hit, rule
 
 PLUGINS = {
@@ -43,7 +43,7 @@ def missing_dir(case: Case) -> Iterator[Hit]:
     source="library/train_util.py:2131-2135, library/train_util.py:2847-2856, sdxl_train.py:194-198",
 )
 def empty_dir(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         scan = one.scan
         if not scan.pictures and not scan.not_files:
             others = ", ".join(f"{count} {suffix}" for suffix, count in scan.ignored_images.items())
@@ -135,6 +135,10 @@ def stem_twice(case: Case) -> Iterator[Hit]:
 def stem_latents(case: Case) -> Iterator[Hit]:
     for one in listed(case) if case.get("cache_latents_to_disk") else ():
         for first, *others in one.scan.same_stem:
-            shared = [path for path in others if one.survey.sizes[path.name] == one.survey.sizes[first.name]]
+            shared = [
+                path
+                for path in others
+                if one.survey.sizes[one.scan.name_of(path)] == one.survey.sizes[one.scan.name_of(first)]
+            ]
             if shared:
                 yield one.hit(f"{first.name} and {some(shared)} share one file of cached latents")

@@ -6,6 +6,7 @@ from fork_wrapper.rules.case import Case, DatasetCase
 from fork_wrapper.rules.reading import Listed, by, caches_latents, listed, placed, said, some
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Size
+from fork_wrapper.words import part
 
 
 @rule(
@@ -122,8 +123,9 @@ def no_bucket_sizes(case: Case) -> Iterator[Hit]:
         if size and not one.dataset.get("enable_bucket"):
             wrong = [name for name in one.survey.sizes if not _fits(one, name, size)]
             if wrong:
-                counted = f"{len(wrong)} of {len(one.survey.sizes)} images are not {by(size)}"
-                yield one.hit(f"{counted}, and neither buckets nor cached latents resize them: {some(wrong)}")
+                counted = f"{part(len(wrong), len(one.survey.sizes), 'image', ('is', 'are'))} not {by(size)}"
+                them = "it" if len(wrong) == 1 else "them"
+                yield one.hit(f"{counted}, and neither buckets nor cached latents resize {them}: {some(wrong)}")
 
 
 def _fits(one: Listed, name: str, size: Size) -> bool:
@@ -154,8 +156,8 @@ def no_bucket_crop(case: Case) -> Iterator[Hit]:
             places = dict(placed(case, one))
             cropped = [name for name, place in places.items() if place.resized != place.bucket]
             if cropped:
-                counted = f"{len(cropped)} of {len(places)} images are cropped to {by(places[cropped[0]].bucket)}"
-                yield one.hit(f"without buckets {counted}: {some(cropped)}")
+                counted = part(len(cropped), len(places), "image", ("is", "are"))
+                yield one.hit(f"without buckets {counted} cropped to {by(places[cropped[0]].bucket)}: {some(cropped)}")
 
 
 @rule(

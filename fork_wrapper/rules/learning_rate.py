@@ -9,6 +9,7 @@ from fork_wrapper.rules.optimizers import optimizer
 from fork_wrapper.rules.rates import BLOCKS, block_rates, blocks_in_words, rates
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.sizes import trained
+from fork_wrapper.words import counted
 
 ENCODERS = ("learning_rate_te1", "learning_rate_te2")
 DESTRUCTIVE = 0.1
@@ -192,7 +193,7 @@ def block_lr_count(case: Case) -> Iterator[Hit]:
     if wrong := [part for part in parts if not _is_number(part)]:
         yield Hit(what=f'block_lr holds "{wrong[0]}", which is no number', at=case.at("block_lr"))
     else:
-        yield Hit(what=f"block_lr holds {len(parts)} numbers instead of {BLOCKS}", at=case.at("block_lr"))
+        yield Hit(what=f"block_lr holds {counted(len(parts), 'number')} instead of {BLOCKS}", at=case.at("block_lr"))
 
 
 def _is_number(text: str) -> bool:

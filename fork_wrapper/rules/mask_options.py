@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import by, caches_latents, caches_texts, listed, once, placed, read, said
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 WEIGHTS = ("min_snr_gamma", "scale_v_pred_loss_like_noise_pred", "v_pred_like_loss", "debiased_estimation_loss")
 """Options that make sd-scripts compute the loss pixel by pixel, and apply alpha masks on the way."""
@@ -128,7 +129,11 @@ def mask_token_warmup(case: Case) -> Iterator[Hit]:
     for _dataset, subset in _masked(case):
         steps = subset.get("token_warmup_step")
         if steps > 0 and not caches_texts(case):
-            effect = f"leaves captions at {subset.get('token_warmup_min')} tags" if steps >= 1 else "has no effect"
+            effect = (
+                f"leaves captions at {counted(subset.get('token_warmup_min'), 'tag')}"
+                if steps >= 1
+                else "has no effect"
+            )
             what = f"{said(subset, 'token_warmup_step')} {effect} in a data set with masks"
             yield from once([Hit(what=what, at=subset.at("token_warmup_step"))])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.length import length
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 UNITS = ("epochs", "steps")
 
@@ -38,7 +39,7 @@ def save_every_negative(case: Case) -> Iterator[Hit]:
     for unit in UNITS:
         key = f"save_every_n_{unit}"
         if (case.get(key) or 0) < 0 and not (unit == "epochs" and _by_ratio(case)):
-            yield Hit(what=f"{key} = {case.get(key)} saves every {-case.get(key)} {unit}", at=case.at(key))
+            yield Hit(what=f"{key} = {case.get(key)} saves every {counted(-case.get(key), unit[:-1])}", at=case.at(key))
 
 
 @rule(
@@ -138,7 +139,7 @@ def save_last_steps(case: Case) -> Iterator[Hit]:
         last = case.get(key)
         if last >= 0:
             kept = last // every + 1
-            what = f"{key} = {last} keeps {kept} {files}{'s' if kept > 1 else ''} of those every {every} steps"
+            what = f"{key} = {last} keeps {counted(kept, files)} of those every {counted(every, 'step')}"
             yield Hit(what=what, at=case.at(key))
 
 

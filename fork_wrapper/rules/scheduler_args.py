@@ -9,6 +9,7 @@ from fork_wrapper.rules.optimizers import Optimizer, optimizer
 from fork_wrapper.rules.rates import rates
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.rules.schedulers import OPTION_OF, Scheduler, scheduler
+from fork_wrapper.words import counted
 
 CYCLES = {"CyclicLR", "OneCycleLR"}
 PER_GROUP = ("base_lr", "max_lr", "base_momentum", "max_momentum")
@@ -109,7 +110,8 @@ def _clashes_of_cycles(one: Scheduler, case: Case) -> Iterator[str]:
     for name in PER_GROUP:
         value = one.values.get(name)
         if isinstance(value, (list, tuple)) and len(value) != count:
-            yield f"{name} in lr_scheduler_args has {len(value)} values, and there are {count} parameter groups"
+            values, groups = counted(len(value), "value"), counted(count, "parameter group")
+            yield f"{name} in lr_scheduler_args has {values} for {groups}"
 
 
 def _has_no_momentum(one: Optimizer) -> bool:

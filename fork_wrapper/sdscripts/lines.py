@@ -16,6 +16,12 @@ _EPOCH = re.compile(r"^epoch (?P<epoch>\d+)/(?P<epochs>\d+)$")
 _FACT = re.compile(r"^(?P<name>[^/=:]+?)\s*(?:/[^:=]*)?[:=]\s*(?P<value>\d+)$")
 _PAUSE = re.compile(r"\b(?:saving (?:checkpoint|model): |saving state at |generating sample images at step)")
 
+_COUNT = re.compile(r"^(?:(?P<name>[^|%:]*):)?\s*\d{1,3}%\|[^|]*\|\s*(?P<done>\d{1,9})/(?P<total>\d{1,9}) \[")
+_WORK = re.compile(
+    r"(?i)\b(caching latents|caching text encoder outputs|checking cache validity|loading image sizes)\b"
+)
+_NAMED = ("read caption", "get image size")
+
 FACTS: Mapping[str, str] = {
     "num examples": "examples",
     "num batches per epoch": "batches_per_epoch",
@@ -64,6 +70,18 @@ class FactLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountLine:
+    """One redraw of a bar that counts images or batches before the first step."""
+
+    name: str
+    """What it counts, where the bar says it; else the line before it did."""
+    done: int
+    """How many."""
+    total: int
+    """Of how many."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cause:
     """A failure with a name."""
 
@@ -92,6 +110,24 @@ def parse_line(line: str) -> StepLine | EpochLine | FactLine | None:
     if (match := _FACT.match(text)) and match["name"] in FACTS:
         return FactLine(name=FACTS[match["name"]], value=int(match["value"]))
     return None
+
+
+def parse_count(line: str) -> CountLine | None:
+    """A redraw of one of the bars before training.
+
+    library/train_util.py:new_cache_latents, cache_latents, new_cache_text_encoder_outputs, load_dreambooth_dir.
+    """
+    match = _COUNT.match(line)
+    name = (match["name"] or "").strip() if match else ""
+    if match is None or (name and name not in _NAMED):
+        return None
+    return CountLine(name=name, done=int(match["done"]), total=int(match["total"]))
+
+
+def work_of(line: str) -> str:
+    """The work that a line says begins now, whose bar has no name of its own; empty where it says none."""
+    match = _WORK.search(line)
+    return match[1].lower() if match else ""
 
 
 def is_pause(line: str) -> bool:

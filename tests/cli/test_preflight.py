@@ -6,15 +6,14 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import save_file
 
 from fork_wrapper import preflight
 from fork_wrapper.provenance import GitState
 from fork_wrapper.sdscripts.options import pinned_commit
 from tests.cli.conftest import Answer
+from tests.sdxl_layout import sdxl_tensors, write_sparse
 
 Kft = Callable[..., Answer]
 
@@ -139,12 +138,12 @@ def test_a_commit_that_does_not_say_what_trains(
 def test_a_damaged_base_model_is_named(kft: Kft, project: Path) -> None:
     """A truncated download is found before seven gigabytes are loaded."""
     base = project / "models" / "base.safetensors"
-    base.parent.mkdir()
-    save_file({"weight": np.zeros(4096, dtype=np.float32)}, base)
+    write_sparse(base, sdxl_tensors())
     assert "base model" not in kft("run", "first").err
-    base.write_bytes(base.read_bytes()[:-1])
+    with base.open("r+b") as file:
+        file.truncate(base.stat().st_size - 1)
     assert found(kft("run", "first"), "the base model is damaged") == (
-        "  • the base model is damaged or incomplete\n"
+        "  • the base model is damaged or incomplete  [base-damaged]\n"
         "    PROJECT/models/base.safetensors\n"
         "    → download it again from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0 and compare its "
         "sha256"
@@ -277,3 +276,11 @@ def test_nasty_names_pass_unharmed(kft: Kft, project: Path) -> None:
     answer = kft("export-config", nasty)
     assert answer.code == 0, answer.err
     assert 'output_name = "año \'uno\' \\"dos\\" 🙂"' in answer.out
+
+
+def test_the_check_asks_whether_it_can_be_rendered(kft: Kft) -> None:
+    """What only rendering finds stands against a launch, too: a value that sd-scripts would read as another."""
+    answer = kft("check", "first", "--set", 'metadata_title="')
+    assert answer.code == 2
+    assert "its TOML reader cannot read back metadata_title" in answer.err
+    assert kft("run", "first", "--set", 'metadata_title="').err == answer.err

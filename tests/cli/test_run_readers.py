@@ -129,7 +129,7 @@ def test_ctrl_c_ends_the_look(kft: Kft, project: Path, monkeypatch: pytest.Monke
 
 def test_logs_that_cannot_be_shown(kft: Kft, run: RunFolder) -> None:
     """What is no run, what has printed nothing, what cannot be had at once."""
-    assert "first is an experiment" in kft("log", "first").err
+    assert "second is an experiment" in kft("log", "second").err
     run.log.unlink()
     answer = kft("log", run.run_id)
     assert (answer.code, answer.out) == (2, "")
@@ -166,7 +166,7 @@ def test_notes_that_say_nothing(kft: Kft, run: RunFolder) -> None:
     """Are refused, and nothing is written."""
     assert kft("note", run.run_id, " ").err.startswith("error: cannot note this\n  • there is nothing to note\n")
     assert kft("note", run.run_id, "--decision", "chosen").code == 2
-    assert kft("note", "first", "x").code == 2
+    assert kft("note", "second", "x").code == 2
     assert not run.notes.exists()
 
 

@@ -69,7 +69,15 @@ def test_every_checkpoint_is_archived_while_the_trainer_goes_on(project: Project
         (10, 2),
         (10, None),
     ]
-    assert record["run"]["loss"] == {"first": 0.8, "last": 0.8, "lowest": 0.1}
+    assert record["run"]["loss"] == {
+        "first": 0.8,
+        "last": 0.8,
+        "lowest": 0.1,
+        "last_step": 10,
+        "epoch_steps": 6,
+        "first_epoch": 0.3,
+        "lowest_epoch": 0.1,
+    }
     assert "step 10/10" in done.stderr
     assert done.stdout.count(".safetensors") == 6
 

@@ -157,7 +157,15 @@ def test_a_pruned_checkpoint_keeps_its_sidecar(run: RunFolder, cache: HashCache)
     archive.close()
     content = sidecar(path)
     assert content["run"]["status"] == "completed"
-    assert content["run"]["loss"] == {"first": 0.01, "last": 0.18, "lowest": 0.01}
+    assert content["run"]["loss"] == {
+        "first": 0.01,
+        "last": 0.18,
+        "lowest": 0.01,
+        "last_step": 18,
+        "epoch_steps": 6,
+        "first_epoch": 0.06,
+        "lowest_epoch": 0.06,
+    }
     assert content["checkpoint"]["sha256"]
 
 

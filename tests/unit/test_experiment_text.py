@@ -24,7 +24,7 @@ def text(
     **more: Any,
 ) -> str:
     """The text of an experiment with these values."""
-    file = SourceFile(path=Path("/a/x.toml"), sha256="0" * 64, what="a config")
+    file = SourceFile(path=Path("/a/x.toml"), read="0" * 64, what="a config")
     found = Found(**{"kind": "config", "what": "a config", "files": (file,), "options": {}, **more})
     fitted = Fitted(training=training or {}, dataset=dataset or {}, found=found)
     return experiment_text(fitted, name=found.name, folders=FOLDERS, prompts=prompts, now=NOW)
@@ -33,7 +33,7 @@ def text(
 def test_the_head_names_every_source() -> None:
     """What it was recovered from, by which kft and when, each file with its digest."""
     files = tuple(
-        SourceFile(path=Path(f"/a/{name}"), sha256=digit * 64, what=f"the {name}")
+        SourceFile(path=Path(f"/a/{name}"), read=digit * 64, what=f"the {name}")
         for name, digit in (("x", "1"), ("y", "2"))
     )
     head = text(files=files, options={"output_name": "n"}).split("\n\n")[0]

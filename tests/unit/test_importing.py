@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 def found(name: str = "x", **more: Any) -> Found:
     """A config of a run with this output name."""
-    file = SourceFile(path=Path("/a/file.toml"), sha256="0" * 64, what="a file")
+    file = SourceFile(path=Path("/a/file.toml"), read="0" * 64, what="a file")
     options = {"output_name": name, "seed": 1, **more.pop("options", {})}
     return Found(**{"kind": "config", "what": "a file", "files": (file,), "options": options, "dataset": {}, **more})
 

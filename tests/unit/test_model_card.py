@@ -122,7 +122,7 @@ def test_a_resumed_run_says_what_came_before(card: Card) -> None:
     lineage = {"kind": "resume", "parent": "one/20260101-000000", "step": 40, "epoch": 2}
     record = card.record.with_lineage(lineage)
     text = card_text(replace(card, record=record, checkpoint={**card.checkpoint, "training_step": 58}))
-    assert "| position | final, epoch 2, step 18, step 58 of the whole training, mean loss 0.1200 |" in text
+    assert "| position | final, epoch 2, step 18, step 58 of the whole training, loss 0.1200 (running mean) |" in text
     assert "| lineage | goes on from one/20260101-000000, after step 40 (epoch 2) |" in text
 
 
@@ -168,7 +168,7 @@ def test_limits(card: Card) -> None:
     record = card.record
     plain = _limits(record)
     assert len(parameters(record)) == 16
-    assert "Of the 16 values above, 7 are documented, recovered or measured;" in plain
+    assert "Of the 16 values above, 7 are documented, recovered, measured or chosen" in plain
     assert "Not recorded" not in plain
     assert "rehearsal" not in plain
     bare = record.with_provenance(base_model=None, dataset=None, gpus=[])

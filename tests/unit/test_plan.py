@@ -146,7 +146,7 @@ def test_time_comes_from_a_run_or_not_at_all(look: Callable[..., Checked]) -> No
     """At the speed that an earlier run had, and with its name."""
     by = Measured(run="one/20260101-000000", steps_per_second=0.5, peak_vram_mib=(30000, 31000))
     text = dict(rows(replace(look().plan, measured=by)))
-    assert text["time"] == "0:16 at 0.50 it/s, without start, samples and saves; measured by one/20260101-000000"
+    assert text["time"] == "0:16 at 2.00 s/it, without start, samples and saves; measured by one/20260101-000000"
     assert text["VRAM"] == "30000 MiB, 31000 MiB; measured by one/20260101-000000"
 
 

@@ -38,6 +38,8 @@ LINES = [
     "model saved. / モデルを保存しました",
 ]
 WHOLE = {
+    "counter": ("read caption", 12, 12),
+    "_work": "",
     "step": 6,
     "total": 6,
     "epoch": 2,
@@ -280,3 +282,31 @@ def test_the_cause_is_in_the_last_traceback() -> None:
     early = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'triton'", "going on"]
     assert last_story([*early, *OWN]) == OWN[1:]
     assert last_story(["only", "words"]) == ["only", "words"]
+
+
+def test_what_is_counted_before_the_first_step() -> None:
+    """Caches have a bar without a name: the line before it says what is counted; the newest redraw counts unended."""
+    progress = Progress()
+    seen = []
+    for chunk in (
+        "\r  0%|          | 0/9 [00:00<?, ?it/s]",
+        "\ncaching latents with caching strategy.\ncaching latents...\n",
+        "\r  0%|          | 0/1486 [00:00<?, ?it/s]",
+        "\r 21%|██        | 312/1486 [04:05<12:20",
+        ",  1.58it/s]",
+        "\r100%|##########| 1486/1486 [19:00<00:00,  1.58it/s]\ncaching Text Encoder outputs...\n",
+        "\r 50%|#####     | 6/12 [00:01<00:01,  6.00it/s]\n",
+        "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]\n",
+        " 50%|#####     | 1/2 [00:01<00:01,  6.00it/s]\n",
+    ):
+        progress.feed(chunk.encode())
+        seen.append(progress.counter)
+    assert seen == [
+        ("", 0, 0),
+        ("caching latents", 0, 0),
+        ("caching latents", 0, 1486),
+        ("caching latents", 0, 1486),
+        ("caching latents", 312, 1486),
+        ("caching text encoder outputs", 0, 0),
+        *[("caching text encoder outputs", 6, 12)] * 3,
+    ]

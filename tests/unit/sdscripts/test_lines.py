@@ -4,9 +4,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.sdscripts.lines import FACTS, Cause, EpochLine, FactLine, StepLine, find_cause, is_bar, parse_line
+from fork_wrapper.sdscripts.lines import (
+    FACTS,
+    Cause,
+    CountLine,
+    EpochLine,
+    FactLine,
+    StepLine,
+    find_cause,
+    is_bar,
+    parse_count,
+    parse_line,
+    work_of,
+)
 
 BAR = "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("  0%|          | 0/1486 [00:00<?, ?it/s]", CountLine(name="", done=0, total=1486)),
+        (" 21%|██        | 312/1486 [04:05<12:20,  1.58it/s]", CountLine(name="", done=312, total=1486)),
+        ("100%|##########| 1486/1486 [1:04:05<00:00,  1.58it/s]", CountLine(name="", done=1486, total=1486)),
+        ("read caption:  50%|#####     | 12/24 [00:00<?, ?it/s]", CountLine(name="read caption", done=12, total=24)),
+        ("Loading checkpoint shards:  50%|#####     | 1/2 [00:00<?, ?it/s]", None),
+        (BAR, None),
+        ("  0%|          | " + "9" * 5000 + "/3 [00:00<?, ?it/s]", None),
+        ("12it [00:00, 3.0it/s]", None),
+    ],
+)
+def test_bars_that_count_before_training(line: str, said: CountLine | None) -> None:
+    """Those of caches have no name; those of others that have one are nobody's business."""
+    assert parse_count(line) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "work"),
+    [
+        ("caching latents...", "caching latents"),
+        ("2026-01-02 03:04:05 INFO     caching latents with caching strategy.", "caching latents"),
+        ("caching Text Encoder outputs...", "caching text encoder outputs"),
+        ("checking cache validity...", "checking cache validity"),
+        ("loading image sizes.", "loading image sizes"),
+        ("prepare optimizer, data loader etc.", ""),
+    ],
+)
+def test_work_that_is_announced(line: str, work: str) -> None:
+    """The line before a bar without a name."""
+    assert work_of(line) == work
 
 
 @pytest.mark.parametrize(
