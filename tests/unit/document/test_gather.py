@@ -102,7 +102,7 @@ def test_rates_of_blocks(project: Settings) -> None:
     (project.experiments / "still.toml").write_text(frozen, encoding="utf-8")
     made = document(["blocks", "still"], project)
     assert answer(made, "learning_rate") == ("2e-06 ... 1e-05 (block_lr: 14 / 23, frozen 0-8)", "recovered")
-    assert answer(made, "learning_rate", 1) == ("0.0 (frozen)", "assumed")
+    assert answer(made, "learning_rate", 1) == ("0.0 (frozen)", "chosen")
 
 
 def test_other_configurations(project: Settings) -> None:
