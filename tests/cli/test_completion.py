@@ -159,7 +159,7 @@ def test_completing_a_verb_imports_no_other() -> None:
         done = subprocess.run([sys.executable, "-c", code, line], capture_output=True, text=True, cwd=root, check=True)
         found.append((done.stdout.count("\n"), done.stderr.strip()))
     assert found[0] == (1, "['fork_wrapper.commands.lazy', 'fork_wrapper.commands.completion'] []")
-    assert found[1][0] == 6
+    assert found[1][0] == 7
 
 
 def test_help_says_how(kft: Kft) -> None:
