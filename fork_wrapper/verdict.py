@@ -11,7 +11,7 @@ from fork_wrapper.launch import Outcome
 from fork_wrapper.progress import Progress, last_story, without_launcher
 from fork_wrapper.record import Status
 from fork_wrapper.render import Rendered
-from fork_wrapper.sdscripts.lines import Cause, find_cause
+from fork_wrapper.sdscripts.causes import Cause, find_cause
 from fork_wrapper.sdscripts.names import final_checkpoint
 
 CLOCK_SLACK = 2.0
