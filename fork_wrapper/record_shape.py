@@ -109,6 +109,7 @@ _RUN = _table(
         "facts": _table({}, every=COUNT),
         "stops": _rows(TEXT),
         "parent": MAYBE_TEXT,
+        "evidence": MAYBE_TEXT,
         "peak_vram_mib": _or_nothing(_rows(COUNT)),
     }
 )

@@ -15,7 +15,7 @@ from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
-from fork_wrapper.words import clock
+from fork_wrapper.words import clock, pace
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
@@ -61,7 +61,12 @@ class RunWatch:
         self.console.print(Text(f"  command {shell_line(rendered.argv)}", style="dim"))
         for label, text in rows(plan):
             self.console.print(Text(f"  {label:<12} {text}", style="dim"))
-        for line in (line for finding in findings for line in finding_lines(finding)):
+        for finding in findings:
+            self.remark(finding)
+
+    def remark(self, finding: Finding) -> None:
+        """Say what was found, above the bar."""
+        for line in finding_lines(finding):
             self.console.print(Text.assemble(*((text, RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:
@@ -136,7 +141,7 @@ def describe(progress: Progress, archived: int) -> str:
         parts.append(f"loss is NaN since step {progress.nan_step}")
     speed = progress.steps_per_second
     if speed:
-        parts.append(f"{speed:.2f} it/s" if speed >= 1 else f"{1 / speed:.2f} s/it")
+        parts.append(pace(speed))
     if (left := progress.seconds_left) is not None:
         parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")

@@ -19,6 +19,11 @@ def size(count: float | None) -> str:
     return f"{count:.2f} GB"
 
 
+def pace(steps_per_second: float) -> str:
+    """`1.15 it/s`, or `2.30 s/it` where a step takes longer than a second."""
+    return f"{steps_per_second:.2f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.2f} s/it"
+
+
 def counted(count: int, noun: str) -> str:
     """`1 step`, `2 steps`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

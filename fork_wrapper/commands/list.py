@@ -7,15 +7,19 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment import experiment_names, find_experiment
-from fork_wrapper.history import KILLED, RunLine, list_runs
+from fork_wrapper.history import RunLine, list_runs
+from fork_wrapper.run_state import KILLED
 from fork_wrapper.selection import KEYS, SORTS, parse_selection, select
-from fork_wrapper.words import clock, counted
+from fork_wrapper.words import clock, counted, pace
 
 PATIENCE = 0.5
 """Seconds of reading records before a bar says so."""
 
 HEADERS = ("run", "status", "steps", "loss", "time", "saved")
 """Of checkpoints it says `saved`: a run's line fits a terminal of 80 columns."""
+
+GOING = ("speed", "left")
+"""What only a run in progress has."""
 
 EPILOG = """\b
 Examples:
@@ -62,7 +66,8 @@ def command(
     if experiment is None:
         output.print_text(f"experiments: {', '.join(names) or '(none)'}\n")
     if runs:
-        output.print_table(HEADERS, [_row(run) for run in runs])
+        going = any(run.seconds_left is not None for run in runs)
+        output.print_table((*HEADERS, *GOING) if going else HEADERS, [_row(run, going=going) for run in runs])
     elif every:
         output.say(f"none of {counted(len(every), 'run')} passes the filters")
     else:
@@ -71,9 +76,17 @@ def command(
         output.say(f"{counted(killed, 'run')} ended with kft; `kft archive RUN` closes what it left open")
 
 
-def _row(run: RunLine) -> tuple[str, ...]:
+def _row(run: RunLine, *, going: bool = False) -> tuple[str, ...]:
     loss = "-" if run.loss is None else f"{run.loss:.4f}"
     time = "-" if run.seconds is None else clock(run.seconds)
     done = f"{run.before}+{run.steps}" if run.before else str(run.steps)
     steps = f"{done}/{run.total_steps}" if run.total_steps else done
-    return run.run_id, run.status, steps, loss, time, str(run.checkpoints)
+    row = (run.run_id, run.status, steps, loss, time, str(run.checkpoints))
+    return (*row, *_going(run)) if going else row
+
+
+def _going(run: RunLine) -> tuple[str, str]:
+    """Speed and time left, of a run that goes on."""
+    if run.status != "running" or not run.steps_per_second:
+        return "-", "-"
+    return pace(run.steps_per_second), "-" if run.seconds_left is None else clock(run.seconds_left)

@@ -1,7 +1,7 @@
 """`kft show`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -14,10 +14,11 @@ from fork_wrapper.history import resumed_by
 from fork_wrapper.lineage import planned_steps, position, resumed_from, segments, shares
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
+from fork_wrapper.run_state import KILLED, live, status_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 from fork_wrapper.spelling import harmless
-from fork_wrapper.words import size
+from fork_wrapper.words import clock, pace, size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
@@ -33,7 +34,7 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = _as_it_is(open_source(source, settings, allow))
     after = afterwards(opened, settings)
     if as_json:
         output.print_json(_as_json(opened, after))
@@ -52,11 +53,21 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     output.print_table(("key", "value", "origin", "said by"), rows)
 
 
+def _as_it_is(source: Source) -> Source:
+    """A run that is not closed yet with the status that it has now, and how far its log says that it is."""
+    record = source.record
+    if record is None or record.status != "running":
+        return source
+    if source.kind == "run":
+        record = live(RunFolder(folder=source.path.absolute().parent), record)
+    return replace(source, record=record.with_run(status=status_of(record)))
+
+
 def _as_json(source: Source, after: Afterwards | None) -> Mapping[str, Any]:
     more = after.to_json() if after else UNKNOWN
     if source.record is not None:
         archived: Mapping[str, Any] = read_json(source.path)
-        return {**archived, **more}
+        return {**archived, "run": dict(source.record.run), **more}
     if source.header is not None:
         return {"kind": source.kind, **source.header, **more}
     return {
@@ -134,12 +145,14 @@ def _size(entry: Mapping[str, Any]) -> str:
 def _run_facts(record: Record) -> list[tuple[str, str]]:
     run, origin = record.run, record.provenance
     loss = run["loss"]
+    going = run["status"] in ("running", KILLED)
     facts = [
-        ("run", f"{run['id']}  {run['status']}  exit code {run['exit_code']}"),
+        ("run", f"{run['id']}  {_ended(run)}"),
         ("trainer", str(record.launch["trainer"])),
-        ("time", f"{run['started']} to {run['ended']}"),
-        ("steps", f"{run['steps']} of {run['total_steps']}, {run['steps_per_second']} per second"),
+        ("time", f"since {run['started']}" if going else f"{run['started']} to {run['ended']}"),
+        ("steps", f"{run['steps']} of {run['total_steps']}" + _speed(run, going=going)),
         ("loss", f"{loss['first']:.4f} -> {loss['last']:.4f}, lowest {loss['lowest']:.4f}" if loss else "-"),
+        *(_so_far(run) if going else ()),
     ]
     scripts, base, data = origin.get("sd_scripts"), origin.get("base_model"), origin.get("dataset")
     if scripts:
@@ -151,7 +164,41 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
         images, captions, sha256 = (data.get(name, "?") for name in ("images", "captions", "sha256"))
         facts.append(("data set", f"{images} images, {captions} captions, sha256 {sha256}"))
     if run["failure"]:
-        facts.append(("failure", str(run["failure"]["what"])))
+        facts += _why(run["failure"])
+    return facts
+
+
+def _ended(run: Mapping[str, Any]) -> str:
+    """The status, and what says so."""
+    if run["status"] in ("running", KILLED):
+        closes = f"; kft archive {run['id']} closes it" if run["status"] == KILLED else ""
+        return f"{run['status']}{closes}"
+    if run.get("evidence"):
+        return f"{run['status']}, judged {run['evidence']}"
+    return f"{run['status']}  exit code {run['exit_code']}"
+
+
+def _speed(run: Mapping[str, Any], *, going: bool) -> str:
+    return "" if going else f", {run['steps_per_second']} per second"
+
+
+def _so_far(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of a run in progress: what its log told last, how fast it is, what is left."""
+    facts = []
+    if run.get("steps_per_second"):
+        left = "" if run.get("seconds_left") is None else f", ETA {clock(run['seconds_left'])}"
+        facts.append(("speed", f"{pace(run['steps_per_second'])}{left if run['status'] == 'running' else ''}"))
+    if run.get("last_line") and not run["steps"]:
+        facts.append(("last line", harmless(str(run["last_line"]))))
+    return facts
+
+
+def _why(failure: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A failure with its cause, and what to do about it."""
+    cause = failure.get("cause")
+    facts = [("failure", str(failure["what"]))]
+    if isinstance(cause, Mapping):
+        facts += [("cause", f"{cause.get('name')}: {cause.get('what')}"), ("what to do", str(cause.get("todo")))]
     return facts
 
 

@@ -6,10 +6,12 @@ logs and draws boxes around tracebacks, a terminal breaks long lines: what a pat
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
+from typing import Any
 
 from fork_wrapper.sdscripts.lines import LONGEST
 
@@ -17,6 +19,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+TRACEBACK = "Traceback (most recent call last)"
+"""How Python begins one, in a box or behind a rank too."""
 
 BROKEN = 60
 """Columns from which a line may have been broken by a terminal, its message going on in the next one."""
@@ -72,8 +77,15 @@ class _Known:
 
 
 @lru_cache(maxsize=1)
+def _tables() -> Mapping[str, Any]:
+    tables: dict[str, Any] = tomllib.loads(
+        files("fork_wrapper.sdscripts").joinpath("causes.toml").read_text(encoding="utf-8")
+    )
+    return tables
+
+
+@lru_cache(maxsize=1)
 def _table() -> tuple[_Known, ...]:
-    text = files("fork_wrapper.sdscripts").joinpath("causes.toml").read_text(encoding="utf-8")
     return tuple(
         _Known(
             cause=Cause(**{key: entry[key] for key in ("id", "name", "what", "todo")}),
@@ -81,7 +93,7 @@ def _table() -> tuple[_Known, ...]:
             symptom=entry.get("symptom", False),
             fatal=entry.get("fatal", False),
         )
-        for entry in tomllib.loads(text)["cause"]
+        for entry in _tables()["cause"]
     )
 
 
@@ -90,13 +102,21 @@ def known_causes() -> tuple[Cause, ...]:
     return tuple(one.cause for one in _table())
 
 
+def end_cause(code: int) -> Cause | None:
+    """What an exit code means, negative for a signal and unsigned for Windows; None where it says nothing."""
+    for entry in _tables()["end"]:
+        if code in entry["codes"]:
+            return Cause(**{key: entry[key] for key in ("id", "name", "what", "todo")})
+    return None
+
+
 def find_cause(lines: Sequence[str], *, fatal: bool = False) -> Cause | None:
     """The named cause of a failure, looked for from the last line back; None when nothing known is said.
 
     What is only a symptom counts where no line says more. `fatal` asks for causes that end a process by a signal.
     """
     whole = [text for line in unwrapped(lines) for text in _readings(line[:LONGEST])]
-    broken = [f"{one}{two}"[: 2 * LONGEST] for one, two in zip(lines, lines[1:], strict=False) if len(one) >= BROKEN]
+    broken = [f"{one}{two}"[: 2 * LONGEST] for one, two in pairwise(lines) if len(one) >= BROKEN]
     table = [known for known in _table() if known.fatal or not fatal]
     for symptom in (False, True):
         wanted = [known for known in table if known.symptom == symptom]

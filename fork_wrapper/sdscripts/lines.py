@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LONGEST = 2000
-"""Characters of a line that are looked at: a bar is as wide as a terminal, and patterns take long for a line of a MB."""
+"""Characters of a line that are looked at: a bar is as wide as a terminal, and a line of a MB would take long."""
 
 _COUNT = r"\d{1,12}"
 """A number of steps, images or parameters; what is longer is damage, and no number that kft could count with."""

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fork_wrapper.history import status_now
+from fork_wrapper.run_state import status_now
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import read_record, write_record
 from fork_wrapper.settings import load_settings
@@ -102,9 +102,9 @@ def test_following_ends_when_kft_is_gone(kft: Kft, project: Path, monkeypatch: p
     monkeypatch.setattr("fork_wrapper.commands.log.POLL", 0.01)
     asked: list[str] = []
 
-    def dying(status: str, process: Any) -> str:
+    def dying(status: str, process: Any, argv: Any) -> str:
         asked.append(status)
-        return "killed" if len(asked) > 3 else status_now(status, process)
+        return "killed" if len(asked) > 3 else status_now(status, process, argv)
 
     monkeypatch.setattr("fork_wrapper.run_state.status_now", dying)
     answer = kft("log", run.run_id, "-f", "-n", "0")
