@@ -254,9 +254,9 @@ class Archivist(threading.Thread):
     def _quietly(self, work: Callable[[Callable[[], bool]], Any]) -> None:
         """What refuses now may not later, and the last sweep reports it: the thread must go on."""
         with contextlib.suppress(Exception):
-            work(self._stop)
+            work(self._enough)
 
-    def _stop(self) -> bool:
+    def _enough(self) -> bool:
         return self._abandon.is_set() or (self._over.is_set() and self._hurried())
 
     def finish(self, *, abandon: bool) -> None:

@@ -23,7 +23,7 @@ ENDED = ("completed", "rehearsed", "running")
 """Statuses that stay as they are when another run goes on from a state of theirs."""
 
 Fact = list[Any]
-"""What is remembered of a record: fields of a `RunLine`, and of a running one the process that owns it, with its command."""
+"""What is remembered of a record: fields of a `RunLine`, and of a running one its process with its command."""
 
 _NOTHING = type(None)
 _TYPES: tuple[tuple[type, ...], ...] = (

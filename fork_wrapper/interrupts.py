@@ -15,7 +15,7 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """What was asked so far. Handlers change it, so everything here is a plain assignment: no lock may be waited for."""
+    """What was asked so far. Handlers change it by plain assignments: no lock may be waited for in one."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -49,7 +49,7 @@ class Interrupts:
 
     @contextmanager
     def climbing(self, climb: Callable[[], bool]) -> Iterator[None]:
-        """Each climbs from now on, the one that came just before too; `climb` says whether anybody was there to obey."""
+        """Each climbs from now on, one that came just before too; `climb` says whether anybody was left to obey."""
         self._climb = climb
         try:
             if self.asked:

@@ -1,5 +1,7 @@
-"""The processes behind a running record: its kft, which wrote its own identity there and may have been killed since,
-and its trainer, which may outlive both kft and accelerate, and is known by the config that it was started with.
+"""The processes behind a running record: its kft and its trainer, either of which may have been killed since.
+
+kft wrote its own identity into the record; the trainer, which may outlive kft and accelerate, is known by the config
+that it was started with.
 """
 
 import contextlib

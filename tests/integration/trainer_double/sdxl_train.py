@@ -2,7 +2,8 @@
 
 How it behaves is said by the environment variable DOUBLE:
   train      the default: epochs, steps, checkpoints, states, samples and events as the config asks for them;
-             a step takes DOUBLE_PACE seconds, and at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO
+             a step takes DOUBLE_PACE seconds, and at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO;
+              at every step it prints the bytes of the file DOUBLE_SAYS; DOUBLE_DIES=9@3 sends it signal 9 at step 3
   steps      ten short steps, a checkpoint every two, a whole final one
   endless    a checkpoint, then steps until it is stopped; on SIGINT it needs two seconds to save the final one
   truncated  a whole checkpoint and half of a second one, then steps until it is stopped
@@ -118,6 +119,12 @@ def train() -> None:
         bar(step, steps)
         while os.environ.get("DOUBLE_WAIT_AT") == str(step) and not Path(os.environ["DOUBLE_GO"]).exists():
             time.sleep(0.05)
+        if "DOUBLE_SAYS" in os.environ:
+            sys.stdout.flush()
+            os.write(1, Path(os.environ["DOUBLE_SAYS"]).read_bytes())
+        number, _, when = os.environ.get("DOUBLE_DIES", "").partition("@")
+        if when == str(step):
+            os.kill(os.getpid(), int(number))
         ended = step % each == 0 or step == steps
         if every("sample_every_n_steps", step):
             draw_samples(f"{step:06d}")
