@@ -258,7 +258,7 @@ def _launch(
 
 def _close(rendered: Rendered, archive: Archive, verdict: Verdict, interrupts: Interrupts) -> Record:
     """Finish the archive; raise when the run is no success, or when somebody asked for its end."""
-    findings = explain(verdict.failure, rendered) if verdict.failure else []
+    findings = explain(verdict.failure, rendered.run.log) if verdict.failure else []
     run_id = rendered.run.run_id
     title = f"{run_id} failed: {verdict.failure.what}" if verdict.failure else f"{run_id} is {verdict.status}"
     try:

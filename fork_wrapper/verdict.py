@@ -112,18 +112,25 @@ def judge_left(record: Record, folder: Path, progress: Progress) -> Verdict:
     code, told = own_end(lines, None)
     cause = find_cause(last_story(lines)) if lines else None
     if tells_failure(lines) or (cause is not None and cause.id == "no-data"):
-        what = f"the trainer {in_words(code)}" if told and code is not None else "the trainer failed, as its log says"
-        return Verdict(status="failed", outcome=None, failure=_failure(what, lines, code), evidence=BY_FILES)
+        return Verdict(
+            status="failed", outcome=None, failure=failure_of(lines, code if told else None), evidence=BY_FILES
+        )
     return Verdict(status="interrupted", outcome=None, failure=None, evidence=BY_FILES)
 
 
-def _failure(what: str, lines: list[str], code: int | None) -> Failure:
+def failure_of(lines: list[str], code: int | None, last: int = TAIL) -> Failure:
+    """The failure that a log's last lines tell of; `code` is the trainer's own, where its launcher told it."""
+    what = "the trainer failed, as its log says" if code is None else f"the trainer {in_words(code)}"
+    return _failure(what, lines, code, last)
+
+
+def _failure(what: str, lines: list[str], code: int | None, last: int = TAIL) -> Failure:
     """A failure with its cause: of a death by signal the signal, unless what was said last explains it."""
     own = without_launcher(lines)
     end = end_cause(code) if code is not None else None
     story = last_story(own)
     cause = (find_cause(story, fatal=True) or end) if end is not None else find_cause(story)
-    return Failure(what=what, cause=cause, tail=tuple(own[-TAIL:]))
+    return Failure(what=what, cause=cause, tail=tuple(own[max(len(own) - last, 0) :]))
 
 
 def rank_of(argv: Sequence[str]) -> int:
@@ -133,13 +140,13 @@ def rank_of(argv: Sequence[str]) -> int:
     return int(after[0]) if after and after[0].isdecimal() else 0
 
 
-def explain(failure: Failure, rendered: Rendered) -> list[Finding]:
+def explain(failure: Failure, log: Path) -> list[Finding]:
     """A failure as findings: the named cause with its next step, the last lines, where the log is."""
     findings = []
     if failure.cause:
         findings.append(Finding(what=f"{failure.cause.name}: {failure.cause.what}", todo=failure.cause.todo))
     said = "\n".join(failure.tail) or "(nothing)"
-    findings.append(Finding(what=f"the trainer's last lines:\n{said}", where=str(rendered.run.log)))
+    findings.append(Finding(what=f"the trainer's last lines:\n{said}", where=str(log)))
     return findings
 
 

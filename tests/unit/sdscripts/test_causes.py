@@ -2,7 +2,7 @@
 
 import pytest
 
-from fork_wrapper.sdscripts.causes import Cause, find_cause, known_causes
+from fork_wrapper.sdscripts.causes import Cause, find_cause
 
 NAMES = {
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB": "out of memory",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.sdscripts.lines import FACTS, EpochLine, FactLine, StepLine, behind_bar, is_bar, parse_line
+from fork_wrapper.sdscripts.lines import FACTS, EpochLine, FactLine, StepLine, is_bar, parse_line
 
 BAR = "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]"
 
