@@ -1,7 +1,6 @@
 """What a record says of a run is true, whatever ended it: real processes, a full disk, signals, no training."""
 
 import json
-import os
 import random
 import re
 import shutil
@@ -46,8 +45,14 @@ def start(real: RealProject) -> Iterator[Start]:
             stack.callback(process.kill)
             return process
 
-        stack.callback(lambda: [one.kill() for one in trainers(real)])
+        stack.callback(kill_trainers, real)
         yield starter
+
+
+def kill_trainers(project: RealProject) -> None:
+    """Leave none behind."""
+    for one in trainers(project):
+        one.kill()
 
 
 def trainers(project: RealProject) -> list[psutil.Process]:
@@ -203,7 +208,7 @@ def test_one_bad_run_stops_the_archive_of_no_other(real: RealProject) -> None:
 
 
 @pytest.fixture
-def small(real: RealProject, tmp_path: Path) -> Iterator[RealProject]:
+def small(real: RealProject) -> Iterator[RealProject]:
     """The same project, with its runs on a disk that can be made small."""
     if sys.platform != "linux" or shutil.which("mount") is None:
         pytest.skip("a small disk needs Linux and its mount")
@@ -272,7 +277,7 @@ def test_impatient_ctrl_c(real: RealProject, start: Start, behaviour: str) -> No
     statuses = [real.record(run)["run"]["status"] for run in real.runs if (run / "record.json").exists()]
     assert len(statuses) == 4
     assert set(statuses) <= {"interrupted", "completed"}, statuses
-    assert os.listdir(real.runs[0]).count(".reserve") == 0
+    assert not (real.runs[0] / ".reserve").exists()
 
 
 def test_other_steps_than_planned_are_said_once(real: RealProject) -> None:

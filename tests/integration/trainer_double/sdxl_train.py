@@ -85,6 +85,16 @@ def every(option: str, count: int) -> bool:
     return bool(config.get(option)) and count % config[option] == 0
 
 
+def go_wrong(step: int) -> None:
+    """Say or do what was asked for."""
+    if "DOUBLE_SAYS" in os.environ:
+        sys.stdout.flush()
+        os.write(1, Path(os.environ["DOUBLE_SAYS"]).read_bytes())
+    number, _, when = os.environ.get("DOUBLE_DIES", "").partition("@")
+    if when == str(step):
+        os.kill(os.getpid(), int(number))
+
+
 def lengths() -> tuple[int, int, int, int]:
     """Images of an epoch, its batches, epochs and steps, of one bucket on one GPU."""
     data = toml.load(arguments["--dataset_config"])
@@ -119,12 +129,7 @@ def train() -> None:
         bar(step, steps)
         while os.environ.get("DOUBLE_WAIT_AT") == str(step) and not Path(os.environ["DOUBLE_GO"]).exists():
             time.sleep(0.05)
-        if "DOUBLE_SAYS" in os.environ:
-            sys.stdout.flush()
-            os.write(1, Path(os.environ["DOUBLE_SAYS"]).read_bytes())
-        number, _, when = os.environ.get("DOUBLE_DIES", "").partition("@")
-        if when == str(step):
-            os.kill(os.getpid(), int(number))
+        go_wrong(step)
         ended = step % each == 0 or step == steps
         if every("sample_every_n_steps", step):
             draw_samples(f"{step:06d}")

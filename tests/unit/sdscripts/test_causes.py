@@ -2,7 +2,7 @@
 
 import pytest
 
-from fork_wrapper.sdscripts.causes import Cause, find_cause
+from fork_wrapper.sdscripts.causes import Cause, find_cause, known_causes
 
 NAMES = {
     "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB": "out of memory",
@@ -87,3 +87,62 @@ def test_the_last_cause_counts() -> None:
         todo="lower batch_size and raise gradient_accumulation_steps, or set gradient_checkpointing and cache_latents",
     )
     assert find_cause([]) is None
+
+
+WORDS = {
+    "cublas-memory": "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "page-file": "OSError: [WinError 1455] The paging file is too small for this operation to complete. Error loading",
+    "shared-memory": "RuntimeError: unable to allocate shared memory(shm) for file </torch_1_2_3>: Resource temporari",
+    "dataloader-worker": "RuntimeError: DataLoader worker (pid 4711) is killed by signal: Killed. ",
+    "host-memory": "RuntimeError: [enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: not enough memory: you tri",
+    "nan-latents": "RuntimeError: NaN detected in latents: C:\\img\\020.jpg",
+    "ddp-unused": "RuntimeError: Expected to have finished reduction in the prior iteration before starting a new one.",
+    "ddp-twice": "RuntimeError: Expected to mark a variable ready only once. This error is caused by",
+    "port-in-use": "torch.distributed.DistNetworkError: The server socket has failed to listen on any local network a",
+    "nccl-watchdog": "[E ProcessGroupNCCL.cpp:828] [Rank 1] Watchdog caught collective operation timeout: WorkNCCL(Seq",
+    "no-kernel-image": "RuntimeError: CUDA error: no kernel image is available for execution on the device",
+    "torchvision-mismatch": "RuntimeError: operator torchvision::nms does not exist",
+    "bitsandbytes-cuda": "RuntimeError: CUDA Setup failed despite GPU being available. Please run the following comma",
+    "sd-scripts-module": "ModuleNotFoundError: No module named 'library.ipex'",
+    "optimizer-groups": "ValueError: loaded state dict contains a parameter group that doesn't match the size of opti",
+    "state-dict": "RuntimeError: Error(s) in loading state_dict for SdxlUNet2DConditionModel:",
+    "unequal-stack": "RuntimeError: stack expects each tensor to be equal size, but got [4, 128, 128] at entry 0 and",
+    "hub-offline": "OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them",
+    "missing-file": "FileNotFoundError: [Errno 2] No such file or directory: '/x'",
+}
+BEFORE = (
+    "",
+    "[rank1]: ",
+    "[rank0]:[rank0]: ",
+    "2026-01-02 03:04:05,678 ERROR ",
+    "trainer-1  | ",
+    "13:02:14-584959 ERROR    ",
+)
+
+
+@pytest.mark.parametrize("known", WORDS)
+def test_causes_behind_what_others_put_before_them(known: str) -> None:
+    """Each is found by its identity, whatever launcher, notebook or collector printed the line."""
+    for before in BEFORE:
+        cause = find_cause(["starting", before + WORDS[known], "bye"])
+        assert (before, cause and cause.id) == (before, known)
+        assert cause is not None
+        assert "{" not in cause.what
+
+
+def test_every_cause_has_its_own_identity_and_words() -> None:
+    """The table is whole."""
+    ids = [cause.id for cause in known_causes()]
+    assert len(ids) == len(set(ids)) >= 40
+    assert all(cause.what and cause.todo and cause.name for cause in known_causes())
+
+
+def test_a_message_that_was_broken() -> None:
+    """By rich, whose last column is the source, and by a terminal in the middle of a word."""
+    rich = [
+        "2026-11-22 11:03:11 ERROR    No data found. Please       sdxl_train.py:195",
+        " " * 29 + "verify the metadata",
+    ]
+    assert (find_cause(rich) or Cause(id="", name="", what="", todo="")).id == "no-data"
+    broken = "RuntimeError: in the middle of a very long line there is this: CUDA out of memory."
+    assert (find_cause([broken[:72], broken[72:]]) or Cause(id="", name="", what="", todo="")).id == "cuda-memory"
