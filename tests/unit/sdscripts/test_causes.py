@@ -104,7 +104,7 @@ WORDS = {
     "torchvision-mismatch": "RuntimeError: operator torchvision::nms does not exist",
     "bitsandbytes-cuda": "RuntimeError: CUDA Setup failed despite GPU being available. Please run the following comma",
     "sd-scripts-module": "ModuleNotFoundError: No module named 'library.ipex'",
-    "optimizer-groups": "ValueError: loaded state dict contains a parameter group that doesn't match the size of opti",
+    "optimizer-groups": "ValueError: loaded state dict has a different number of parameter groups",
     "state-dict": "RuntimeError: Error(s) in loading state_dict for SdxlUNet2DConditionModel:",
     "unequal-stack": "RuntimeError: stack expects each tensor to be equal size, but got [4, 128, 128] at entry 0 and",
     "hub-offline": "OSError: We couldn't connect to 'https://huggingface.co' to load the files, and couldn't find them",
