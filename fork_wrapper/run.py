@@ -4,6 +4,7 @@ render, prove, preflight, record `running`, launch, archive while it trains, jud
 see of it is the `Watch`'s business.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -174,6 +175,8 @@ def _open(job: Job, rendered: Rendered, checked: Checked, settings: Settings, st
         archive.reserve()
         archive.write()
     except OSError as error:
+        with contextlib.suppress(OSError):
+            rendered.run.reserve.unlink(missing_ok=True)
         raise _unwritable(rendered.run, error) from None
     return archive
 
