@@ -14,7 +14,7 @@ from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record, sound_folders
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.rates import block_rates
-from fork_wrapper.run_state import SUCCESSES
+from fork_wrapper.run_state import SUCCESSES, status_of
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
 from fork_wrapper.spelling import spell
 from fork_wrapper.words import clock, counted, size
@@ -93,7 +93,7 @@ def trained_parts(effective: Mapping[str, Any]) -> str:
 def training_rows(record: Record) -> Iterator[tuple[str, str]]:
     """How the training went, as far as it is recorded."""
     run, origin = record.run, record.provenance
-    yield "run", f"{run['id']}, {run['status']}"
+    yield "run", f"{run['id']}, {status_of(record)}"
     if words := came_from(record):
         yield "lineage", words
     yield "started", str(run["started"])
@@ -144,7 +144,7 @@ def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -
     if record.rehearsal is not None:
         yield "**It is a rehearsal**: a miniature with random weights, trained for a few steps. It draws nothing."
     if record.status not in SUCCESSES:
-        yield f"Its run did not end as planned: {record.status}."
+        yield f"Its run did not end as planned: {status_of(record)}."
     if record.run.get("nan_step"):
         yield f"The loss is no number from step {record.run['nan_step']} on: later weights are broken."
     known = sum(row[3].startswith(VOUCHED) for row in rows)

@@ -13,7 +13,7 @@ from fork_wrapper.named_run import NamedRun, run_of
 from fork_wrapper.notes import decision_of, read_notes
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.record import Record, from_json
-from fork_wrapper.run_state import SUCCESSES, RunState
+from fork_wrapper.run_state import SUCCESSES, RunState, status_of
 from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
@@ -117,7 +117,7 @@ def against(chosen: Chosen, *, rehearsal: bool) -> Iterator[Finding]:
 def doubts(chosen: Chosen) -> Iterator[Finding]:
     """What a person should know before they build on it."""
     if chosen.record.status not in SUCCESSES:
-        what = f"its run did not end as planned: {chosen.record.status}"
+        what = f"its run did not end as planned: {status_of(chosen.record)}"
         yield Finding(what=what, where=str(chosen.record.run["id"]), severity="warning")
     if chosen.record.run.get("nan_step"):
         what = f"the loss is no number from step {chosen.record.run['nan_step']} on"

@@ -4,7 +4,9 @@
 report), 130 interrupted. Only click is imported here: `kft --help` is instant.
 """
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -63,7 +65,13 @@ def group() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `kft` and exit with its code."""
-    sys.exit(call(sys.argv[1:] if argv is None else argv))
+    try:
+        code = call(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while an error was put into words
+        code = 130
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but Python's own end
+    sys.exit(code)
 
 
 def call(argv: Sequence[str]) -> int:

@@ -12,10 +12,13 @@ from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import read_record
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.spelling import nearest
-from fork_wrapper.words import clock
+from fork_wrapper.words import clock, pace
 
 DEFAULT = ("status", "steps", "loss", "time", "saved")
 """Of checkpoints it says `saved`: a run's line fits a terminal of 80 columns."""
+
+GOING = ("speed", "left")
+"""Columns that are shown unasked while some run is in progress."""
 
 HEADS = {"loss": "mean loss"}
 """Of columns that are called otherwise than by their names: the last mean, over at most an epoch."""
@@ -37,6 +40,8 @@ COLUMNS: Mapping[str, Callable[[RunLine], str]] = {
     "saved": lambda run: str(run.checkpoints),
     "started": lambda run: run.started[:16].replace("T", " ") or NOTHING,
     "parent": lambda run: run.parent or run.repeats or NOTHING,
+    "speed": lambda run: pace(run.steps_per_second) if run.steps_per_second else NOTHING,
+    "left": lambda run: NOTHING if run.seconds_left is None else clock(run.seconds_left),
     "decision": lambda _run: NOTHING,
 }
 """Columns of a run's own line; the decision is read from its notes. All others are names of options and data keys."""

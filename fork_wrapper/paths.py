@@ -78,6 +78,11 @@ class RunFolder:
         return self.folder / "train.log"
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk that is kept while the run goes on, for the word of how it ended."""
+        return self.folder / ".reserve"
+
+    @property
     def logs(self) -> Path:
         """TensorBoard events."""
         return self.folder / "logs"

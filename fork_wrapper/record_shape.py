@@ -128,6 +128,7 @@ _RUN = _table(
         "facts": _table({}, every=COUNT),
         "stops": _rows(TEXT),
         "parent": MAYBE_RUN_ID,
+        "evidence": MAYBE_TEXT,
         "peak_vram_mib": _or_nothing(_rows(COUNT)),
     }
 )

@@ -17,9 +17,11 @@ import psutil
 
 from dataset_tools.hashing import HashCache, known_hash
 from fork_wrapper.archive import Archive, Archivist
+from fork_wrapper.asides import Asides
 from fork_wrapper.check import Checked, check
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
 from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.interrupts import Interrupts
 from fork_wrapper.launch import Outcome, StartError, launch
 from fork_wrapper.losses import epoch_of
 from fork_wrapper.paths import RunFolder, new_run_folder
@@ -59,6 +61,9 @@ class Watch(Protocol):
 
     def progress(self, progress: Progress, archived: int) -> None:
         """Called about four times a second and at every piece of output."""
+
+    def remark(self, finding: Finding) -> None:
+        """Something that was not foreseen."""
 
     def stopping(self, rung: str, grace: int) -> None:
         """A stop was sent: interrupt, terminate or kill."""
@@ -135,17 +140,20 @@ def run(job: Job, settings: Settings, watch: Watch) -> Record:
     render_job(job, settings)  # what cannot be rendered is said before anything is hashed
     checked = _checked(job, settings)
     inputs = _read_inputs(job, settings, onlooker)
-    rendered, started = _claim(job, settings, inputs)
-    archive = _open(job, rendered, checked, inputs, settings, started)
-    try:
-        onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
-        return _train(rendered, archive, settings, onlooker, checked.machine)
-    except BaseException as error:
-        # Whatever ends kft here, the record must not say `running` for ever.
-        if archive.record.status == "running":
-            with contextlib.suppress(OSError):
-                archive.write(status="interrupted", failure=Failure(what=repr(error), cause=None, tail=()).to_json())
-        raise
+    interrupts = Interrupts()
+    with interrupts.held():
+        rendered, started = _claim(job, settings, inputs)
+        archive = _open(job, rendered, checked, inputs, settings, started)
+        try:
+            onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
+            return _train(rendered, archive, settings, onlooker, checked.machine, interrupts)
+        except BaseException as error:
+            # Whatever ends kft here, the record must not say `running` for ever.
+            if archive.record.status == "running":
+                archive.write_end(
+                    status="interrupted", failure=Failure(what=repr(error), cause=None, tail=()).to_json()
+                )
+            raise
 
 
 class _Onlooker:
@@ -237,8 +245,11 @@ def _open(
             process={"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]},
         ).with_lineage(job.lineage)
         archive = Archive(rendered.run, record, Progress(), HashCache(settings.cache / "hashes.json"))
+        archive.reserve()
         archive.write()
     except OSError as error:
+        with contextlib.suppress(OSError):
+            rendered.run.reserve.unlink(missing_ok=True)
         raise _unwritable(rendered.run, error) from None
     return archive
 
@@ -256,10 +267,37 @@ def _provenance(machine: Machine, settings: Settings, trainer: Trainer) -> dict[
     }
 
 
-def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, machine: Machine) -> Record:
+def _train(
+    rendered: Rendered,
+    archive: Archive,
+    settings: Settings,
+    onlooker: _Onlooker,
+    machine: Machine,
+    interrupts: Interrupts,
+) -> Record:
     """Launch, look on until the trainer's output ends, write the verdict, then finish the archive."""
-    archivist, sampler = Archivist(archive), VramSampler(machine.gpus)
-    progress = archive.progress
+    archivist = Archivist(archive, lambda: interrupts.hurried)
+    sampler = VramSampler(machine.gpus)
+    archivist.start()
+    sampler.start()
+    verdict: Verdict | None = None
+    try:
+        verdict = _launch(rendered, archive, settings, onlooker, interrupts)
+    finally:
+        onlooker.tell("finishing")
+        peak = sampler.finish()
+        if verdict is not None:  # before any hashing
+            archive.write_end(**verdict.to_run(), peak_vram_mib=peak)
+        archivist.finish(abandon=verdict is None or verdict.status in ("failed", "interrupted"))
+    assert verdict is not None  # else an exception is on its way
+    return _close(rendered, archive, verdict, interrupts)
+
+
+def _launch(
+    rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, interrupts: Interrupts
+) -> Verdict:
+    """Run the trainer and judge how it ended."""
+    progress, asides = archive.progress, Asides(archive.record.plan or {})
 
     def on_tick() -> None:
         onlooker.tell("progress", progress, archive.archived)
@@ -267,11 +305,13 @@ def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _
     def on_output(chunk: bytes) -> None:
         for line in progress.feed(chunk):
             onlooker.tell("line", line)
+        for finding in asides.about(progress):
+            archive.remark(finding)
+            onlooker.tell("remark", finding)
         on_tick()
 
-    archivist.start()
-    sampler.start()
-    verdict: Verdict | None = None
+    if interrupts.asked:
+        return Verdict.not_launched()
     try:
         outcome = launch(
             rendered.argv,
@@ -282,46 +322,40 @@ def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _
             on_output=on_output,
             on_tick=on_tick,
             on_stop=lambda rung: onlooker.tell("stopping", rung, settings.interrupt_grace),
-        )
-        progress.close()
-        verdict = judge(
-            rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank
+            interrupts=interrupts,
         )
     except StartError as error:  # the program vanished since preflight asked it
-        verdict = Verdict.not_started(str(error))
-    finally:
-        onlooker.tell("finishing")
-        peak = sampler.finish()
-        if verdict is not None:  # before any hashing: a Ctrl-C from here on cannot turn a finished run into another
-            archive.write_if_possible(**verdict.to_run(), peak_vram_mib=peak)
-        _finish(archivist, abandon=verdict is None or verdict.status in ("failed", "interrupted"))
-    assert verdict is not None  # else an exception is on its way
-    return _close(rendered, archive, verdict)
+        return Verdict.not_started(str(error))
+    progress.close()
+    return judge(rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank)
 
 
-def _finish(archivist: Archivist, *, abandon: bool) -> None:
+def _close(rendered: Rendered, archive: Archive, verdict: Verdict, interrupts: Interrupts) -> Record:
+    """Finish the archive; raise when the run is no success, or when somebody asked for its end."""
+    findings = explain(verdict.failure, rendered.run.log) if verdict.failure else []
+    run_id = rendered.run.run_id
+    title = f"{run_id} failed: {verdict.failure.what}" if verdict.failure else f"{run_id} is {verdict.status}"
     try:
-        archivist.finish(abandon=abandon)
-    except KeyboardInterrupt:
-        archivist.finish(abandon=True)
-
-
-def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
-    """Finish the archive; raise when the run is no success."""
-    try:
-        archive.close()
+        archive.close(lambda: interrupts.hurried)
     except OSError as error:
-        finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
-        raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
-    if verdict.status == "interrupted" and verdict.outcome is not None:
-        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), _way_on(archive, or_why_not=True))
+        todo = f"make room, then run: kft archive {run_id}"
+        what = f"its archive cannot be written: {error.strerror or error}"
+        findings.append(Finding(what=what, where=str(error.filename or rendered.run.folder), todo=todo))
+        raise RunFailedError(title if verdict.failure else f"{title}, but not archived", findings) from error
     if verdict.failure:
-        title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, [*explain(verdict.failure, rendered), *_way_on(archive, or_why_not=False)])
+        raise RunFailedError(title, [*findings, *_way_on(archive, or_why_not=False)])
+    if verdict.status == "interrupted":
+        way_on = _way_on(archive, or_why_not=True) if verdict.outcome else []
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), way_on)
+    if interrupts.asked:
+        hashes = f"; kft archive {run_id} adds the hashes that are missing" if interrupts.hurried else ""
+        raise InterruptedRunError(f"{title}: the interrupt came when the trainer had done its work{hashes}")
     return archive.record
 
 
-def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
+def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return f"{rendered.run.run_id} was interrupted before the trainer started"
     step = f" at step {archive.progress.step} of {archive.progress.total}" if archive.progress.total else ""
     stronger = {"terminate": ", then terminated", "kill": ", then killed"}.get(outcome.stops[-1], "")
     kept = f"{counted(archive.archived, 'checkpoint')} {'is' if archive.archived == 1 else 'are'}"

@@ -15,10 +15,11 @@ from typing import Any, get_args
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import DECISIONS
-from fork_wrapper.history import KILLED, RESUMED, UNREADABLE, RunLine
+from fork_wrapper.history import RESUMED, RunLine
 from fork_wrapper.notes import decision_of, read_notes
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Status
+from fork_wrapper.run_state import KILLED, UNREADABLE
 from fork_wrapper.spelling import nearest
 
 SORTS: Mapping[str, Callable[[RunLine], Any]] = {

@@ -15,10 +15,11 @@ from typing import Any, Literal
 from fork_wrapper.checkpoints import find_checkpoints
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import SUFFIX, experiment_names
-from fork_wrapper.history import KILLED, RunLine, list_runs
+from fork_wrapper.history import RunLine, list_runs
 from fork_wrapper.lineage import segments
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import read_record
+from fork_wrapper.run_state import KILLED
 from fork_wrapper.settings import Settings, begin
 from fork_wrapper.spelling import nearest
 from fork_wrapper.words import counted

@@ -3,14 +3,14 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.output import findings_lines
+from fork_wrapper.output import Part, finding_lines, findings_lines
 from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
@@ -70,7 +70,14 @@ class RunWatch:
         self.console.print(Text(harmless(f"  command {shell_line(rendered.argv)}"), style="dim"))
         for label, text in rows(plan):
             self.console.print(Text(harmless(f"  {label:<12} {text}"), style="dim"))
-        for line in findings_lines(findings):
+        self._say(findings_lines(findings))
+
+    def remark(self, finding: Finding) -> None:
+        """Say what was found, above the bar."""
+        self._say(finding_lines(finding))
+
+    def _say(self, lines: Iterable[list[Part]]) -> None:
+        for line in lines:
             self.console.print(Text.assemble(*((harmless(text), RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:

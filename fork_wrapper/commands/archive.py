@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
 from fork_wrapper.commands import completing
@@ -24,7 +25,8 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
 
     RUN is EXPERIMENT/RUN, its folder, EXPERIMENT for its newest run, or EXPERIMENT@-2 for the one before.
 
-    Harmless at any time. A run whose kft was killed is closed as interrupted; one whose kft is alive is left to it.
+    Harmless at any time. A run whose kft is gone is closed as its log and its files prove: completed,
+    failed, or interrupted; one whose kft or trainer is alive is left running.
     """
     settings = settings_from(flags)
     if over and run is None:
@@ -36,15 +38,25 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
         output.say(f"no runs in {settings.outputs}")
         if todo := begin(settings.outputs):
             raise InputError("there is nothing to archive", [Finding(what="there is no project", todo=todo)])
+    bug: Exception | None = None
     for folder in folders:
         try:
             swept = sweep_run(folder, cache, over=over)
         except InputError as error:
             broken += error.findings
             continue
+        except (OSError, DatasetError) as error:
+            todo = "check its rights and the disk, then: kft archive " + folder.run_id
+            broken.append(Finding(what=str(error), where=str(folder.folder), todo=todo))
+            continue
+        except Exception as error:  # noqa: BLE001 - a bug, which must not keep the other runs from their sidecars
+            bug = bug or error
+            continue
         files = ", ".join(swept.new) or "nothing new"
         output.print_text(f"{folder.run_id}: {swept.status}, {swept.archived} archived, {files}\n")
-    raise_if_any("some records cannot be read", broken)
+    if bug is not None:
+        raise bug
+    raise_if_any("not every run can be archived", broken)
 
 
 def _folder(run: str, settings: Settings) -> RunFolder:

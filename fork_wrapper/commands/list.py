@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.columns import COLUMNS, HEADS, parse_columns, row, values_of
+from fork_wrapper.columns import COLUMNS, GOING, HEADS, parse_columns, row, values_of
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import experiment_names, find_experiment
-from fork_wrapper.history import KILLED, list_runs
+from fork_wrapper.history import list_runs
+from fork_wrapper.run_state import KILLED
 from fork_wrapper.selection import KEYS, SORTS, parse_selection, select
 from fork_wrapper.settings import begin
 from fork_wrapper.words import counted
@@ -83,6 +84,8 @@ def command(
         raise InputError(
             "there is nothing to list", [Finding(what="there is no project", where=str(Path.cwd()), todo=todo)]
         )
+    if not columns and any(run.seconds_left is not None for run in runs):
+        shown = (*shown, *GOING)
     values = [values_of(run, shown, settings.outputs) for run in runs]
     if as_json:
         more = [{"columns": known} if columns else {} for known in values]

@@ -1,7 +1,7 @@
 """`kft show`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -18,10 +18,11 @@ from fork_wrapper.lineage import planned_steps, position, resumed_from, segments
 from fork_wrapper.losses import losses_of, mean_at
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
+from fork_wrapper.run_state import KILLED, live, status_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 from fork_wrapper.spelling import harmless
-from fork_wrapper.words import counted, pace, size
+from fork_wrapper.words import clock, counted, pace, size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
@@ -38,7 +39,7 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     its story and notes, the run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
-    opened = open_source(full_name(source, settings), settings, allow)
+    opened = _as_it_is(open_source(full_name(source, settings), settings, allow))
     after = afterwards(opened, settings)
     if as_json:
         output.print_json(_as_json(opened, after))
@@ -63,11 +64,21 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     output.print_table(("key", "value", "origin", "said by"), rows)
 
 
+def _as_it_is(source: Source) -> Source:
+    """A run that is not closed yet with the status that it has now, and how far its log says that it is."""
+    record = source.record
+    if record is None or record.status != "running":
+        return source
+    if source.kind == "run":
+        record = live(RunFolder(folder=source.path.absolute().parent), record)
+    return replace(source, record=record.with_run(status=status_of(record)))
+
+
 def _as_json(source: Source, after: Afterwards | None) -> Mapping[str, Any]:
     more = after.to_json() if after else UNKNOWN
     if source.record is not None:
         archived: Mapping[str, Any] = read_json(source.path)
-        return {**archived, **more}
+        return {**archived, "run": dict(source.record.run), **more}
     if source.header is not None:
         return {"kind": source.kind, **source.header, **more}
     return {
@@ -156,15 +167,14 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
     speed, steps = run["steps_per_second"], str(run["steps"])
     if run["total_steps"] is not None:
         steps += f" of {run['total_steps']}"
+    going = run["status"] in ("running", KILLED)
     facts = [
-        (
-            "run",
-            f"{run['id']}  {run['status']}" + ("" if run["exit_code"] is None else f"  exit code {run['exit_code']}"),
-        ),
+        ("run", f"{run['id']}  {_ended(run)}"),
         ("trainer", str(record.launch["trainer"])),
         ("time", f"{run['started']} to {run['ended']}" if run["ended"] else f"since {run['started']}"),
         ("steps", f"{steps}, {pace(speed)}" if speed else steps),
         ("loss", str(losses_of(run) or "-")),
+        *(_so_far(run) if going else ()),
     ]
     scripts = origin.get("sd_scripts")
     if scripts:
@@ -174,6 +184,22 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
     if run["failure"]:
         facts += _failure(run["failure"])
     return facts
+
+
+def _ended(run: Mapping[str, Any]) -> str:
+    """The status, and what says so."""
+    if run["status"] == KILLED:
+        return f"{KILLED}; kft archive {run['id']} closes it"
+    if run.get("evidence"):
+        return f"{run['status']}, judged {run['evidence']}"
+    return str(run["status"]) + ("" if run["exit_code"] is None else f"  exit code {run['exit_code']}")
+
+
+def _so_far(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of a run in progress: what is left, and what its log told last where no step is done."""
+    if run["status"] == "running" and run.get("seconds_left") is not None:
+        return [("left", clock(run["seconds_left"]))]
+    return [("last line", harmless(str(run["last_line"])))] if run.get("last_line") and not run["steps"] else []
 
 
 def _position(metadata: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fork_wrapper.files import sha256_text
 from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record
+from fork_wrapper.run_state import status_of
 from fork_wrapper.source import Source
 from fork_wrapper.words import clock, counted
 
@@ -217,7 +218,7 @@ _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
 """Before the packages."""
 
 _CAME_OF_IT: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
-    ("status", "outcome", lambda record: str(record.run["status"])),
+    ("status", "outcome", status_of),
     ("steps", "outcome", _steps),
     ("time", "outcome", _time),
     ("steps per second", "outcome", _speed),

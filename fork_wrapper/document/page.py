@@ -10,6 +10,7 @@ from fork_wrapper.document.iterations import evaluation, evolution, selection
 from fork_wrapper.document.saying import listed
 from fork_wrapper.document.sections import checkpoints, missing, parameters, run
 from fork_wrapper.markdown_text import aligned_table, code, plain
+from fork_wrapper.run_state import status_of
 
 MOST_NAMES = 6
 """Subjects that the title names, unless they are numbered one after the other."""
@@ -121,7 +122,7 @@ def _source(column: Column, document: Document) -> tuple[str, ...]:
     if record is not None and subject.segments[0].step:
         runs += f" ({words('begins_in_the_middle', step=subject.segments[0].step)})"
     overrides = record.experiment.get("overrides") if record is not None else []
-    status = f", {words(f'status.{record.status}')}" if record is not None and subject.real else ""
+    status = f", {words(f'status.{status_of(record)}')}" if record is not None and subject.real else ""
     return (
         plain(subject.label),
         words(f"basis.{subject.basis}") + status,

@@ -121,6 +121,7 @@ def test_a_killed_kft_loses_nothing(project: Project, schema: dict[str, Any]) ->
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     (run,) = project.runs
+    wait_for(lambda: '"status": "killed"' in project.kft("list", "--json").stdout, "the end of the trainer too")
     for sidecar in run.glob("humanoid_05*.json"):
         sidecar.unlink()
     done = project.kft("archive")

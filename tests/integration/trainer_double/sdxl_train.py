@@ -3,7 +3,8 @@
 How it behaves is said by the environment variable DOUBLE:
   train      the default: epochs, steps, checkpoints, states, samples and events as the config asks for them;
              an image takes DOUBLE_CACHE seconds to be cached, a step DOUBLE_PACE seconds;
-             at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO
+             at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO;
+             at every step it prints the bytes of the file DOUBLE_SAYS; DOUBLE_DIES=9@3 sends it signal 9 at step 3
   steps      ten short steps, a checkpoint every two, a whole final one
   endless    a checkpoint, then steps until it is stopped; on SIGINT it needs two seconds to save the final one
   truncated  a whole checkpoint and half of a second one, then steps until it is stopped
@@ -85,6 +86,16 @@ def every(option: str, count: int) -> bool:
     return bool(config.get(option)) and count % config[option] == 0
 
 
+def go_wrong(step: int) -> None:
+    """Say or do what was asked for."""
+    if "DOUBLE_SAYS" in os.environ:
+        sys.stdout.flush()
+        os.write(1, Path(os.environ["DOUBLE_SAYS"]).read_bytes())
+    number, _, when = os.environ.get("DOUBLE_DIES", "").partition("@")
+    if when == str(step):
+        os.kill(os.getpid(), int(number))
+
+
 def lengths() -> tuple[int, int, int, int]:
     """Images of an epoch, its batches, epochs and steps, of one bucket on one GPU."""
     data = toml.load(arguments["--dataset_config"])
@@ -133,6 +144,7 @@ def train() -> None:
         bar(step, steps)
         while os.environ.get("DOUBLE_WAIT_AT") == str(step) and not Path(os.environ["DOUBLE_GO"]).exists():
             time.sleep(0.05)
+        go_wrong(step)
         ended = step % each == 0 or step == steps
         if every("sample_every_n_steps", step):
             draw_samples(f"{step:06d}")
