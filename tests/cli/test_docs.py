@@ -11,8 +11,7 @@ from tests import docs
 
 _FENCE = re.compile(r"^```.*?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
-_CALL = re.compile(r"^\s*(?:[$→#>-]\s+)?(?:\S*/)?(kft\s.*)$")
-_FLAG = re.compile(r"(?:^|[\s\[(|])(--?[A-Za-z][\w-]*)")
+_CALL = re.compile(r"^\s*(?:[$→#>-]\s+)?(?:\S*/)?(kft \S.*)$")
 
 
 def _written(root: Path) -> list[Path]:
@@ -39,10 +38,23 @@ def _fault(call: str, verbs: dict[str, click.Command]) -> str:
     name = next((n for n in (" ".join(words[:2]), words[0]) if n in verbs), "")
     if not name:
         return "" if words[0] in {"...", "…", "VERB", "--help", "--version", "-h"} else f"no verb {words[0]}"
-    known = {flag for one in verbs[name].params for flag in (*one.opts, *one.secondary_opts)} | {"-h", "--help"}
-    rest = " ".join(words).removeprefix(name).split(" -- ")[0]
-    unknown = [flag for flag in _FLAG.findall(rest) if flag not in known]
-    return f"{name} has no {', '.join(unknown)}" if unknown else ""
+    known = {flag: one for one in verbs[name].params for flag in (*one.opts, *one.secondary_opts)}
+    words = ["", *" ".join(words).removeprefix(name).split(" -- ")[0].split(), ""]
+    faults = []
+    for before, word, after in zip(words, words[1:], words[2:], strict=False):
+        flag, _, value = word.strip("[]").partition("=")
+        if not re.match(r"--?[A-Za-z]", flag) or flag in {"-h", "--help"} or _takes_value(known.get(before)):
+            continue  # no flag, or the value of one, as in `--sort -loss`
+        if flag not in known:
+            faults.append(f"{name} has no {flag}")
+        elif isinstance(choice := known[flag].type, click.Choice):
+            said = (value or after).strip("[]").split("|")
+            faults += [f"{flag} does not take {one}" for one in said if one.islower() and one not in choice.choices]
+    return ", ".join(faults)
+
+
+def _takes_value(flag: click.Parameter | None) -> bool:
+    return isinstance(flag, click.Option) and not flag.is_flag
 
 
 @pytest.mark.parametrize("name", ["commands.md", "options.md", "rules.md"])
@@ -76,9 +88,19 @@ def test_every_verb_and_flag_shown_exists(root: Path) -> None:
 
 
 def test_a_wrong_command_is_found() -> None:
-    """The test above can fail: on a verb, on a flag, in a block and in a sentence."""
-    text = "see `kft chekc x`\n```\n$ kft run x --rehears  # text\n  → kft check x --json\n```\n"
-    assert [_fault(call, docs.verbs()) for call in _calls(text)] == ["run has no --rehears", "", "no verb chekc"]
+    """The test above can fail: on a verb, a flag or a choice, in a block and in a sentence."""
+    text = "`kft chekc x`\n```\n$ kft run x --rehears  # text\n  → kft list --sort -loss\nkft document --lang fr\n```\n"
+    faults = [_fault(call, docs.verbs()) for call in _calls(text)]
+    assert faults == ["run has no --rehears", "", "--lang does not take fr", "no verb chekc"]
+
+
+def test_every_make_target_shown_exists(root: Path) -> None:
+    """`make TARGET` in a page is a target of the Makefile."""
+    texts = [path.read_text(encoding="utf-8") for path in _written(root)]
+    code = "\n".join([*(block for text in texts for block in _FENCE.findall(text)), *_CODE.findall("\n".join(texts))])
+    shown = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", code, re.MULTILINE))
+    assert {"rehearse", "test", "docs"} <= shown
+    assert shown <= set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_links_lead_somewhere(root: Path) -> None:
