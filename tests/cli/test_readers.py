@@ -18,12 +18,12 @@ Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"
 
 
-def test_help_is_complete_and_in_the_readme(kft: Kft, root: Path) -> None:
-    """`kft --help` lists every verb, and the README shows the same text."""
+def test_help_is_complete_and_in_the_docs(kft: Kft, root: Path) -> None:
+    """`kft --help` lists every verb, and docs/commands.md shows the same text."""
     answer = kft("--help")
     assert (answer.code, answer.err) == (0, "")
     assert_golden(answer.out, GOLDEN / "help.txt")
-    assert answer.out.strip() in (root / "README.md").read_text(encoding="utf-8")
+    assert answer.out.strip() in (root / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
