@@ -20,6 +20,7 @@ from fork_wrapper.rules.reading import (
 )
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
+from fork_wrapper.words import counted
 
 MAKE = "make the file with --full_path: `kft dataset metadata DIR -o FILE` does, and keeps the suffixes"
 
@@ -235,7 +236,7 @@ def ft_train_resolution(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         count = sum(entry.bucketed for entry in (one.entries or {}).values())
         if count:
-            yield one.hit(f"train_resolution of {count} images is not read")
+            yield one.hit(f"train_resolution of {counted(count, 'image')} is not read")
 
 
 @rule(

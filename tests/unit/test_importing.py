@@ -229,3 +229,21 @@ def test_folders_are_made(settings: Settings, write: Callable[..., Path]) -> Non
     write_import(one)
     assert one.path.is_file()
     assert write("y").is_file()
+
+
+@pytest.mark.parametrize(
+    ("ours", "was", "suffix"),
+    [
+        (True, "/a/p.json", ".json"),
+        (True, "/a/p.toml", ".toml"),
+        (True, "/a/p.x", ".txt"),
+        (False, "/a/p.json", ".txt"),
+    ],
+)
+def test_prompts_keep_the_form_they_are_written_in(settings: Settings, ours: bool, was: str, suffix: str) -> None:
+    """Of a file of kft the option says it; others hold lines of text."""
+    source = found(options={"sample_prompts": was}, prompts="a", origins={} if ours else None)
+    (one,) = planned(settings, source)
+    assert one.prompts is not None
+    assert one.prompts[0].suffix == suffix
+    assert f'sample_prompts = "prompts/x{suffix}"' in one.text
