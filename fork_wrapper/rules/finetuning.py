@@ -164,7 +164,7 @@ def ft_image_missing(case: Case) -> Iterator[Hit]:
         entries = one.entries or {}
         lost = [path for path in entries if path not in one.survey.written and not _is_cached(case, one, path)]
         if lost and not (one.image_dir is None and any(not Path(path).is_absolute() for path in lost)):
-            count = f"{len(lost)} of {len(entries)} images"
+            count = f"{len(lost)} of {counted(len(entries), 'image')}"
             bare = [path for path in lost if lacks_suffix(image_path(path, one.image_dir))]
             if bare:
                 yield one.hit(f"{count} are not there: {some(bare)} lack the suffix of their file", MAKE)
