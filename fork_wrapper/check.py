@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dataset_tools.faults import KINDS
 from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
@@ -205,7 +206,10 @@ def _misunderstood(resolved: Resolved) -> list[Finding]:
     found = []
     for link in resolved.chain:
         for key in link.acknowledged:
-            if key not in rules():
+            if key in KINDS:
+                what = f"{key} is of `kft dataset check`, and only rules can be acknowledged"
+                todo = f"`kft rules {key}` says what to do"
+            elif key not in rules():
                 near = difflib.get_close_matches(key, rules(), n=3)
                 what = f"no rule is called {key}"
                 todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them"

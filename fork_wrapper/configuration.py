@@ -49,7 +49,7 @@ def _imported(
     experiment = replace(parse_experiment(made.text, made.path, allow), path=source.path.absolute())
     resolved = resolve_chain(chain_of(experiment, settings.experiments, allow), settings, overrides, allow)
     if made.prompts is not None and "training.sample_prompts" not in resolved.flags:
-        file = settings.cache / "prompts" / f"{sha256_text(made.prompts[1])}.txt"
+        file = settings.cache / "prompts" / f"{sha256_text(made.prompts[1])}{made.prompts[0].suffix}"
         write_whole(file, made.prompts[1])
         resolved = replace(resolved, training={**resolved.training, "sample_prompts": file.as_posix()})
     told = [_told(fitted, named, name), *_of_a_rehearsal(source)]

@@ -40,6 +40,8 @@ def experiment_text(
     parts = [_head(fitted, name, now), _story(fitted.found.story), training_text(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
+    if fitted.found.acknowledged:
+        parts.append(tomli_w.dumps({"acknowledge": fitted.found.acknowledged}))
     parts.append(_origin(fitted))
     return "\n".join(part for part in parts if part)
 

@@ -124,9 +124,8 @@ def _counted(name: str, which: str, settings: Settings) -> Meant:
     lines = list_runs(settings.outputs, name, cache=settings.cache)
     number = 1 if which.lower() == LATEST else int(which[1:]) if re.fullmatch(r"-[1-9]\d{0,8}", which) else 0
     if 0 < number <= len(lines):
-        return _meant(
-            lines[-number], settings, "its newest run" if number == 1 else f"its run number {number} from the end"
-        )
+        words = "its newest run" if number == 1 else f"number {number} of its runs, counted from the newest"
+        return _meant(lines[-number], settings, words)
     what = f"{name} has {counted(len(lines), 'run')}" if number else f"there is no @{which}"
     todo = f"say @{LATEST}, @-1 for the same, @-2 for the one before; its newest: {_offer(lines)}"
     raise InputError(

@@ -10,9 +10,9 @@ from fork_wrapper import output
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
-from fork_wrapper.paths import RunFolder, run_folders
-from fork_wrapper.settings import Settings, begin
-from fork_wrapper.source import open_source
+from fork_wrapper.named_run import named_run
+from fork_wrapper.paths import run_folders
+from fork_wrapper.settings import begin
 from fork_wrapper.sweep import sweep_run
 
 
@@ -33,7 +33,9 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
         raise click.UsageError("--over needs the RUN that is over")
     cache = HashCache(settings.cache / "hashes.json")
     broken: list[Finding] = []
-    folders = run_folders(settings.outputs) if run is None else [_folder(run, settings)]
+    folders = (
+        run_folders(settings.outputs) if run is None else [named_run(full_name(run, settings, "any"), settings).folder]
+    )
     if not folders:
         output.say(f"no runs in {settings.outputs}")
         if todo := begin(settings.outputs):
@@ -57,13 +59,3 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
     if bug is not None:
         raise bug
     raise_if_any("not every run can be archived", broken)
-
-
-def _folder(run: str, settings: Settings) -> RunFolder:
-    source = open_source(full_name(run, settings, "any"), settings)
-    if source.kind != "run":
-        finding = Finding(
-            what=f"{run} is a {source.kind}", where=run, todo="name EXPERIMENT/RUN; `kft list` shows them"
-        )
-        raise InputError("only a run can be swept", [finding])
-    return RunFolder(folder=source.path.absolute().parent)

@@ -9,7 +9,15 @@ import click
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
 from fork_wrapper.commands import completing
-from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, room_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import (
+    PLACES,
+    full_name,
+    json_flag,
+    override_flags,
+    room_flag,
+    setting_flags,
+    settings_from,
+)
 from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.render import real_trainer, try_render
@@ -39,7 +47,7 @@ def command(
     Exit code 0 when it could start, 1 when something stands against it, 2 when the file itself cannot be read.
     """
     settings = settings_from(flags)
-    resolved = configuration(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
     trainer = real_trainer(settings)
     try_render(resolved, settings, trainer)
     checked = check(resolved, settings, trainer, allowed=allowed)

@@ -19,7 +19,7 @@ from dataset_tools.inspection import Inspection, inspect
 from dataset_tools.mend import Step, mend, plan
 from fork_wrapper import output
 from fork_wrapper.commands import completing
-from fork_wrapper.commands.flags import json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import full_name, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.resolve import parse_overrides
 from fork_wrapper.settings import Settings
@@ -61,7 +61,7 @@ def command(what: str, fix: bool, yes: bool, everything: bool, as_json: bool, **
         resolution=flags["resolution"],
         caption_extension=flags["caption_extension"],
     )
-    meant = meant_by(what, settings, asked)
+    meant = meant_by(full_name(what, settings), settings, asked)
     merges = find_merges(os.environ, [meant.tokenizers] if meant.tokenizers else [])
     found = _look(meant, settings, merges)
     steps = plan(found.faults)

@@ -8,7 +8,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.dataset import VERBS
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 
 EPILOG = """\b
 Examples:
@@ -58,7 +58,7 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
     if (flags["wanted"] or flags["count"]) and not flags["sheet"]:
         raise click.UsageError("--select and --n choose images for a contact sheet: name it with --sheet FILE.png")
     settings = settings_from(flags)
-    one = named(source, settings, extension=flags["extension"], resolution=flags["resolution"])
+    one = named(full_name(source, settings), settings, extension=flags["extension"], resolution=flags["resolution"])
     vocabulary = load_vocabulary(flags["vocabulary"])
     with output.counting("hashing images", patience=0.5) as tell:
         stats = gather(one, settings, vocabulary, separator=flags["separator"], top=top, tell=tell)

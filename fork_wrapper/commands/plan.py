@@ -7,7 +7,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.check import check
 from fork_wrapper.commands import completing
-from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.configuration import configuration
 from fork_wrapper.plan_text import bucket_rows, rows
 from fork_wrapper.render import real_trainer
@@ -35,7 +35,7 @@ def command(
     same; its id stands beside them.
     """
     settings = settings_from(flags)
-    resolved = configuration(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
     plan = check(resolved, settings, real_trainer(settings)).plan
     if as_json:
         output.print_json(plan.to_json())

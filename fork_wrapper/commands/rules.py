@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dataset_tools.faults import KINDS
+from dataset_tools.prepare_outcome import PROBLEMS
 from fork_wrapper import output
 from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import json_flag
@@ -26,8 +27,8 @@ from fork_wrapper.words import counted
 def command(pattern: str, as_json: bool) -> None:
     """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
 
-    A word instead of an ID lists the rules that speak of it. What `kft dataset check` finds and `kft reproduce`
-    compares has an ID too.
+    A word instead of an ID lists the rules that speak of it. What `kft dataset check` finds, `kft dataset prepare`
+    leaves out and `kft reproduce` compares has an ID too.
     """
     other = _elsewhere(pattern)
     chosen = _chosen(pattern, needed=other is None)
@@ -47,13 +48,16 @@ def command(pattern: str, as_json: bool) -> None:
 
 
 def _elsewhere(pattern: str) -> Mapping[str, str] | None:
-    """What there is to say of an id that is no rule's: of `kft dataset check`, or of what a run is compared by."""
+    """What there is to say of an id that is no rule's: of `kft dataset`, or of what a run is compared by."""
     from fork_wrapper.reproduce.item import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
 
     spelt = pattern.lower().replace("_", "-")
     if kind := KINDS.get(spelt):
         facts = {"it_finds": kind.title, "what_to_do": kind.fix, "said_by": "kft dataset check"}
         return {"id": spelt, "severity": kind.severity, **facts}
+    if spelt in PROBLEMS:
+        facts = dict(zip(("it_finds", "what_to_do"), PROBLEMS[spelt], strict=True))
+        return {"id": spelt, "severity": "left out", **facts, "said_by": "kft dataset prepare"}
     if spelt not in COMPARED:
         return None
     allowed = {"what_to_do": f"where it may differ: --allow {spelt}"} if spelt in ALLOWABLE else {}

@@ -9,7 +9,15 @@ import click
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
 from fork_wrapper.commands import completing
-from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, room_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import (
+    PLACES,
+    SCALE,
+    full_name,
+    override_flags,
+    room_flag,
+    setting_flags,
+    settings_from,
+)
 from fork_wrapper.configuration import configuration, refuse_borrowed_name
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.history import list_runs
@@ -62,7 +70,7 @@ def command(
     checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
     """
     settings = settings_from(flags)
-    resolved = configuration(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
     refuse_borrowed_name(resolved, settings)
     if rehearsal or stand_in:
         job = _rehearsal(resolved, settings, stand_in=stand_in)

@@ -96,7 +96,7 @@ def _facts(source: Source) -> list[tuple[str, str]]:
         return [*_checkpoint_facts(source.checkpoint, source.record), *_run_facts(source.record)]
     if source.header is not None:
         run, meta = source.header["run"], source.header["header"]
-        facts = [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+        facts = [(name, _spell(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
         return [*_position(meta), *facts, *_inputs(inputs_of(meta))]
     return []
 

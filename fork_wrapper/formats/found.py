@@ -97,6 +97,8 @@ class Found:
     """The text of the sample prompts; None where the source has none."""
     story: Mapping[str, Any] = field(default_factory=dict)
     """The words of a kft record."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """What its experiment acknowledged: the reason by the rule's id."""
     then: tuple[Then, ...] = ()
     """Where the file and what took effect differ."""
     left_out: tuple[LeftOut, ...] = ()

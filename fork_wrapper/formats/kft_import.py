@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
+from fork_wrapper.archived import acknowledged_in
+from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, inputs_of, read_metadata
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import ORIGINS, origins_of, source_of, story_findings
 from fork_wrapper.files import parse_toml
@@ -39,6 +40,7 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         dataset=record.dataset,
         prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
+        acknowledged={rule: one.reason for rule, one in acknowledged_in(record).items()},
         left_out=_launched(record),
         notes=_rehearsed(record),
         origins=_origins(record),
@@ -130,6 +132,7 @@ def read_checkpoint(path: Path) -> Found:
         files=(SourceFile(path=path.absolute(), what=what),),
         options=dict(config["training"]),
         dataset=config["dataset"],
+        prompts=inputs_of(config["header"]).get("sample_prompts"),
         origins={},
     )
 

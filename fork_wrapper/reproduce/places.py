@@ -150,7 +150,8 @@ class _Finder:
         text = self._original.prompts
         if key != PROMPTS or (text is None and Path(value).is_file()):
             return None
-        suffix = ".txt" if text is None or self._original.record is None else _pure(value).suffix
+        ours = self._original.record is not None or self._original.identity is not None
+        suffix = _pure(value).suffix if ours and text is not None else ".txt"
         name = f"sample_prompts{suffix}"
         self.files[name] = NO_PROMPTS if text is None else text
         how = "nobody knows the prompts" if text is None else "the archive's own text"

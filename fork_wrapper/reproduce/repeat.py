@@ -13,6 +13,7 @@ from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.lineage import REPRODUCTION
+from fork_wrapper.losses import losses_of
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import probe_python
 from fork_wrapper.record import Record
@@ -171,8 +172,7 @@ def outcome(original: Original, record: Record) -> tuple[Item, ...]:
         return ()
     now = record.run
     pairs = [("steps", str(then.get("steps")), str(now["steps"]))]
-    losses, found = then.get("loss") or {}, now["loss"] or {}
-    pairs += [(f"{name} loss", _loss(losses.get(name)), _loss(found.get(name))) for name in ("first", "last", "lowest")]
+    pairs += [pair for pair in zip(_MEANS, _means(then), _means(now), strict=True) if pair[1:] != ("-", "-")]
     for name, part in (("base-model", "base_model"), ("dataset", "dataset")):  # of a fresh machine, known only now
         digests = [short((facts.get(part) or {}).get("sha256")) for facts in (original.provenance, record.provenance)]
         if all(digests):
@@ -183,8 +183,14 @@ def outcome(original: Original, record: Record) -> tuple[Item, ...]:
     )
 
 
-def _loss(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "-"
+_MEANS = ("first epoch's mean loss", "last mean loss", "lowest epoch's mean loss")
+
+
+def _means(run: Mapping[str, Any]) -> list[str]:
+    """The losses of the `run` section of a record by `_MEANS`; a dash for what it does not know."""
+    known = losses_of(run)
+    values = (known.first, known.last.value, known.lowest) if known else (None, None, None)
+    return ["-" if value is None else f"{value:.4f}" for value in values]
 
 
 def _rendered(

@@ -20,6 +20,7 @@ from fork_wrapper.rules.reading import (
 )
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
+from fork_wrapper.words import counted
 
 MAKE = "make the file with --full_path: `kft dataset metadata DIR -o FILE` does, and keeps the suffixes"
 
@@ -163,7 +164,7 @@ def ft_image_missing(case: Case) -> Iterator[Hit]:
         entries = one.entries or {}
         lost = [path for path in entries if path not in one.survey.written and not _is_cached(case, one, path)]
         if lost and not (one.image_dir is None and any(not Path(path).is_absolute() for path in lost)):
-            count = f"{len(lost)} of {len(entries)} images"
+            count = f"{len(lost)} of {counted(len(entries), 'image')}"
             bare = [path for path in lost if lacks_suffix(image_path(path, one.image_dir))]
             if bare:
                 yield one.hit(f"{count} are not there: {some(bare)} lack the suffix of their file", MAKE)
@@ -235,7 +236,7 @@ def ft_train_resolution(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         count = sum(entry.bucketed for entry in (one.entries or {}).values())
         if count:
-            yield one.hit(f"train_resolution of {count} images is not read")
+            yield one.hit(f"train_resolution of {counted(count, 'image')} is not read")
 
 
 @rule(

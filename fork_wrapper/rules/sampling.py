@@ -6,6 +6,7 @@ from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.length import length
 from fork_wrapper.rules.prompt_file import SUFFIXES
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 UNITS = ("epochs", "steps")
 BROKEN_SAMPLER = "dpmsolver"
@@ -106,7 +107,8 @@ def sample_both(case: Case) -> Iterator[Hit]:
 def sample_never(case: Case) -> Iterator[Hit]:
     unit, every = _interval_in_force(case)
     if every is not None and not length(case).reaches(every, unit):
-        what = f"sample_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
+        ends = counted(length(case).of(unit) or 0, unit[:-1])
+        what = f"sample_every_n_{unit} = {every} never comes: training ends after {ends}"
         yield Hit(what=what, at=case.at(f"sample_every_n_{unit}"))
 
 

@@ -86,7 +86,8 @@ def save_never(case: Case) -> Iterator[Hit]:
     for unit in UNITS:
         every = abs(_every(case, unit) or 0)
         if every and not length(case).reaches(every, unit):
-            what = f"save_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
+            ends = counted(length(case).of(unit) or 0, unit[:-1])
+            what = f"save_every_n_{unit} = {every} never comes: training ends after {ends}"
             yield Hit(what=what, at=case.at(f"save_every_n_{unit}"))
 
 

@@ -2,15 +2,19 @@
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from dataset_tools.decoding import Kind
 from dataset_tools.faults import KINDS
+from dataset_tools.prepare_outcome import PROBLEMS
 from fork_wrapper.checkpoints import CONFIG_KEY, RUN_KEY
 from fork_wrapper.formats.gui_table import fresh_form
 from fork_wrapper.record import read_record
@@ -168,9 +172,16 @@ def ids_in_the_code(root: Path) -> Iterator[tuple[str, str]]:
                         yield word.value, path.name
 
 
+def _kinds_refused(root: Path) -> Iterator[str]:
+    """Kinds of problems as the modules of `prepare` write them."""
+    for path in (root / "dataset_tools").glob("prepare*.py"):
+        for match in re.finditer(r"""Refused\(kind="([a-z-]+)"|_problem\([^"\n]+"([a-z-]+)\"""", path.read_text()):
+            yield match[1] or match[2]
+
+
 def test_every_id_can_be_explained(kft: Kft, root: Path) -> None:
-    """Of rules, of `dataset check`, of `reproduce`; by name and as JSON; and the code names no others."""
-    known = {*rules(), *KINDS, *COMPARED, *NOT_RULES}
+    """Of rules, of `dataset`, of `reproduce`; by name and as JSON; and the code names no others."""
+    known = {*rules(), *KINDS, *PROBLEMS, *COMPARED, *NOT_RULES}
     for name in sorted(known - NOT_RULES.keys()):
         answer = kft("rules", name)
         assert answer.code == 0, name
@@ -179,6 +190,10 @@ def test_every_id_can_be_explained(kft: Kft, root: Path) -> None:
         assert "it cannot occur: " in kft("rules", name).err
     told = json.loads(kft("rules", "image-cropped", "--json").out)
     assert told["others"][0]["what_to_do"] == KINDS["image-cropped"].fix
+    assert "said by      kft dataset prepare" in kft("rules", "too-small").out
+    assert set(get_args(Kind)) <= PROBLEMS.keys()
+    refused = set(_kinds_refused(root))
+    assert (len(refused) >= 8, refused - PROBLEMS.keys()) == (True, set())
     found = list(ids_in_the_code(root))
     assert (len(found) > 300, len(KINDS) >= 53, len(COMPARED) >= 13) == (True, True, True)
     assert [one for one in found if one[0] not in known] == []

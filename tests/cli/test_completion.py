@@ -65,6 +65,7 @@ def complete(project: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
         ("kft list --filter experiment=f", ["experiment=first"]),
         ("kft list --columns status,max_train_s", ["status,max_train_steps"]),
         ("kft rules huber-u", ["huber-unused"]),
+        ("kft rules image-pl", ["image-plain"]),
         ("kft options noise_offset_", ["noise_offset_random_strength"]),
         ("kft note first --decision se", ["selected"]),
         ("kft completion p", ["powershell"]),

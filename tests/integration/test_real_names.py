@@ -101,7 +101,10 @@ def test_what_is_acknowledged_stands_in_the_record(real: RealProject, schema: di
     assert f"clip-skip: {reason}  (sdxl_base)" in real.kft("show", "humanoid_05@latest").stdout
 
 
-@pytest.mark.parametrize("verb", ["show", "export-config", "promote", "reproduce", "log", "note", "archive", "diff"])
+VERBS = ("show", "export-config", "promote", "reproduce", "log", "note", "archive", "diff", "check", "plan")
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "dataset check", "dataset stats"])
 def test_every_verb_takes_short_names(real: RealProject, verb: str) -> None:
     """`@latest` and a checkpoint of it, and says on stderr which run was meant."""
     done = real.kft("run", "humanoid_05", *SHORT, *EVERY)
@@ -111,7 +114,7 @@ def test_every_verb_takes_short_names(real: RealProject, verb: str) -> None:
     for name in ("humanoid_05@latest", "humanoid_05:epoch2", f"humanoid_05/{run.name}:step6"):
         if verb == "archive" and ":" in name:
             continue
-        answer = real.kft(verb, name, *more)
+        answer = real.kft(*verb.split(), name, *more)
         assert answer.returncode in (0, 1), answer.stderr
         assert answer.stderr.startswith(f"{name} is humanoid_05/{run.name}"), answer.stderr
         assert ("humanoid_05-000002.safetensors" in answer.stderr.splitlines()[0]) == (":" in name)

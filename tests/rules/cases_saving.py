@@ -63,10 +63,10 @@ ENTRIES: tuple[Entry, ...] = (
         _ignored(
             {f"training.save_every_n_{unit}": ends + 1},
             {f"training.save_every_n_{unit}": ends},
-            f"save_every_n_{unit} = {ends + 1} never comes: training ends after {ends} {unit}",
+            f"save_every_n_{unit} = {ends + 1} never comes: training ends after {said}",
             "save-never",
         )
-        for unit, ends in (("steps", 2), ("epochs", 1))
+        for unit, ends, said in (("steps", 2, "2 steps"), ("epochs", 1, "1 epoch"))
     ),
     _ignored(
         EPOCHS | TWO_EPOCHS,

@@ -235,7 +235,7 @@ def test_what_is_acknowledged_and_no_longer_found(settings: Settings, write: Cal
 
 def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
     """Rules that there are not, with the nearest, and errors: these stop a run, each with its line."""
-    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\n'
+    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nimage-plain = "x"\n'
     path = write("one", WARNED + wrong)
     write("two", 'extends = "one"\n')
     for name in ("one", "two"):
@@ -247,5 +247,10 @@ def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Pa
                 "warmup-needless is an error: it cannot be acknowledged",
                 f"{path}, line 12: acknowledge.warmup-needless",
                 "`kft rules warmup-needless` says what to do",
+            ),
+            (
+                "image-plain is of `kft dataset check`, and only rules can be acknowledged",
+                f"{path}, line 13: acknowledge.image-plain",
+                "`kft rules image-plain` says what to do",
             ),
         ]

@@ -191,3 +191,10 @@ def test_story_and_origins() -> None:
     twice = {"es": {"purpose": "q"}, "purpose": "p"}
     assert parse_toml(text({"seed": 1}, story=twice), Path("x"))["story"] == twice
     assert "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can recover\n" in text()
+
+
+def test_what_was_acknowledged_stays_so() -> None:
+    """With its reason; nothing is written where nothing was."""
+    made = parse_toml(text(acknowledged={"clip-skip": "as the paper"}), Path("x.toml"))
+    assert made["acknowledge"] == {"clip-skip": "as the paper"}
+    assert "acknowledge" not in parse_toml(text(), Path("x.toml"))

@@ -60,6 +60,10 @@ NOUNS = (
     *("experiment", "change", "difference", "state", "sidecar", "file", "folder", "time", "group"),
 )
 ALWAYS_MANY = (
+    "{own.scale:.2f} times",  # more than once
+    "{len(pick.files)} of {pick.of} images",  # more than 24
+    "{len(bare)} of {len(one.entries or ())} images have",
+    "image_size of {len(other)} images",
     'len(findings)} errors"',  # behind "an error" if there is one
     "starts {SDXL_TRAIN} {len(lines)} times",
     "{len(wanting)} runs could read",

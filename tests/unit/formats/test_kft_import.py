@@ -50,6 +50,8 @@ def test_a_record_has_everything(record: Path) -> None:
     assert found.dataset["datasets"] == [{"resolution": 512}]
     assert found.origins is not None
     assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("chosen", "chosen")
+    raw["experiment"]["acknowledged"] = {"clip-skip": {"reason": "as the paper", "by": "one"}}
+    assert read_record_file(raw, "", record).acknowledged == {"clip-skip": "as the paper"}
     raw["experiment"]["files"][-1]["text"] = "[broken"
     assert "story.purpose" not in (read_record_file(raw, "", record).origins or {})
     sidecar = read_record_file({**raw, "kind": "sidecar"}, "", record)
@@ -99,9 +101,12 @@ def test_exports(make: Make) -> None:
 def test_a_checkpoint_of_kft_has_everything(checkpoint: Header) -> None:
     """And the digest of the file is the file's, as sha256sum says it."""
     config = {"training": {"seed": 1}, "dataset": {"datasets": []}, "experiment": "one"}
-    path = checkpoint("one.safetensors", {"modelspec.kft_config": json.dumps(config)})
+    inputs = json.dumps({"sample_prompts": "a cat\n"})
+    header = {"modelspec.kft_config": json.dumps(config), "modelspec.kft_inputs": inputs}
+    path = checkpoint("one.safetensors", header)
     found = read_checkpoint(path)
     assert (found.options, found.dataset, found.kind) == ({"seed": 1}, {"datasets": []}, "checkpoint")
+    assert found.prompts == "a cat\n"
     assert found.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert found.files[0].what == "the header of a checkpoint that kft trained"
 

@@ -131,6 +131,15 @@ def test_prompts_of_a_checkpoint(one: Archived, machine: Settings, places: Calla
     assert (mapped.files, mapped.training["sample_prompts"]) == ({}, moved.as_posix())
 
 
+def test_prompts_in_a_header_keep_their_form(one: Archived, machine: Settings) -> None:
+    """What sd-scripts reads as JSON stays a file of that name."""
+    original = original_of(open_source(str(one.checkpoint), machine), machine)
+    told = replace(original, prompts="[]", training={**original.training, "sample_prompts": "/gone/p.json"})
+    found = find_places(told, machine, parse_maps(()), HashCache(machine.cache / "hashes.json"))
+    assert found.files == {"sample_prompts.json": "[]"}
+    assert found.training["sample_prompts"] == "{run}/sample_prompts.json"
+
+
 def test_paths_of_any_system() -> None:
     """Those of Windows on Linux, and names that only begin alike."""
     assert is_below("C:\\data\\set\\a", "c:/data")
