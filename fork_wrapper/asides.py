@@ -5,6 +5,7 @@ from typing import Any
 
 from fork_wrapper.errors import Finding
 from fork_wrapper.progress import Progress
+from fork_wrapper.words import counted
 
 
 class Asides:
@@ -26,9 +27,9 @@ class Asides:
         self._said = True
         if self._steps is None or progress.total == self._steps:
             return
-        what = f"the trainer runs {progress.total} steps, and {self._steps} were planned"
+        what = f"the trainer runs {counted(progress.total, 'step')}, and {self._steps} were planned"
         images = progress.facts.get("examples")
         if images is not None and self._images and images != self._images:
-            what += f"; it counts {images} images in an epoch, the plan {self._images}"
+            what += f"; it counts {counted(images, 'image')} in an epoch, the plan {self._images}"
         todo = "see whether length, repeats and data set are what you mean; Ctrl-C ends it"
         yield Finding(what=what, where="total optimization steps in train.log", todo=todo, severity="warning")

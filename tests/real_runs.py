@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from PIL import Image
@@ -20,6 +20,9 @@ from PIL import Image
 from dataset_tools.hashing import HashCache
 from tests.sdxl_layout import sdxl_tensors, write_sparse
 from tests.support import Project
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 MADE_UP = Path(__file__).with_name("made_up")
 CARD = {
@@ -49,6 +52,11 @@ BASE_SHA256 = "f3229c8b37f60cd1fcea29bff01abb69d9d416e1011423f9f7a0aa5d5f95f806"
 @dataclass(frozen=True, kw_only=True)
 class RealProject(Project):
     """A project of its own kind of machine."""
+
+    def start(self, *arguments: str, **env: str) -> "Popen[str]":
+        """As a project's; how full the disk of the testing machine is matters to launches with REAL_DISK alone."""
+        launches = arguments[0] in ("run", "resume", "reproduce") and "REAL_DISK" not in env
+        return super().start(*arguments, *(("--allow", "disk") if launches else ()), **env)
 
     @property
     def datasets(self) -> Path:

@@ -114,7 +114,7 @@ def test_a_gpu_in_use(real: RealProject) -> None:
 def test_a_disk_that_will_be_full(real: RealProject) -> None:
     """An error before the launch, a warning where it is allowed, and nothing where enough is pruned."""
     often = ("--set", "max_train_epochs=1000", "--set", "save_every_n_epochs=1", "--unset", "sample_every_n_epochs")
-    stopped = real.kft("run", "humanoid_05", *often)
+    stopped = real.kft("run", "humanoid_05", *often, REAL_DISK="1")
     assert (stopped.returncode, real.runs) == (2, [])
     assert re.search(r"  • checkpoints need about 69\d\d GB, [\d.]+ GB are free\n", stopped.stderr)
     assert "; `--allow disk` starts all the same\n" in stopped.stderr

@@ -114,8 +114,10 @@ def test_a_run_in_progress_and_what_becomes_of_it(real: RealProject, start: Star
     assert line["steps_per_second"] == told["steps_per_second"] == 1.0
     assert line["seconds_left"] == told["seconds_left"] == 12
     text = real.kft("list").stdout
-    assert "1.00 it/s  0:12" in text
-    assert re.search(r"^speed +1\.00 it/s, ETA 0:12$", real.kft("show", line["run_id"]).stdout, re.MULTILINE)
+    assert "1.00 s/it  0:12" in text
+    seen = real.kft("show", line["run_id"]).stdout
+    assert re.search(rf"^steps +12 of {STEPS}, 1\.00 s/it$", seen, re.MULTILINE)
+    assert re.search(r"^left +0:12$", seen, re.MULTILINE)
     assert (only(real) / "record.json").read_bytes() == record
     process.kill()
     process.communicate()

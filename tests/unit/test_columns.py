@@ -47,7 +47,7 @@ def test_columns_of_the_line_read_no_record(line: RunLine, settings: Settings) -
     (settings.outputs / line.run_id / "record.json").unlink()
     own = [name for name in COLUMNS if name != "decision"]
     assert values_of(line, own, settings.outputs) == {}
-    assert len(row(line, own, {})) == 8
+    assert len(row(line, own, {})) == 10
     assert values_of(line, ["seed"], settings.outputs) == {"seed": None}
 
 

@@ -137,9 +137,9 @@ def test_before_anything_was_said() -> None:
 def test_speed_is_by_the_trainers_clock() -> None:
     """Steps over the bar's own seconds, hours included; from the second step that was seen on without the first."""
     progress = Progress()
-    progress.feed(_bar(90, elapsed="1:00:00") + b"\n")
+    progress.feed(_bar(90, elapsed="1:00:00", total=100) + b"\n")
     assert progress.steps_per_second == 90 / 3600
-    progress.feed(_bar(91, elapsed="1:00:02") + _bar(93, elapsed="1:00:05") + b"\n")
+    progress.feed(_bar(91, elapsed="1:00:02", total=100) + _bar(93, elapsed="1:00:05", total=100) + b"\n")
     assert progress.steps_per_second == 3 / 5
 
 
