@@ -50,29 +50,68 @@ class Entry:
 def read_entries(path: Path) -> dict[str, Entry] | None:
     """Entries by image path as it is written, in order; None where sd-scripts cannot read or use the file."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if not path.name.endswith(".jsonl"):
-            raw = json.loads(text)
-        else:
-            rows = [json.loads(line) for line in text.splitlines()]
-            raw = {row["image_path"]: row for row in rows}
-        return {str(name): _entry(entry) for name, entry in raw.items()}
-    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError):
+        return _entries(path)
+    except (AttributeError, OSError, RecursionError, TypeError, ValueError):
         return None
 
 
-def _entry(raw: Any) -> Entry:
-    """One entry; ValueError or another where it is none."""
+def no_table(path: Path) -> str:
+    """A sentence about a metadata file that cannot be used, with the first reason."""
+    fault = _fault(path)
+    return f"the metadata file is no table of images{fault and f': {fault}'}"
+
+
+def _fault(path: Path) -> str:
+    """What is wrong in a metadata file that is no table of images; empty where there is no more to say."""
+    try:
+        _entries(path)
+    except json.JSONDecodeError as error:
+        is_marked = error.doc.startswith("\ufeff")
+        return "it begins with a byte order mark" if is_marked else f"no JSON at line {error.lineno}: {error.msg}"
+    except UnicodeDecodeError:
+        return "it is no UTF-8"
+    except TypeError as error:
+        return str(error)
+    except (AttributeError, OSError, RecursionError, ValueError):
+        return ""
+    return ""
+
+
+def _entries(path: Path) -> dict[str, Entry]:
+    text = path.read_text(encoding="utf-8")
+    raw = _rows(text) if path.name.endswith(".jsonl") else json.loads(text)
+    return {str(name): _entry(name, entry) for name, entry in raw.items()}
+
+
+def _rows(text: str) -> dict[Any, Any]:
+    """Objects of a .jsonl by image path; a line ends with a line feed alone, as in a file that Python reads."""
+    found = {}
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            error.lineno = number
+            raise
+        if not isinstance(row, dict) or not isinstance(row.get("image_path"), str):
+            raise TypeError(f"line {number} has no image_path")
+        found[row["image_path"]] = row
+    return found
+
+
+def _entry(name: str, raw: Any) -> Entry:
+    """One entry; TypeError that says why where it is none."""
+    if not isinstance(raw, dict):
+        raise TypeError(f"what it says of {name} is no table")
     size, caption, tags = raw.get("image_size"), raw.get("caption"), raw.get("tags")
-    if not all(text is None or isinstance(text, str) for text in (caption, tags)):
-        raise TypeError
+    for key, text in (("caption", caption), ("tags", tags)):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"{key} of {name} is no text")
     bucketed = raw.get("train_resolution") is not None
     if size is None:
         return Entry(caption=caption, tags=tags, size=None, bucketed=bucketed)
-    width, height = size
-    if type(width) is not int or type(height) is not int or type(size) is not list:
-        raise TypeError
-    return Entry(caption=caption, tags=tags, size=(width, height), bucketed=bucketed)
+    if type(size) is not list or len(size) != 2 or any(type(side) is not int for side in size):
+        raise TypeError(f"image_size of {name} is no pair of whole numbers")
+    return Entry(caption=caption, tags=tags, size=(size[0], size[1]), bucketed=bucketed)
 
 
 def image_path(name: str, image_dir: Path | None) -> str:
@@ -100,7 +139,7 @@ def scan_metadata(
     if entries is None:
         gone = not metadata.exists()
         raise DatasetError(
-            "the metadata file is missing" if gone else "the metadata file is no table of images",
+            "the metadata file is missing" if gone else no_table(metadata),
             where=metadata,
             next_step="Correct the path, or make the file: kft dataset metadata.",
         )

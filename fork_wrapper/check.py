@@ -22,12 +22,12 @@ from fork_wrapper.files import line_of
 from fork_wrapper.gpu_room import ALLOWED_AS as GPU_MEMORY
 from fork_wrapper.gpu_room import room, used_cards
 from fork_wrapper.less_memory import remedies
-from fork_wrapper.model_kinds import look_at_model
+from fork_wrapper.model_kinds import Model, look_at_model
 from fork_wrapper.plan import ALLOWED_AS as DISK
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import ACKNOWLEDGE, MODEL_OPTIONS, PATH_OPTIONS, Acknowledged, Resolved
+from fork_wrapper.resolve import ACKNOWLEDGE, MODEL_OPTIONS, PATH_OPTIONS, Acknowledged, Resolved, is_hub_name
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
 from fork_wrapper.rules.table import rules
@@ -136,6 +136,8 @@ def case_of(
         look_at_model(str(resolved.training[key])) if models and resolved.training.get(key) else None
         for key in ("pretrained_model_name_or_path", "vae")
     )
+    if models and base is None and is_hub_name(name := str(resolved.training.get("pretrained_model_name_or_path"))):
+        base = Model(path=Path(name), on_hub=True)
     return Case(
         base=base,
         vae=vae,

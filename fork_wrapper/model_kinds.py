@@ -37,7 +37,9 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"(?:^|\.)(?:img_mod|txt_mod)\.\d", "a model of the Qwen-Image family"),
     (r"(?:^|\.)(?:context_refiner|cap_embedder)\.", "a model of the Lumina family"),
     (r"(?:^|\.)(?:mlp_t5|text_embedding_padding)\b", "a model of the Hunyuan-DiT family"),
-    (r"(?:^|\.)(?:patch_embedding\.weight|blocks\.\d+\.cross_attn\.norm_k)\b", "a model of the Wan family"),
+    (r"^(?:model\.)?patch_embedding\.weight$|(?:^|\.)blocks\.\d+\.cross_attn\.norm_k\b", "a model of the Wan family"),
+    (r"(?:^|\.)double_stream_blocks\.\d", "a model of the HiDream family"),
+    (r"\.(?:conv_inverted|inverted_conv)\.", "a model of the Sana family"),
     (r"(?:^|\.)(?:y_embedder|adaln_single|caption_projection|t_block)\.", "a model of the PixArt family"),
     (r"^cond_stage_model\.transformer\.", "a checkpoint of SD 1.x"),
     (r"^cond_stage_model\.model\.", "a checkpoint of SD 2.x"),
@@ -69,7 +71,15 @@ _V_NAMES = re.compile(r"(?i)v[-_ ]?pred")
 _EDM = ("edm_mean", "edm_std", "edm_vpred.sigma_max")
 """Tensors that ComfyUI looks for: of Playground v2.5, and of CosXL."""
 
-_DISTILLED = re.compile(r"(?i)(?<![a-z])(turbo|lightning|lcm|hyper[-_ ]?sd(?:xl)?|dmd2|sdxs)(?![a-z])")
+_DISTILLED = re.compile(
+    r"((?<![A-Za-z])(?i:turbo|lightning|lcm|hyper[-_ ]?sd(?:xl)?|dmd2|sdxs)|"
+    r"(?<![A-Z])(?:Turbo|Lightning|LCM|DMD2))(?![a-z])"
+)
+"""A word of its own: in small letters, or with a capital in the middle of others."""
+
+_COMFY_MERGE = re.compile(r'"class_type":\s*"(?:Model|CLIP)Merge')
+"""A node of the workflow that ComfyUI writes into what it saves."""
+
 _MERGES = ("modelspec.merged_from", "sd_merge_recipe", "sd_merge_models")
 
 
@@ -78,7 +88,9 @@ class Model:
     """One model file or folder."""
 
     path: Path
-    """Where it lies."""
+    """Where it lies, or its name on the Hugging Face Hub."""
+    on_hub: bool = False
+    """Whether nothing but that name is known."""
     header: Header | None = None
     """Of a safetensors file; None of anything else."""
     parts: Mapping[str, Any] | None = None
@@ -157,8 +169,9 @@ def has_eight_bits(header: Header) -> bool:
 def prediction_of(model: Model) -> tuple[Prediction, str] | None:
     """What the model was trained to predict, and what says so; None where nothing does."""
     header = model.header
+    called: tuple[Prediction, str] | None = ("v", "it is called so") if _V_NAMES.search(model.path.name) else None
     if header is None:
-        return _scheduled(model.scheduler)
+        return _scheduled(model.scheduler) or called
     if "v_pred" in header.tensors:
         return "v", "it holds the tensor v_pred"
     if edm := next((name for name in _EDM if name in header.tensors), ""):
@@ -168,7 +181,7 @@ def prediction_of(model: Model) -> tuple[Prediction, str] | None:
         return _prediction(said), f"its metadata says modelspec.prediction_type = {said}"
     if (said := header.metadata.get("ss_v_parameterization", "").lower()) in ("true", "false"):
         return _prediction("v" if said == "true" else "epsilon"), f"its metadata says ss_v_parameterization = {said}"
-    return ("v", "its file is called so") if _V_NAMES.search(model.path.name) else None
+    return called
 
 
 def _scheduled(scheduler: Mapping[str, Any]) -> tuple[Prediction, str] | None:
@@ -193,7 +206,9 @@ def zero_snr_of(model: Model) -> str:
 
 def merge_of(header: Header) -> str:
     """The key of its metadata that tells of a merge; empty where none does."""
-    return next((key for key in _MERGES if header.metadata.get(key) not in (None, "", "None", "[]", "{}")), "")
+    if key := next((key for key in _MERGES if header.metadata.get(key) not in (None, "", "None", "[]", "{}")), ""):
+        return key
+    return "prompt" if _COMFY_MERGE.search(header.metadata.get("prompt", "")) else ""
 
 
 def distillation_of(model: Model) -> str:

@@ -126,6 +126,16 @@ MADE: Mapping[str, Made] = {
     "Cascade, stage B": _other("a model of Stable Cascade", "effnet_mapper.0.weight"),
     "PixArt": _other("a model of the PixArt family", "y_embedder.y_proj.fc1.weight", "t_block.1.weight"),
     "PixArt in Diffusers' names": _other("a model of the PixArt family", "adaln_single.linear.weight"),
+    "HiDream": _other(
+        "a model of the HiDream family",
+        *("double_stream_blocks.0.block.ff_i.gate.weight", "caption_projection.0.linear.weight"),
+    ),
+    "Sana": _other(
+        "a model of the Sana family",
+        *("transformer_blocks.0.ff.conv_inverted.weight", "caption_projection.linear_1.weight"),
+    ),
+    "Wan": _other("a model of the Wan family", "patch_embedding.weight", "blocks.0.cross_attn.norm_k.weight"),
+    "CLIP's eye": _other("a CLIP model that sees pictures", "vision_model.embeddings.patch_embedding.weight"),
     "LoRA of kohya": _other("a LoRA or LyCORIS", "lora_unet_input_blocks_4_1_proj_in.lora_down.weight"),
     "LoHa": _other("a LoRA or LyCORIS", "lora_unet_input_blocks_4_1_proj_in.hada_w1_a"),
     "LyCORIS": _other("a LoRA or LyCORIS", "lycoris_input_blocks_4_1_proj_in.lokr_w1"),

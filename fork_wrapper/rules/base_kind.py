@@ -156,6 +156,8 @@ def _has_channels(base: Model) -> bool:
 def base_folder(case: Case) -> Iterator[Hit]:
     base = case.base
     if base is None or base.parts is None:
+        if base and not base.header and (base.path / "model_index.json").exists():
+            yield hit(case, "the base model is damaged or incomplete: model_index.json cannot be read", AGAIN)
         return
     lost = [name for name in _COMPONENTS if not _is_part(base.parts.get(name))]
     other = {name: base.unet[name] for name, value in _UNET.items() if base.unet.get(name, value) != value}

@@ -18,8 +18,8 @@ from fork_wrapper.spelling import shown
 
 
 def _sdxl(case: Case) -> Iterator[Model]:
-    """A base model that is one of SDXL, whole or not."""
-    if case.base and (case.base.parts or any(is_sdxl(header) for header in whole_file(case))):
+    """A base model that is one of SDXL, whole or not, or is only known by a name on the Hub."""
+    if case.base and (case.base.on_hub or case.base.parts or any(is_sdxl(header) for header in whole_file(case))):
         yield case.base
 
 

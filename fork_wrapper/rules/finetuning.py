@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dataset_tools.metadata_file import Entry, image_path, lacks_suffix
+from dataset_tools.metadata_file import Entry, image_path, lacks_suffix, no_table
 from dataset_tools.npz_files import read_npz
 from dataset_tools.survey import LATENTS_SUFFIX, FolderSurvey
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
@@ -20,9 +20,10 @@ from fork_wrapper.rules.reading import (
 )
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
+from fork_wrapper.spelling import shown
 from fork_wrapper.words import counted
 
-MAKE = "make the file with --full_path: `kft dataset metadata DIR -o FILE` does, and keeps the suffixes"
+MAKE = "make the file with --full_path, or with `kft dataset metadata DIR -o FILE`, which keeps the suffixes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,7 @@ def ft_metadata_missing(case: Case) -> Iterator[Hit]:
 def ft_metadata_unreadable(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         if one.entries is None and not Path(one.subset.own["metadata_file"]).is_dir():
-            yield one.hit("the metadata file is no table of images")
+            yield one.hit(shown(no_table(Path(one.subset.own["metadata_file"])))[:300])
 
 
 @rule(

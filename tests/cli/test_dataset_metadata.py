@@ -80,5 +80,5 @@ def test_an_experiment_with_it(kft: Kft, project: Path, pictures: Path) -> None:
     assert (
         "  • 3 of 3 images are not there: 0, 1, 2 lack the suffix of their file  [ft-image-missing]\n"
         "    PROJECT/datasets/pictures/m.json (dataset.datasets[0].subsets[0].metadata_file)\n"
-        "    → make the file with --full_path: `kft dataset metadata DIR -o FILE` does, and keeps the suffixes\n"
+        "    → make the file with --full_path, or with `kft dataset metadata DIR -o FILE`, which keeps the suffixes\n"
     ) in said

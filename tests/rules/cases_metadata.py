@@ -40,24 +40,25 @@ ENTRIES: tuple[Entry, ...] = (
             rule="ft-metadata-unreadable",
             trips=METADATA,
             spares=METADATA,
-            what="the metadata file is no table of images",
+            what=f"the metadata file is no table of images{why}",
             program="dies",
             says=says,
             trips_files=text("images.json", content),
             spares_files=DESCRIBED,
         )
-        for content, says in (
-            ("{", "JSONDecodeError"),
-            ('["a.png"]', "AttributeError"),
-            ('{"a.png": "a square"}', "TypeError"),
-            ('{"a.png": {"image_size": "64"}}', "TypeError"),
+        for content, says, why in (
+            ("{", "JSONDecodeError", ": no JSON at line 1: Expecting property name enclosed in double quotes"),
+            ("\ufeff{}", "JSONDecodeError", ": it begins with a byte order mark"),
+            ('["a.png"]', "AttributeError", ""),
+            ('{"a.png": "a square"}', "TypeError", ": what it says of a.png is no table"),
+            ('{"a.png": {"image_size": "64"}}', "TypeError", ": image_size of a.png is no pair of whole numbers"),
         )
     ),
     Entry(
         rule="ft-metadata-unreadable",
         trips=LINES,
         spares=LINES,
-        what="the metadata file is no table of images",
+        what="the metadata file is no table of images: no JSON at line 2: Expecting value",
         program="dies",
         says="JSONDecodeError",
         trips_files=text("images.jsonl", '{"image_path": "a.png"}\n\n'),

@@ -44,7 +44,7 @@ def test_every_family_is_called_by_its_name(made: Made, tmp_path: Path) -> None:
 
 def test_the_families_are_all_there() -> None:
     """None is lost on the way."""
-    assert len(MADE) == 56
+    assert len(MADE) == 60
     assert [made.rule for made in MADE.values()].count("") == 6
 
 
@@ -61,6 +61,8 @@ PREDICTIONS: tuple[tuple[Mapping[str, str], dict[str, Any], str, str], ...] = (
     ({"modelspec.merged_from": "a, b"}, {}, "base-merged", "modelspec.merged_from"),
     ({"sd_merge_recipe": '{"type": "x"}'}, {}, "base-merged", "sd_merge_recipe"),
     ({"sd_merge_models": "{}"}, {}, "", ""),
+    ({"prompt": '{"3": {"class_type": "ModelMergeSimple"}}'}, {}, "base-merged", "prompt in its metadata"),
+    ({"prompt": '{"3": {"class_type": "CheckpointSave"}}'}, {}, "", ""),
     ({"modelspec.title": "sdxl_lightning_4step"}, {}, "base-distilled", "its title says lightning"),
 )
 
@@ -85,6 +87,9 @@ def test_metadata_that_contradicts_the_options(
         ({}, "NoobAI-XL-Vpred-v1.0", {}, {"base-v-prediction"}),
         ({"edm_mean": (1, 4, 1, 1), "edm_std": (1, 4, 1, 1)}, "a", {}, {"base-edm"}),
         ({}, "sd_xl_turbo_1.0_fp16", {}, {"base-distilled"}),
+        ({}, "dreamshaperXL_lightningDPMSDE", {}, {"base-distilled"}),
+        ({}, "somebodysXLTurbo", {}, set()),
+        ({}, "somebodysXlTurbo_v2", {}, {"base-distilled"}),
         ({}, "nocturnal_turboprop", {}, set()),
     ],
 )
@@ -94,6 +99,27 @@ def test_tensors_and_names_that_tell(
     """`v_pred` and `ztsnr` are what merging programs look for; a name is a hint."""
     base = write_sparse(tmp_path / f"{name}.safetensors", {**SDXL, **more})
     assert {one.rule for one in judged(base, **training)} == rules
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("Laxhar/noobai-XL-Vpred-1.0", ["base-v-prediction"]),
+        ("stabilityai/sdxl-turbo", ["base-distilled"]),
+        ("stabilityai/stable-diffusion-xl-base-1.0", []),
+    ],
+)
+def test_a_name_on_the_hub_is_a_hint(name: str, rules: list[str]) -> None:
+    """Nothing else is known of a model that the trainer fetches."""
+    case = Case(training={KEY: name}, dataset={}, surveys={}, base=Model(path=Path(name), on_hub=True))
+    assert [one.rule for one in findings(case) if one.rule.startswith("base-")] == rules
+
+
+def test_an_index_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder with a half-written model_index.json is damaged."""
+    (tmp_path / "model_index.json").write_text('{"_class_name": "Stable')
+    (found,) = judged(tmp_path)
+    assert found.what == "the base model is damaged or incomplete: model_index.json cannot be read"
 
 
 def test_weights_of_eight_bits() -> None:

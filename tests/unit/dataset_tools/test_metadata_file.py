@@ -18,6 +18,7 @@ from dataset_tools.metadata_file import (
     lacks_suffix,
     make_metadata,
     metadata_text,
+    no_table,
     read_entries,
     scan_metadata,
 )
@@ -94,7 +95,44 @@ def test_what_is_no_table_of_images(text: str, tmp_path: Path) -> None:
     assert read_entries(path) is None
     assert not describes_images(path)
     survey = survey_metadata(path, tmp_path)
-    assert (survey.scan, survey.entries, survey.problem) == (None, None, "the metadata file is no table of images")
+    assert (survey.scan, survey.entries) == (None, None)
+    assert survey.problem.startswith("the metadata file is no table of images")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("m.json", '{"a.png": {"caption": 7}}', "caption of a.png is no text"),
+        ("m.json", '{"a.png": {"caption": ["x"]}}', "caption of a.png is no text"),
+        ("m.json", '{"a.png": "x"}', "what it says of a.png is no table"),
+        ("m.json", '{"a.png": {"image_size": [64]}}', "image_size of a.png is no pair of whole numbers"),
+        ("m.json", '{"a.png": {},\n}', "no JSON at line 2: "),
+        ("m.json", "\ufeff{}", "it begins with a byte order mark"),
+        ("m.jsonl", '{"image_path": "a.png"}\n{"file": "b.png"}\n', "line 2 has no image_path"),
+        ("m.jsonl", '{"image_path": "a.png"}\n\n{"image_path": "b.png"}\n', "no JSON at line 2: "),
+    ],
+)
+def test_what_is_wrong_is_said(name: str, text: str, fault: str, tmp_path: Path) -> None:
+    """The first fault, and whose it is."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    assert no_table(path).startswith(f"the metadata file is no table of images: {fault}")
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    """A caption may hold what Python's splitlines takes for an end of a line, and the trainer does not."""
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"image_path": "a.png", "caption": "x\u2028y\u0085z"}\n', encoding="utf-8")
+    entries = read_entries(path)
+    assert entries is not None
+    assert entries["a.png"].caption == "x\u2028y\u0085z"
+
+
+def test_no_utf8_is_said(tmp_path: Path) -> None:
+    """As of what some editors save."""
+    path = tmp_path / "m.json"
+    path.write_bytes("{}".encode("utf-16"))
+    assert no_table(path).endswith(": it is no UTF-8")
 
 
 def test_what_is_no_metadata_file(tmp_path: Path) -> None:
