@@ -21,7 +21,7 @@ from fork_wrapper.rules.reading import (
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
 from fork_wrapper.spelling import shown
-from fork_wrapper.words import counted
+from fork_wrapper.words import counted, part
 
 MAKE = "make the file with --full_path, or with `kft dataset metadata DIR -o FILE`, which keeps the suffixes"
 
@@ -165,12 +165,12 @@ def ft_image_missing(case: Case) -> Iterator[Hit]:
         entries = one.entries or {}
         lost = [path for path in entries if path not in one.survey.written and not _is_cached(case, one, path)]
         if lost and not (one.image_dir is None and any(not Path(path).is_absolute() for path in lost)):
-            count = f"{len(lost)} of {counted(len(entries), 'image')}"
+            count = part(len(lost), len(entries), "image", ("is", "are"))
             bare = [path for path in lost if lacks_suffix(image_path(path, one.image_dir))]
             if bare:
-                yield one.hit(f"{count} are not there: {some(bare)} lack the suffix of their file", MAKE)
+                yield one.hit(f"{count} not there: {some(bare)} lack the suffix of their file", MAKE)
             else:
-                yield one.hit(f"{count} are not there: {some(lost)}")
+                yield one.hit(f"{count} not there: {some(lost)}")
 
 
 def _is_cached(case: Case, one: _Described, path: str) -> bool:

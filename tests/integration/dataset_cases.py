@@ -218,7 +218,7 @@ DESCRIBED: Mapping[str, Example] = {
         training=LATENTS,
         folders={"a": SQUARES},
         also=touch("m.json"),
-        dies="the metadata file is no table of images: DIR/m.json",
+        dies="the metadata file is no table of images: no JSON at line 1: Expecting value: DIR/m.json",
     ),
 }
 """The images are named in a metadata file."""

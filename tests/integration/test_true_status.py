@@ -101,12 +101,22 @@ def trainer(project: RealProject) -> psutil.Process:
     return found
 
 
+def settled(path: Path) -> bytes:
+    """The content of a record that the archive of a waiting run has no more to add to."""
+    content, since = path.read_bytes(), time.monotonic()
+    while time.monotonic() - since < 5:  # it looks every two seconds
+        time.sleep(0.25)
+        if (now := path.read_bytes()) != content:
+            content, since = now, time.monotonic()
+    return content
+
+
 def test_a_run_in_progress_and_what_becomes_of_it(real: RealProject, start: Start, tmp_path: Path) -> None:
     """List and show know step, total, loss, speed and time left; after a kill both say the same, and write nothing."""
     env = {"DOUBLE_WAIT_AT": "12", "DOUBLE_GO": str(tmp_path / "go")}
     process = start("run", "humanoid_05", *FAST, **env)
     wait_for(lambda: bars(real, 12), "step 12")
-    record = (only(real) / "record.json").read_bytes()
+    record = settled(only(real) / "record.json")
     line, told = listed(real), shown(real)
     assert (line["status"], told["status"]) == ("running", "running")
     assert (line["steps"], line["total_steps"], line["loss"]) == (12, STEPS, 0.6)
