@@ -23,7 +23,7 @@ from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, Resolved
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
-from fork_wrapper.rules.table import rules
+from fork_wrapper.rules.table import load_functions
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.settings import PLACEHOLDERS, Settings
 from fork_wrapper.subsets import survey_subsets
@@ -62,7 +62,7 @@ def check(
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
         looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
         surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
-        rules()
+        load_functions()
         machine = looking.result()
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
     plan = make_plan(case, resolved.name, settings, machine, trainer)

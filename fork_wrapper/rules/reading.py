@@ -3,17 +3,26 @@
 Shared by the rules about data; no rule itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dataset_tools.scan import FolderScan
-from dataset_tools.survey import FolderSurvey
-from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.rule import Hit
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Placed, Size
 from fork_wrapper.sdscripts.latent_names import sizes_from_names
+
+if TYPE_CHECKING:  # a configuration can be judged without what looks at images
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from dataset_tools.scan import FolderScan
+    from dataset_tools.survey import FolderSurvey
+    from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+
+FACES = "face_crop_aug_range"
+"""The option that cuts images around faces."""
 
 SHOWN = 3
 """Names that a message gives before it counts the rest."""
@@ -94,6 +103,12 @@ def _may_hold_images(subset: SubsetCase) -> bool:
     return survey is None or (survey.scan is not None and bool(survey.scan.pictures or survey.scan.not_files))
 
 
+def is_tagged(subset: SubsetCase | DatasetCase) -> bool:
+    """Whether captions are taken apart at their separators (library/train_util.py:867)."""
+    counts = (subset.get("token_warmup_step"), subset.get("caption_tag_dropout_rate"))
+    return bool(subset.get("shuffle_caption")) or any(count > 0 for count in counts)
+
+
 def listed(case: Case) -> Iterator[Listed]:
     """The subsets whose folders are listed: read, surveyed, and not replaced by an earlier run's list of images."""
     for dataset in case.datasets:
@@ -156,6 +171,20 @@ def place_of(buckets: Bucketing | None, size: Size) -> Placed | None:
         return buckets.place(size) if buckets else None
     except BucketError:
         return None
+
+
+def size_of(dataset: DatasetCase) -> Size | None:
+    """The resolution where it is one."""
+    size = dataset.resolution
+    return size if size and min(size) > 0 else None
+
+
+def numbers(text: str) -> list[float]:
+    """What Python reads in a text of numbers; empty where it cannot."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
 
 
 def value(item: object) -> str:
