@@ -159,6 +159,11 @@ class Case:
         return f"training.{key}"
 
     @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What follows from it, by name, as far as somebody has asked; for `conditions`."""
+        return {}
+
+    @cached_property
     def datasets(self) -> tuple[DatasetCase, ...]:
         """Every `[[datasets]]`."""
         return tuple(self._datasets())

@@ -20,7 +20,6 @@ said twice.
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
@@ -33,18 +32,16 @@ Condition = Mapping[str, Any]
 _NAMES = re.compile(r"\{([=-]?)([\w.]+)\}")
 
 
-@dataclass(slots=True)
 class Scope:
     """Where the names of a condition are looked up."""
 
-    case: Case
-    """The configuration."""
-    level: DatasetCase | SubsetCase | None = None
-    """The data set or subset that a row is asked for; None for the training options."""
-    dataset: DatasetCase | None = None
-    """The data set, or that of the subset."""
-    key: str = ""
-    """The key at hand."""
+    def __init__(
+        self, case: Case, level: DatasetCase | SubsetCase | None = None, dataset: DatasetCase | None = None
+    ) -> None:
+        self.case = case
+        self.level = level  # the data set or subset that a row is asked for; None for the training options
+        self.dataset = dataset  # that, or the data set of the subset
+        self.key = ""  # the one at hand
 
     def value(self, name: str) -> Any:
         """What a name stands for; None where there is none.
@@ -90,10 +87,10 @@ class Scope:
 
 def holds(condition: Condition, scope: Scope) -> bool:
     """Whether every test of a condition holds."""
-    return all(
-        any(holds(one, scope) for one in test) if name == "any" else passes(scope.value(name), test)
-        for name, test in condition.items()
-    )
+    for name, test in condition.items():
+        if not (any(holds(one, scope) for one in test) if name == "any" else passes(scope.value(name), test)):
+            return False
+    return True
 
 
 def passes(value: Any, test: Any) -> bool:
@@ -110,7 +107,7 @@ def passes(value: Any, test: Any) -> bool:
 def hits_of_row(row: Mapping[str, Any], case: Case) -> Iterator[Hit]:
     """Where a row applies."""
     hits = (hit for scope in _scopes(row.get("for", ""), case) for hit in _hits(row, scope))
-    return once(hits) if row.get("once") else hits
+    return once(hits) if "once" in row else hits
 
 
 def _hits(row: Mapping[str, Any], scope: Scope) -> Iterator[Hit]:
@@ -169,10 +166,13 @@ letters."""
 
 
 def _of(module: str, name: str) -> Callable[[Scope], Any]:
-    """What a function of another module says of the case; it is loaded when somebody asks."""
+    """What a function of another module says of the case; it is loaded, and asked, once somebody wants to know."""
 
     def ask(scope: Scope) -> Any:
-        return getattr(importlib.import_module(f"{__package__}.{module}"), name)(scope.case)
+        facts = scope.case.facts
+        if name not in facts:
+            facts[name] = getattr(importlib.import_module(f"{__package__}.{module}"), name)(scope.case)
+        return facts[name]
 
     return ask
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # what lays images out is loaded where there are some
     from fork_wrapper.layout import DatasetLayout
@@ -11,8 +10,7 @@ if TYPE_CHECKING:  # what lays images out is loaded where there are some
     from fork_wrapper.sdscripts.steps import Schedule
 
 
-@dataclass(frozen=True, kw_only=True)
-class Length:
+class Length(NamedTuple):
     """How long a training is; None where only the images would tell, and nobody looked at them.
 
     What an option says is taken from there: laying out a thousand images takes its time.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fork_wrapper.rules.arguments import Argument, read_arguments, values
 from fork_wrapper.rules.case import Case
@@ -63,8 +63,7 @@ PACKAGES: Mapping[str, str] = {
 """The distribution of each module whose classes are known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Class:
+class Class(NamedTuple):
     """What is known about an optimizer's class, or a scheduler's."""
 
     lr: Any
@@ -110,7 +109,7 @@ class Optimizer:
     @cached_property
     def known(self) -> Class | None:
         """What is known about the class; None when nothing is."""
-        return classes().get(self.path)
+        return _known(self.path)
 
     @cached_property
     def values(self) -> Mapping[str, Any]:
@@ -194,15 +193,17 @@ def known_modules() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def classes() -> Mapping[str, Class]:
-    """Every known optimizer class by its path."""
+def classes() -> Mapping[str, Mapping[str, Any]]:
+    """The path of every known optimizer class, and its row in the table."""
     table = _table()
-    found = {
-        f"{row['module']}.{name}": _class(row, table["unusable"].get(f"{row['module']}.{name}", ""))
-        for row in table["optimizers"]
-        for name in row["names"]
-    }
-    return {**{path: _class({}, why) for path, why in table["unusable"].items()}, **found}
+    found = {f"{row['module']}.{name}": row for row in table["optimizers"] for name in row["names"]}
+    return {**{path: {} for path in table["unusable"]}, **found}
+
+
+@lru_cache(maxsize=64)
+def _known(path: str) -> Class | None:
+    row = classes().get(path)
+    return None if row is None else _class(row, _table()["unusable"].get(path, ""))
 
 
 @lru_cache(maxsize=1)
@@ -233,8 +234,7 @@ BLOCKS = 23
 """Rates that block_lr holds (sdxl_train.py:49)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
+class Rate(NamedTuple):
     """The rate of one parameter group."""
 
     key: str

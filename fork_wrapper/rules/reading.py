@@ -5,9 +5,8 @@ Shared by the rules about data; no rule itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fork_wrapper.rules.rule import Hit
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Placed, Size
@@ -28,8 +27,7 @@ SHOWN = 3
 """Names that a message gives before it counts the rest."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
+class Listed(NamedTuple):
     """A subset whose folder sd-scripts lists, and what it finds there."""
 
     dataset: DatasetCase

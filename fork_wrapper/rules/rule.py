@@ -5,8 +5,7 @@ looks at images, files or prompts, or calculates, is a function under `@rule`. `
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fork_wrapper.errors import Severity
 from fork_wrapper.rules.case import Case
@@ -26,8 +25,7 @@ PHASES: Mapping[Phase, str] = {
 """When sd-scripts itself would say it, earliest first; `never` for what it swallows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """One place where a rule applies."""
 
     what: str
@@ -44,8 +42,7 @@ Test = Callable[[Case], Iterator[Hit]]
 """From a case to the places where a rule applies."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule."""
 
     id: str

@@ -1,13 +1,13 @@
 """All rules in one table, and what they find in a case.
 
-The table is `rules.json`, a row for each rule: its words, and either its condition (`conditions`) or the module that
-holds its function. A module is loaded when a function of it is first asked; `asked` says of some when that makes sense
-at all. `modules` names those whose functions say their words themselves.
+The table is `rules.json`, a row for each rule: its words, and what it says where (`conditions`) or the module that
+holds its function. A function is asked, and its module loaded, where the row's condition holds and that of the module,
+which stands under `asked`. `modules` names those whose functions say their words themselves.
 """
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from fork_wrapper.rules.rule import FUNCTIONS, PHASES, WORDED, Hit, Rule, Test
 @lru_cache(maxsize=1)
 def rules() -> Mapping[str, Rule]:
     """Every rule by its id, in the order of the table."""
-    document = _document()
-    found = {identity: _rule(identity, row, document["asked"]) for identity, row in document["rules"].items()}
-    spoken = {_load(name) for name in document["modules"]}
+    table = document()
+    found = {identity: _rule(identity, row, table["asked"]) for identity, row in table["rules"].items()}
+    spoken = {_load(name) for name in table["modules"]}
     return found | {one.id: one for one in WORDED.values() if one.test and one.test.__module__ in spoken}
 
 
@@ -44,12 +44,13 @@ def gravity(one: Rule) -> tuple[int, int]:
 
 def load_functions() -> None:
     """Load every module that holds functions, for who has the time before it has a case."""
-    for name in {row["code"] for row in _document()["rules"].values() if "code" in row}:
+    for name in {row["code"] for row in document()["rules"].values() if "code" in row}:
         _load(name)
 
 
 @lru_cache(maxsize=1)
-def _document() -> Mapping[str, Any]:
+def document() -> Mapping[str, Any]:
+    """`rules.json` as it is."""
     loaded: dict[str, Any] = json.loads(Path(__file__).with_name("rules.json").read_bytes())
     return loaded
 
@@ -57,18 +58,21 @@ def _document() -> Mapping[str, Any]:
 def _rule(identity: str, row: Mapping[str, Any], asked: Mapping[str, Condition]) -> Rule:
     test: Test | None = None
     if "code" in row:
-        test = partial(_ask, identity, row["code"], asked.get(row["code"], {}))
+        conditions = [one for one in (asked.get(row["code"]), row.get("if")) if one]
+        test = partial(_ask, identity, row["code"], conditions)
     elif "what" in row or "hits" in row:
         test = partial(hits_of_row, row)
     words = {name: row[name] for name in ("severity", "phase", "when", "why", "fix", "source")}
     return Rule(id=identity, test=test, **words)
 
 
-def _ask(identity: str, module: str, condition: Condition, case: Case) -> Iterator[Hit]:
+def _ask(identity: str, module: str, conditions: Sequence[Condition], case: Case) -> Iterator[Hit]:
     """The hits of a function; it is not loaded where it would find nothing."""
-    if not holds(condition, Scope(case)):
+    scope = Scope(case)
+    if not all(holds(one, scope) for one in conditions):
         return iter(())
-    _load(module)
+    if identity not in FUNCTIONS:
+        _load(module)
     return FUNCTIONS[identity](case)
 
 
