@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fork_wrapper.sdscripts.options import default_of, pinned_table
 
@@ -104,8 +104,7 @@ class DatasetCase(Level):
         return (value[0], value[1]) if isinstance(value, Sequence) and len(value) == 2 else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
+class Host(NamedTuple):
     """What was found on the machine that trains."""
 
     packages: Mapping[str, str] | None
@@ -129,6 +128,10 @@ class Host:
         return any(name in plain for name in names)
 
 
+NOWHERE = Host(packages=None, cuda=None)
+"""A machine that nobody looked at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A configuration, and as much of its surroundings as somebody has looked at."""
@@ -137,7 +140,7 @@ class Case:
     """Options of sdxl_train.py that are set."""
     dataset: Mapping[str, Any]
     """The dataset config as a tree."""
-    host: Host = Host(packages=None, cuda=None)
+    host: Host = NOWHERE
     """The machine that trains."""
     surveys: Mapping[str, FolderSurvey] | None = None
     """By key path of the subset; None when nobody looked at the images."""

@@ -49,6 +49,8 @@ class Scope:
         Raises:
             KeyError: it is no option, and no fact.
         """
+        if self.level is None and name in self.case.training:
+            return self.case.training[name]
         head, _, rest = name.partition(".")
         if head == "said":
             return (self.level or self.case).said(self.named(rest))
@@ -106,6 +108,8 @@ def passes(value: Any, test: Any) -> bool:
 
 def hits_of_row(row: Mapping[str, Any], case: Case) -> Iterator[Hit]:
     """Where a row applies."""
+    if "for" not in row and "each" not in row and "first" not in row and not holds(row.get("if", {}), Scope(case)):
+        return iter(())  # as most of them end
     hits = (hit for scope in _scopes(row.get("for", ""), case) for hit in _hits(row, scope))
     return once(hits) if "once" in row else hits
 

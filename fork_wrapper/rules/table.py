@@ -62,8 +62,8 @@ def _rule(identity: str, row: Mapping[str, Any], asked: Mapping[str, Condition])
         test = partial(_ask, identity, row["code"], conditions)
     elif "what" in row or "hits" in row:
         test = partial(hits_of_row, row)
-    words = {name: row[name] for name in ("severity", "phase", "when", "why", "fix", "source")}
-    return Rule(id=identity, test=test, **words)
+    words = row["severity"], row["phase"], row["when"], row["why"], row["fix"], row["source"]
+    return Rule(identity, *words, test)
 
 
 def _ask(identity: str, module: str, conditions: Sequence[Condition], case: Case) -> Iterator[Hit]:
