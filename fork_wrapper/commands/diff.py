@@ -45,7 +45,7 @@ def command(
         one, two = open_source(parent_of(one), settings, allow), one
     else:
         two = open_source(second, settings, allow)
-    found = compare_sources(one, two)
+    found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:
         from fork_wrapper.diff.plain import to_json  # noqa: PLC0415 - one way of writing is enough for one call

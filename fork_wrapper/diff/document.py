@@ -5,6 +5,7 @@ Words and tables are made of it in `text` and `markdown`, JSON in `plain`; here 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
@@ -90,8 +91,8 @@ class Diff:
         return not (self.different or self.rules or self.files or counting)
 
 
-def compare_sources(first: Source, second: Source) -> Diff:
-    """The whole comparison, of what the sources hold."""
+def compare_sources(first: Source, second: Source, cache: Path) -> Diff:
+    """The whole comparison, of what the sources hold; what the rules say is remembered in the cache folder."""
     one, two = understand(first), understand(second)
     found, known, files = compare_understood(one, two)
     return Diff(
@@ -99,7 +100,7 @@ def compare_sources(first: Source, second: Source) -> Diff:
         second=second,
         names=_names(first, second),
         rows=found,
-        rules=rule_changes(one, two),
+        rules=rule_changes(one, two, cache),
         files=files,
         facts=tuple(known),
         notes=tuple(_notes(first, second)),

@@ -6,15 +6,12 @@ file. Between two runs, what their records hold of images and machines is compar
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from fork_wrapper.diff.judged import judged
 from fork_wrapper.diff.values import Understood
 from fork_wrapper.errors import Finding
-from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.table import findings
-
-LOOKS_AROUND = frozenset(["console-log-folder"])
-"""Rules that look at the machine although what they say names only a key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +27,9 @@ class Changes:
         return bool(self.appear or self.vanish)
 
 
-def rule_changes(first: Understood, second: Understood) -> Changes:
+def rule_changes(first: Understood, second: Understood, cache: Path) -> Changes:
     """What only one of the two has, the gravest first; a finding whose values alone differ stays one finding."""
-    one, two = judged(first.case), judged(second.case)
+    one, two = judged([first.case, second.case], cache)
     before, after = _by_subject(one), _by_subject(two)
     if first.source.record is not None and second.source.record is not None:
         known = {finding.rule for finding in (*one, *two)}
@@ -42,16 +39,6 @@ def rule_changes(first: Understood, second: Understood) -> Changes:
         appear=tuple(finding for key, finding in after.items() if key not in before),
         vanish=tuple(finding for key, finding in before.items() if key not in after),
     )
-
-
-def judged(case: Case) -> tuple[Finding, ...]:
-    """What the rules say of a configuration by itself, the gravest first."""
-    return tuple(one for one in findings(case) if _is_key_path(one.where) and one.rule not in LOOKS_AROUND)
-
-
-def _is_key_path(where: str) -> bool:
-    """A place in a file is what a rule says that has read it."""
-    return where.startswith(("training.", "dataset.")) and " " not in where
 
 
 def _by_subject(found: Iterable[Finding]) -> dict[tuple[str, str], Finding]:

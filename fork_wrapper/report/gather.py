@@ -92,7 +92,7 @@ def gather(
     for source in sources:
         runs.append(_shown(source, settings, alone=names.count(_name(source)) == 1))
         tell(len(runs), len(sources))
-    return Report(runs=tuple(runs), matrix=matrix_of(sources))
+    return Report(runs=tuple(runs), matrix=matrix_of(sources, settings.cache))
 
 
 def _name(source: Source) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from fork_wrapper.diff.compare import Row
 from fork_wrapper.diff.document import Diff, compare_sources
@@ -55,10 +56,10 @@ class Matrix:
     """From each run to the next."""
 
 
-def matrix_of(sources: Sequence[Source]) -> Matrix:
+def matrix_of(sources: Sequence[Source], cache: Path) -> Matrix:
     """The matrix of sources in their order; a single one has values and no changes."""
     pairs = list(pairwise(sources)) or [(sources[0], sources[0])]
-    steps = tuple(compare_sources(one, two) for one, two in pairs)
+    steps = tuple(compare_sources(one, two, cache) for one, two in pairs)
     tables = [{(row.key, row.place): row for row in step.rows} for step in steps]
     seen = {key: row for table in tables for key, row in table.items()}
     placed = {name for name, place in seen if place}

@@ -7,8 +7,7 @@ case, all others as classes of torch.optim, and with a dot as a class of any mod
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,8 +75,7 @@ class Class(NamedTuple):
     """Why sd-scripts cannot use it at all; empty when it can."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Optimizer:
+class Optimizer(NamedTuple):
     """The optimizer of a configuration."""
 
     said: str
@@ -106,12 +104,12 @@ class Optimizer:
         """The first part of the path."""
         return self.path.split(".", maxsplit=1)[0]
 
-    @cached_property
+    @property
     def known(self) -> Class | None:
         """What is known about the class; None when nothing is."""
         return _known(self.path)
 
-    @cached_property
+    @property
     def values(self) -> Mapping[str, Any]:
         """The arguments that can be read, and those that sd-scripts adds (library/train_util.py:4968-4977)."""
         added = {"momentum": 0.9} if self.said.lower().startswith("sgdnesterov") else {}

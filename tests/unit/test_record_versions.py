@@ -63,8 +63,8 @@ def test_it_loads(path: Path, settings: Settings, schema: dict[str, Any]) -> Non
 def test_they_compare(settings: Settings) -> None:
     """A record and its sidecar are the same; a run of another experiment is not."""
     one, two, three = (open_source(str(path), settings) for path in FILES)
-    assert compare_sources(two, three).same
-    diff = compare_sources(one, two)
+    assert compare_sources(two, three, settings.cache).same
+    diff = compare_sources(one, two, settings.cache)
     assert "learning_rate" in {row.key for row in diff.different}
 
 

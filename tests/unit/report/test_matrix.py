@@ -11,7 +11,7 @@ from fork_wrapper.source import open_source
 
 def matrix(settings: Settings, *names: str) -> Matrix:
     """The matrix of experiments."""
-    return matrix_of([open_source(name, settings) for name in names])
+    return matrix_of([open_source(name, settings) for name in names], settings.cache)
 
 
 def line(found: Matrix, name: str) -> Line:
