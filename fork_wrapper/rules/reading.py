@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fork_wrapper.rules.rule import Hit
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Placed, Size
 from fork_wrapper.sdscripts.latent_names import sizes_from_names
 
 if TYPE_CHECKING:  # a configuration can be judged without what looks at images
@@ -19,6 +18,7 @@ if TYPE_CHECKING:  # a configuration can be judged without what looks at images
     from dataset_tools.scan import FolderScan
     from dataset_tools.survey import FolderSurvey
     from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+    from fork_wrapper.sdscripts.buckets import Bucketing, Placed, Size
 
 FACES = "face_crop_aug_range"
 """The option that cuts images around faces."""
@@ -140,6 +140,8 @@ def _guesses(survey: FolderSurvey, names: list[str]) -> list[Size | None] | None
 
 def bucketing(dataset: DatasetCase) -> Bucketing | None:
     """The buckets of a data set; None where sd-scripts can make none, which other rules say."""
+    from fork_wrapper.sdscripts.buckets import BucketError, Bucketing  # noqa: PLC0415 - most rules need no buckets
+
     try:
         return dataset.resolution and Bucketing(
             resolution=dataset.resolution,
@@ -165,6 +167,8 @@ def placed(case: Case, one: Listed) -> Iterator[tuple[str, Placed]]:
 @lru_cache(maxsize=1 << 18)
 def place_of(buckets: Bucketing | None, size: Size) -> Placed | None:
     """The bucket of an image; None where there is none. Remembered, because several rules ask for the same."""
+    from fork_wrapper.sdscripts.buckets import BucketError  # noqa: PLC0415 - likewise
+
     try:
         return buckets.place(size) if buckets else None
     except BucketError:
