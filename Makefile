@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test bench clean
+.PHONY: rehearse test bench docs clean
 
 rehearse: $(VENV)/.installed
 	$(BIN)/kft run humanoid_05 --rehearse
@@ -16,6 +16,10 @@ test: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/bench -m bench -s
+
+# The pages of docs/ that come from the program; a test says whether they are current.
+docs: $(VENV)/.installed
+	$(BIN)/python -m tests.docs docs
 
 # One environment for kft, the trainer and the tests: the pins agree. Made again when the requirements change.
 $(VENV)/.installed: pyproject.toml constraints.txt

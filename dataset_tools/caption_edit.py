@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from errno import ELOOP
 from itertools import count
 from typing import TYPE_CHECKING
 
 from dataset_tools.caption_regex import TooSlowError
 from dataset_tools.captions import caption_path, read_bytes, tags_of
 from dataset_tools.errors import DatasetError
+from dataset_tools.names import lies_in
 from dataset_tools.scan import scan_folder
 from dataset_tools.whole_files import write_whole
 
@@ -77,11 +79,13 @@ def plan_edits(folder: Path, extension: str, rules: CaptionRules, merge: Sequenc
     garbled: list[tuple[Path, Path]] = []
     for index, picture in enumerate(scan.pictures):
         extra = [path for one in tag_files if (path := one.pictures[index].caption)]
-        path = picture.caption or caption_path(picture.image, scan.caption_extension)
-        if path in seen or not (picture.caption or extra):
+        misspelt = scan.misspelt.get(picture.image.name)
+        own = folder / misspelt if misspelt else picture.own
+        path = own or caption_path(picture.image, scan.caption_extension)
+        if path in seen or not (own or extra):
             continue
         seen.add(path)
-        before = read_bytes(path) if picture.caption is not None else None
+        before = read_bytes(path) if own is not None else None
         content = {path: before or b"", **{file: read_bytes(file) for file in extra}}
         if bad := [file for file, data in content.items() if _is_garbled(data)]:
             garbled += [(file, path) for file in bad]
@@ -133,6 +137,8 @@ def new_backup(folder: Path, now: datetime) -> Path:
 def keep(edits: Sequence[Edit], backup: Path) -> None:
     """Copy what the edits would replace into a folder of its own; OSError when it cannot be written."""
     replaced = [edit for edit in edits if edit.before is not None]
+    if replaced and not lies_in(backup, backup.parent.parent):
+        raise OSError(ELOOP, "a link leads out of the folder", str(backup.parent))
     if replaced:
         backup.mkdir(parents=True)
     for edit in replaced:

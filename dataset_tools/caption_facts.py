@@ -69,7 +69,7 @@ def read_captions(
         memory: a folder for what is remembered.
         tell: called with (captions done, captions in all).
     """
-    counter = _Counter(tokenizer)
+    counter = TokenCounter(tokenizer)
     store = PartedMemory(memory, form=f"1 {tokenizer or 'estimated'}", is_value=_is_known)
     done = 0
     for known, numbers in store.parts(paths):
@@ -94,7 +94,7 @@ def read_captions(
             known.save()
 
 
-class _Counter:
+class TokenCounter:
     """Counts tokens; the tokenizer is read when the first text comes."""
 
     def __init__(self, merges: Path | None) -> None:
@@ -102,6 +102,7 @@ class _Counter:
         self._tokenizer: ClipTokenizer | None = None
 
     def count(self, text: str) -> int:
+        """Tokens of a text; estimated without a tokenizer."""
         if self._merges is None:
             return estimate(text)
         if self._tokenizer is None:

@@ -27,8 +27,9 @@ IMAGES = "images"
 
 
 def wanting(scan: FolderScan, *, overwrite: bool) -> tuple[Picture, ...]:
-    """The pictures to caption: those without a caption, or all."""
-    return tuple(picture for picture in scan.pictures if overwrite or picture.caption is None)
+    """The pictures to caption: those without a caption, or all; none whose caption only has to be renamed."""
+    bare = (picture for picture in scan.pictures if overwrite or picture.caption is None)
+    return tuple(picture for picture in bare if picture.image.name not in scan.misspelt)
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def written(work: Path, pictures: Sequence[Picture], extension: str, *, whole: b
         made = caption_path(work / picture.image.name, extension)
         if not made.is_file() or not (content := read_bytes(made)).strip():
             continue
-        home = picture.caption or caption_path(picture.image, extension)
+        home = picture.own or caption_path(picture.image, extension)
         found[home] = Edit(path=home, before=read_bytes(home) if home.is_file() else None, after=content)
         changed[home] = made.stat().st_mtime_ns
     if found and not whole:

@@ -73,7 +73,7 @@ def captioned(pictures: Iterable[Picture], separator: str = SEPARATOR) -> list[C
     """Every picture with its caption, read from its file."""
     found = []
     for picture in pictures:
-        text = read_caption(picture.caption) if picture.caption else ""
+        text = read_caption(picture.caption) if picture.caption else (picture.text or "").split("\n")[0].strip()
         found.append(Captioned(picture=picture, text=text, tags=tags_of(text, separator)))
     return found
 

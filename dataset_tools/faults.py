@@ -89,18 +89,26 @@ _AGAIN = "fetch or save them again, or move them away with their captions"
 
 KINDS: Mapping[str, FaultKind] = {
     "folder": _kind("error", "folders that cannot be listed", "correct the path, or mend its rights"),
+    "metadata": _kind("error", "metadata files that cannot be used", "make them anew: kft dataset metadata"),
+    "metadata-image": _kind(
+        "error", "images of a metadata file that are not there", "make the file anew: kft dataset metadata"
+    ),
     "folder-empty": _kind(
         "error", "folders without images", "put png, jpg, webp or bmp files directly into the folder"
     ),
     "image-empty": _kind("error", "image files of zero bytes", _AGAIN),
     "image-truncated": _kind("error", "images that are cut off", _AGAIN),
     "image-broken": _kind("error", "damaged images", _AGAIN),
-    "image-bomb": _kind("error", "images too large to be opened", "make them smaller: kft dataset prepare"),
+    "image-bomb": _kind("error", "images too large to be opened", "make them smaller in an image editor"),
     "image-foreign": _kind("error", "files that are no images", "move them away with their captions"),
     "image-lfs": _kind("error", "pointers of git-lfs in place of images", "git lfs pull"),
-    "image-unsupported": _kind("error", "images of a format that is not read", "convert them: kft dataset prepare"),
+    "image-unsupported": _kind(
+        "error", "images of a format that is not read", "convert them to PNG in an image editor"
+    ),
     "image-unreadable": _kind("error", "images that cannot be opened", "mend their rights, or bring their disk back"),
-    "image-memory": _kind("error", "images that did not fit into memory", "make them smaller: kft dataset prepare"),
+    "image-memory": _kind(
+        "error", "images that did not fit into memory", "free memory, or make them smaller in an image editor"
+    ),
     "image-not-file": _kind("error", "folders and dead links with the name of an image", "move them away"),
     "image-no-bucket": _kind(
         "error", "images that no bucket holds", "replace them with larger ones, or move them away"

@@ -1,7 +1,7 @@
 """The content fingerprint of a training set: one SHA-256 that says "the same images and captions".
 
 It covers the bytes of every image and of the caption that would be read for it, their names, the order of the
-folders (that of the subsets), and of a subset with captions in a `metadata_file` the bytes of that. It does not
+folders (that of the subsets), and of a subset with captions in a `metadata_file` the bytes of that, too. It does not
 cover where the folders lie, times, how the file system lists them, files that are no pictures, or folders without
 any. It does not decode images: the same picture saved anew is another picture. How often each is repeated stands
 in the manifest and not in the digest: it is a value of the configuration, and compared there.
@@ -184,8 +184,8 @@ def _manifest(part: Part, found: Mapping[str, Hashes], metadata: FileHash | None
 
 
 def _named(scan: FolderScan) -> dict[str, Picture]:
-    """Pictures by the name they have in the manifest; all lie directly in the folder."""
-    raw = [(picture.image.name, picture) for picture in scan.pictures]
+    """Pictures by the name they have in the manifest."""
+    raw = [(scan.name_of(picture.image), picture) for picture in scan.pictures]
     uses = Counter(_composed(name) for name, _ in raw)
     named = {}
     for name, picture in raw:
@@ -213,7 +213,7 @@ def _hash_all(
 
     def read(index: int) -> Hashes:
         image, caption = pictures[index].image, pictures[index].caption
-        return _whole(image, cache, stop), _whole(caption, cache, stop) if caption else None
+        return _whole(image, cache, stop), _whole(caption, cache, stop) if caption else _of_text(pictures[index])
 
     pool = ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1)) if unknown else None
     try:
@@ -233,9 +233,15 @@ def _known(picture: Picture, cache: HashCache | None) -> Hashes | None:
     if cache is None or (image := known_hash(picture.image, cache)) is None:
         return None
     if picture.caption is None:
-        return image, None
+        return image, _of_text(picture)
     caption = known_hash(picture.caption, cache)
     return None if caption is None else (image, caption)
+
+
+def _of_text(picture: Picture) -> FileHash | None:
+    """Of a caption that stands in a metadata file."""
+    text = (picture.text or "").encode("utf-8", "surrogatepass")
+    return FileHash(sha256=hashlib.sha256(text).hexdigest(), size=len(text)) if text else None
 
 
 def _unchanged(pictures: Sequence[Picture], hashes: Sequence[Hashes]) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from typing import TYPE_CHECKING
 
 from dataset_tools.faults import Fault, Remedy, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dataset_tools.caption_facts import CaptionFacts
@@ -30,13 +29,14 @@ def inspect_caption(folder: TrainingFolder, caption: Path, facts: CaptionFacts, 
         facts: as `caption_facts` found them.
         counted: whether its tokens were counted by the tokenizer, and not estimated.
     """
+    own = caption.parent == folder.folder  # else it is another folder's, and nothing is done to it
     if facts.garbled:
-        known = facts.mark.startswith(("utf-16", "utf-32"))
+        known = own and facts.mark.startswith(("utf-16", "utf-32"))
         remedy = Remedy(action="rewrite", files=(caption,), target=facts.mark) if known else None
         yield fault("caption-encoding", caption, facts.garbled, remedy=remedy)
         return
     if facts.mark:
-        remedy = Remedy(action="rewrite", files=(caption,), target="utf-8-sig")
+        remedy = Remedy(action="rewrite", files=(caption,), target="utf-8-sig") if own else None
         yield fault("caption-mark", caption, "it begins with U+FEFF", remedy=remedy)
     if facts.blank and not (folder.all_lines and facts.more_lines):
         then = ", and what follows it is not read" if facts.more_lines else ""
@@ -78,29 +78,29 @@ def inspect_presence(folder: TrainingFolder, survey: FolderSurvey, names: set[st
     for picture in scan.pictures:
         if picture.foreign:
             yield fault("caption-foreign", picture.image, f"its caption is {picture.caption}")
-    misspelt = _misspelt(scan, names)
-    for image, name in misspelt.items():
+    for image, name in scan.misspelt.items():
         target = os.path.splitext(image)[0] + scan.caption_extension  # noqa: PTH122
         remedy = Remedy(action="rename", files=(scan.folder / name,), target=target)
-        yield fault("caption-name", scan.folder / name, f"it belongs to {image}", remedy=remedy)
-    yield from _missing(folder, scan, names, misspelt)
-    used = {picture.caption.name for picture in scan.pictures if picture.caption} | set(misspelt.values())
+        reason = f"it belongs to {image}, and sd-scripts does not find it: accents are composed otherwise"
+        yield fault("caption-name", scan.folder / name, reason, remedy=remedy)
+    yield from _missing(folder, scan, names)
+    used = {picture.caption.name for picture in scan.pictures if picture.caption} | set(scan.misspelt.values())
     for name in sorted(_captions_among(scan, names) - used):
         yield fault("caption-orphan", scan.folder / name, "no image has its name")
 
 
-def _missing(folder: TrainingFolder, scan: FolderScan, names: set[str], misspelt: Mapping[str, str]) -> Iterator[Fault]:
+def _missing(folder: TrainingFolder, scan: FolderScan, names: set[str]) -> Iterator[Fault]:
     if not folder.captions_needed:
         return
-    bare = [path for path in scan.uncaptioned if path.name not in misspelt]
+    bare = [path for path in scan.uncaptioned if path.name not in scan.misspelt]
     extension, count = next(iter(scan.other_extensions.items()), ("", 0))
     asked = scan.caption_extension or "no extension at all"
     elsewhere: set[str] = set()
     if count and 2 * count >= scan.images:
         # One finding for the folder: a thousand images are not at fault one by one.
-        yield fault(
-            "caption-extension", scan.folder, f"{count} of {scan.images} images have {extension}, and {asked} is read"
-        )
+        images, have = f"image{'' if scan.images == 1 else 's'}", "has" if count == 1 else "have"
+        reason = f"{count} of {scan.images} {images} {have} {extension}, and {asked} is read"
+        yield fault("caption-extension", scan.folder, reason)
         elsewhere = {path.name for path in bare if _beside(path.name, extension) in names}
     for path in bare:
         if path.name not in elsewhere:
@@ -122,19 +122,3 @@ def _captions_among(scan: FolderScan, names: set[str]) -> set[str]:
 
 
 _FOR_PEOPLE = {"readme", "license", "licence", "credits", "sources", "notes", "changelog"}
-
-
-def _misspelt(scan: FolderScan, names: set[str]) -> dict[str, str]:
-    """By image: the caption whose name looks the same and is written with other characters (NFC, NFD)."""
-    foreign = {_form(name): name for name in _captions_among(scan, names) if not name.isascii()}
-    if not foreign:
-        return {}
-    captions = {
-        path.name: foreign.get(_form(os.path.splitext(path.name)[0] + scan.caption_extension))  # noqa: PTH122
-        for path in scan.uncaptioned
-    }
-    return {image: name for image, name in captions.items() if name is not None}
-
-
-def _form(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

@@ -150,5 +150,5 @@ def _list(folder: TrainingFolder, survey: FolderSurvey) -> Iterator[Fault]:
     named = {os.path.basename(one) for one in survey.cached_sizes}  # noqa: PTH119 - text, perhaps of another system
     there = {picture.image.name for picture in survey.scan.pictures}
     if named != there:
-        reason = f"it names {len(named - there)} images that are gone and lacks {len(there - named)}"
+        reason = f"of its images {len(named - there)} are gone, and it lacks {len(there - named)} that are there"
         yield fault("cache-list", path, reason, remedy=remedy, severity=severity)

@@ -150,12 +150,23 @@ def _place(folder: TrainingFolder, picture: Picture, size: Size) -> Iterator[Fau
     times = max(resized[0] / size[0], resized[1] / size[1])
     if times > ENLARGED:
         severity: Severity = "warning" if times > MUCH else "note"
-        reason = f"{_by(size)} is enlarged {times:.1f} times to {_by(resized)}"
+        reason = f"{_by(size)} is enlarged {times:.1f} times to {_by(resized)}{_in_a_bucket(folder, size)}"
         yield fault("image-upscaled", picture.image, reason, severity=severity)
     kept = min(bucket[0], resized[0]) * min(bucket[1], resized[1]) / (resized[0] * resized[1])
     if kept < KEPT:
-        reason = f"{1 - kept:.0%} of {_by(size)} is cut off to fit {_by(bucket)}"
+        reason = f"{1 - kept:.0%} of {_by(size)} is cut off to fit {_by(bucket)}{_in_a_bucket(folder, size)}"
         yield fault("image-cropped", picture.image, reason)
+
+
+def _in_a_bucket(folder: TrainingFolder, size: Size) -> str:
+    """What buckets would make of it, where there are none and they would keep it whole and unenlarged."""
+    place = folder.bucketed(size) if folder.bucketed else ""
+    if isinstance(place, str):
+        return ""
+    bucket, resized = place
+    kept = min(bucket[0], resized[0]) * min(bucket[1], resized[1]) / (resized[0] * resized[1])
+    fits = max(resized[0] / size[0], resized[1] / size[1]) <= ENLARGED and kept >= KEPT
+    return f"; with enable_bucket = true it fits {_by(bucket)}" if fits else ""
 
 
 def _by(size: Size) -> str:

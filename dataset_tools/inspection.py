@@ -7,10 +7,11 @@ memory stays small however many files there are.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataset_tools.caption_facts import read_captions
+from dataset_tools.caption_facts import TokenCounter, caption_facts, read_captions
 from dataset_tools.faults import SEVERITIES, Fault, fault
 from dataset_tools.image_facts import look_at
 from dataset_tools.inspect_captions import LIMITS, inspect_caption, inspect_presence
@@ -18,12 +19,15 @@ from dataset_tools.inspect_files import inspect_caches, inspect_names
 from dataset_tools.inspect_images import inspect_image
 from dataset_tools.inspect_twins import Twins
 from dataset_tools.last_look import remember
+from dataset_tools.metadata_file import image_path, lacks_suffix
+from dataset_tools.metadata_survey import survey_metadata
+from dataset_tools.names import lies_in
 from dataset_tools.survey import SurveyCache, survey_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
+    from dataset_tools.caption_facts import CaptionFacts
     from dataset_tools.survey import FolderSurvey
     from dataset_tools.training_folder import TrainingFolder
 
@@ -40,9 +44,9 @@ class Inspection:
     faults: tuple[Fault, ...]
     """The gravest first, then by kind and name."""
     images: int
-    """Images looked at."""
+    """Images looked at; those of a folder that comes several times count once."""
     captions: int
-    """Caption files looked at."""
+    """Captions looked at; likewise."""
     decoded: int
     """Images that were decoded now; the others were known."""
     tokens: Mapping[int, int]
@@ -81,6 +85,7 @@ class _Inspector:
         self._tell = tell
         self._twins = Twins()
         self._compared: set[str] = set()
+        self._read: set[tuple[str, str]] = set()
         self._images = self._captions = self._decoded = 0
         self._tokens = dict.fromkeys(LIMITS, 0)
 
@@ -102,6 +107,9 @@ class _Inspector:
         names, below = _entries(folder.folder)
         remembered = self._memory is not None and len(names) < MANY
         cache = SurveyCache(self._memory / "survey.json") if self._memory and remembered else None
+        if folder.metadata is not None:
+            yield from self._metadata(folder, folder.metadata, cache)
+            return
         survey = survey_folder(folder.folder, folder.caption_extension, cache)
         if survey.scan is None:
             yield fault("folder", folder.folder, survey.problem)
@@ -113,37 +121,75 @@ class _Inspector:
         yield from self._texts(folder, survey)
         yield from self._pictures(folder, survey)
 
+    def _metadata(self, folder: TrainingFolder, metadata: Path, cache: SurveyCache | None) -> Iterator[Fault]:
+        """The images that a metadata file names; text files beside them are not read."""
+        survey = survey_metadata(metadata, folder.folder, cache, separator=folder.separator, all_lines=folder.all_lines)
+        if survey.scan is None or survey.entries is None:
+            yield fault("metadata", metadata, survey.problem)
+            return
+        for name in (name for name in survey.entries if name not in survey.written):
+            whole = image_path(name, folder.folder)
+            reason = "its name lacks the suffix of the file" if lacks_suffix(whole) else "it is not there"
+            yield fault("metadata-image", Path(whole), reason)
+        yield from (_kept_off(one, folder.folder) for one in inspect_caches(folder, survey, set()))
+        counter = TokenCounter(self._tokenizer)
+        for picture in survey.scan.pictures:
+            if not picture.text:
+                yield fault("caption-missing", picture.image, f"no caption and no tags in {metadata.name}")
+                continue
+            self._captions += 1
+            facts = caption_facts(picture.text.encode("utf-8", "surrogatepass"), counter.count)
+            yield from self._text(folder, picture.image, facts, mendable=False)
+        yield from (_kept_off(one, folder.folder) for one in self._pictures(folder, survey))
+
+    def _text(
+        self, folder: TrainingFolder, place: Path, facts: CaptionFacts, *, mendable: bool = True, is_new: bool = True
+    ) -> Iterator[Fault]:
+        """Faults of one caption; what stands in a metadata file is not mended."""
+        tokens = facts.longest if folder.all_lines else facts.tokens
+        for limit in LIMITS:
+            self._tokens[limit] += is_new and tokens > limit
+        for one in inspect_caption(folder, place, facts, counted=self._tokenizer is not None):
+            yield one if mendable else replace(one, remedy=None)
+
     def _texts(self, folder: TrainingFolder, survey: FolderSurvey) -> Iterator[Fault]:
         pictures = survey.scan.pictures if survey.scan else ()
         captions = list({str(one.caption): one.caption for one in pictures if one.caption}.values())
-        self._captions += len(captions)
+        place = os.path.abspath(folder.folder), folder.caption_extension  # noqa: PTH100 - without following links
+        is_new = place not in self._read
+        self._read.add(place)
+        self._captions += len(captions) if is_new else 0
         memory = self._memory / "captions" if self._memory else None
         tell = lambda done, total: self._tell("reading captions", done, total)  # noqa: E731
         for number, facts in read_captions(captions, self._tokenizer, memory, tell):
-            tokens = facts.longest if folder.all_lines else facts.tokens
-            for limit in LIMITS:
-                self._tokens[limit] += tokens > limit
-            yield from inspect_caption(folder, captions[number], facts, counted=self._tokenizer is not None)
+            yield from self._text(folder, captions[number], facts, is_new=is_new)
 
     def _pictures(self, folder: TrainingFolder, survey: FolderSurvey) -> Iterator[Fault]:
         pictures = survey.scan.pictures if survey.scan else ()
-        self._images += len(pictures)
         memory = self._memory / "decoded" if self._memory else None
         tell = lambda done, total: self._tell("decoding", done, total)  # noqa: E731
-        place = os.path.abspath(folder.folder)  # noqa: PTH100 - without following links
+        place = os.path.abspath(folder.metadata or folder.folder)  # noqa: PTH100 - without following links
         is_new = place not in self._compared
         self._compared.add(place)
+        self._images += len(pictures) if is_new else 0
         broken: list[str] = []
         for number, facts, fresh in look_at([one.image for one in pictures], memory, tell):
             picture = pictures[number]
             self._decoded += fresh
             if facts.failure:
-                broken.append(picture.image.name)
-            yield from inspect_image(folder, picture, facts, survey.sizes.get(picture.image.name))
+                broken.append(survey.scan.name_of(picture.image) if survey.scan else picture.image.name)
+            size = survey.sizes.get(survey.scan.name_of(picture.image)) if survey.scan else None
+            yield from inspect_image(folder, picture, facts, size)
             if is_new:
                 self._twins.add(picture, facts, regularisation=folder.regularisation)
         if self._memory is not None:
             remember(self._memory, survey, broken)
+
+
+def _kept_off(one: Fault, folder: Path) -> Fault:
+    """A fault without a remedy where that would move files elsewhere: a metadata file may name any file."""
+    outside = one.remedy is not None and not all(lies_in(path, folder) for path in one.remedy.files)
+    return replace(one, remedy=None) if outside else one
 
 
 def _entries(folder: Path) -> tuple[set[str], list[str]]:

@@ -10,10 +10,12 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from errno import ELOOP
 from typing import TYPE_CHECKING, Any
 
 from dataset_tools.below import ASIDE
 from dataset_tools.errors import DatasetError
+from dataset_tools.names import lies_in
 from dataset_tools.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ def mend(steps: Sequence[Step], time: str) -> list[Path]:
 
 
 def _fresh(home: Path, time: str) -> Path:
+    if not lies_in(home / ASIDE, home):
+        raise OSError(ELOOP, "a link leads out of the folder", str(home / ASIDE))
     for number in range(1, 1000):
         folder = home / ASIDE / (time if number == 1 else f"{time}-{number}")
         try:

@@ -48,7 +48,8 @@ class Means:
     made_by: Mapping[str, str]
     """Versions, for the manifest."""
     bucket: Place | None = None
-    """For fit `bucket`; raises ValueError where a picture has none. The choices' `buckets` say what it follows."""
+    """For fit `bucket`; raises ValueError where a picture has none. The choices' `buckets` say what it follows. For
+    other fits it tells whether a picture that is too small for them would do there."""
     hashes: HashCache | None = None
     """Spares reading files again that were hashed before."""
     jobs: int | None = None
@@ -142,7 +143,7 @@ class _Run:
         self._choices = choices
         self._means = means
         self._problems: list[Problem] = []
-        self._made = self._kept = self._captions = self._removed = 0
+        self._made = self._kept = self._captions = self._captioned = self._removed = 0
         for name, target in found.linked.items():
             self._problem(name, "linked-folder", f"a link to {target}, whose pictures are left out")
 
@@ -186,7 +187,7 @@ class _Run:
             return settled
         made = prepare_one(self._found.path(source.name), self._choices, self._means.bucket)
         if isinstance(made, Made):
-            with writing(self._manifest.folder / self._result_name(source)):
+            with writing(self._manifest.file(self._result_name(source))):
                 self._manifest.part(number).write_bytes(made.data)
             return replace(made, data=b"")
         return made
@@ -194,7 +195,7 @@ class _Run:
     def _looked_at(self, source: Source) -> Refused | _Kept | None:
         entry = self._manifest.entries.get(source.name, {})
         name = self._result_name(source)
-        there = self._sha256(self._manifest.folder / name)
+        there = self._sha256(self._manifest.file(name))
         if there and not self._manifest.is_own(source.name, there):
             if "result" in entry:
                 return Refused(kind="edited", reason=f"{name} was changed after it was made from it", sha256="")
@@ -229,12 +230,13 @@ class _Run:
         if entry != before:
             self._manifest.note(source.name, entry)
         if isinstance(work, Made):
-            target = self._manifest.folder / entry["result"]["name"]
+            target = self._manifest.file(entry["result"]["name"])
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 put_in_place(self._manifest.part(number), target)
         copies.write(self._manifest)
         self._captions += copies.count
+        self._captioned += bool(copies.hashes)
         self._made, self._kept = self._made + isinstance(work, Made), self._kept + isinstance(work, _Kept)
         for reason in said:
             self._problem(source.name, "caption", reason)
@@ -280,10 +282,11 @@ class _Run:
             made=self._made,
             kept=self._kept,
             captions=self._captions,
-            captioned=sum(bool(entry["captions"]) for entry in results.values()),
+            captioned=self._captioned,
             upscaled=tuple(name for name, entry in results.items() if entry["result"]["upscaled"]),
             removed=self._removed,
             problems=tuple(sorted(self._problems, key=lambda problem: (problem.source, problem.kind))),
             others=self._found.others,
+            respelled=tuple(name for source in self._found.pictures for name in source.respelled),
             moved_from=self._manifest.moved_from,
         )

@@ -22,9 +22,9 @@ class Copies:
     """Captions of one picture that are to be copied, and those that are to go."""
 
     hashes: Mapping[str, str]
-    """SHA-256 of the source's caption by its name: the manifest's line."""
+    """SHA-256 of the source's caption by the name of its copy: the manifest's line."""
     contents: Mapping[str, bytes]
-    """What to write."""
+    """What to write, by the same names."""
     dropped: tuple[str, ...]
     """Copies whose caption is gone from the sources."""
 
@@ -36,13 +36,13 @@ class Copies:
     def write(self, manifest: Manifest) -> None:
         """Copy, each in one step."""
         for name, content in self.contents.items():
-            temporary, target = manifest.part(-1), manifest.folder / name
+            temporary, target = manifest.part(-1), manifest.file(name)
             with writing(target):
                 temporary.write_bytes(content)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 put_in_place(temporary, target)
         for name in self.dropped:
-            (manifest.folder / name).unlink(missing_ok=True)
+            manifest.file(name).unlink(missing_ok=True)
 
 
 def copy_captions(
@@ -68,14 +68,16 @@ def copy_captions(
         except OSError as error:
             said.append(f"its caption {name} cannot be read ({error.strerror})")
             continue
-        wanted, there = _sha256(content), _sha256_of(manifest.folder / name)
+        copy = source.copy_of(name)
+        wanted, there = _sha256(content), _sha256_of(manifest.file(copy))
         if there is None or (there != wanted and manifest.is_own(source.name, there)):
-            contents[name] = content
-        elif there != wanted and before.get(name) != wanted:
+            contents[copy] = content
+        elif there != wanted and before.get(copy) != wanted:
             said.append(f"its caption {name} is another one now, and the copy was edited: the copy was left alone")
             continue
-        hashes[name] = wanted
-    dropped = [name for name in before if name not in source.captions and _is_own(manifest, source.name, name)]
+        hashes[copy] = wanted
+    here = set(map(source.copy_of, source.captions))
+    dropped = [name for name in before if name not in here and _is_own(manifest, source.name, name)]
     return Copies(hashes=hashes, contents=contents, dropped=tuple(dropped)), said
 
 
@@ -86,13 +88,13 @@ def withdraw(manifest: Manifest, source: str) -> bool:
     removed = False
     for name in (result, *entry.get("captions", {})):
         if name and _is_own(manifest, source, name):
-            (manifest.folder / name).unlink()
+            manifest.file(name).unlink()
             removed = removed or name == result
     return removed
 
 
 def _is_own(manifest: Manifest, source: str, name: str) -> bool:
-    there = _sha256_of(manifest.folder / name)
+    there = _sha256_of(manifest.file(name))
     return there is not None and manifest.is_own(source, there)
 
 

@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dataset_tools.errors import DatasetError
+from dataset_tools.names import is_below, lies_in
 from dataset_tools.prepare_room import writing
 from dataset_tools.whole_files import put_in_place
 
@@ -55,6 +56,7 @@ class Manifest:
         self._made_from = origin.folder
         self.moved_from = ""
         _refuse_foreign(folder)
+        _refuse_links(folder, self.work)
         self.work.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.work / "lock", folder)
         try:
@@ -85,6 +87,21 @@ class Manifest:
     def is_own(self, name: str, sha256: str) -> bool:
         """Whether a file of this content was written by this command for the source, and is no one's edit."""
         return sha256 in self._known.get(name, ())
+
+    def file(self, name: str) -> Path:
+        """The file of a name, in the folder of results.
+
+        Raises:
+            DatasetError: a link on the way leads out of the folder.
+        """
+        path = self.folder / name
+        if not lies_in(path.parent, self.folder):
+            raise DatasetError(
+                f"{name} would be written outside of the folder of results, by way of a link",
+                where=self.folder,
+                next_step="Put a folder itself in the place of the link, or name another folder for the results.",
+            )
+        return path
 
     def forget(self, name: str) -> None:
         """A source that is gone and whose result is gone as well."""
@@ -153,6 +170,8 @@ class Manifest:
         for line in lines:
             with contextlib.suppress(ValueError):  # the last one may be cut off
                 name, entry = json.loads(line)
+                if not _is_entry(name, entry or {}):
+                    continue
                 if entry is None:
                     self.entries.pop(name, None)
                 else:
@@ -186,20 +205,51 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         stored = json.loads(path.read_bytes())
         if stored["form"] != FORM or not isinstance(stored["choices"], dict):
             raise ValueError
-        if not all(isinstance(entry["source"], str) for entry in stored["pictures"]):
-            raise ValueError
+        if wrong := [entry for entry in stored["pictures"] if not _is_entry(entry["source"], entry)]:
+            raise _OutsideError(f"it names files that are not below its folders, for {json.dumps(wrong[0]['source'])}")
         if not isinstance(stored.get("made_from", ""), str):
             raise ValueError
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DatasetError(
-            f"the manifest cannot be read ({getattr(error, 'strerror', '') or 'it was not written by this version'})",
+            f"the manifest cannot be read ({_reason(error)})",
             where=path,
             next_step="Put back the one that was there, or name another folder.",
         ) from error
     found: dict[str, Any] = stored
     return found
+
+
+class _OutsideError(ValueError):
+    """A name leads out of its folder; the message says which."""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error) if isinstance(error, _OutsideError) else "it was not written by this version"
+
+
+def _is_entry(source: Any, entry: Any) -> bool:
+    """Whether a line of the manifest names files below its folders, and nothing else."""
+    if not isinstance(entry, dict) or not is_below(source):
+        return False
+    result, captions = entry.get("result", {}), entry.get("captions", {})
+    if not isinstance(result, dict) or not isinstance(captions, dict):
+        return False
+    return all(map(is_below, captions)) and (not result or is_below(result.get("name")))
+
+
+def _refuse_links(folder: Path, work: Path) -> None:
+    """The work folder and what is in it are written to and removed: no link may lead these elsewhere."""
+    for path in (work, *(work.iterdir() if work.is_dir() else ())):
+        if not lies_in(path, folder):
+            raise DatasetError(
+                "a link to elsewhere is in the place of an unfinished run",
+                where=path,
+                next_step="Remove the link, or name another folder for the results.",
+            )
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -215,7 +265,7 @@ def _refuse_foreign(folder: Path) -> None:
         ) from error
     if names and not names & {MANIFEST, WORK}:
         raise DatasetError(
-            f"the folder of results holds {len(names)} files or folders of something else",
+            f"the folder of results holds something else, such as {min(names)}",
             where=folder,
             next_step="Name an empty folder, or one that does not exist yet.",
         )

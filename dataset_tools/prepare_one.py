@@ -65,7 +65,7 @@ class Refused:
     """A picture that gives no training image."""
 
     kind: str
-    """As `decoding.Kind`; or `too-small`."""
+    """As `decoding.Kind`; or `too-small`, `other-shape`, `no-bucket`."""
     reason: str
     """One line, without the path."""
     sha256: str
@@ -99,14 +99,27 @@ def _made(data: bytes, sha256: str, choices: Choices, bucket: Place | None) -> M
     except ValueError as error:  # no bucket can be chosen
         return Refused(kind="no-bucket", reason=str(error), sha256=sha256)
     if placement.scale > 1 and not choices.upscale:
-        width, height = seen.image.size
-        reason = f"{width} x {height} would have to be enlarged {placement.scale:.2f} times"
-        return Refused(kind="too-small", reason=reason, sha256=sha256)
+        return _too_small(seen.image.size, placement, choices, bucket, sha256)
     padding = (*choices.background, 0) if seen.image.mode == "RGBA" else choices.background
     with QUIET:
         content = encode(fitted(seen.image, placement, padding), choices.image_format, choices.quality)
     source = {"sha256": sha256, "bytes": len(data), "format": image.format, "size": list(image.size)}
     return Made(data=content, facts={**source, **_facts(seen), "result": _result(content, placement, choices)})
+
+
+def _too_small(size: Size, placement: Placement, choices: Choices, bucket: Place | None, sha256: str) -> Refused:
+    """The refusal; of another kind where only the shape that was asked for is to blame, and its own bucket holds it."""
+    reason = f"{size[0]} x {size[1]} would have to be enlarged {placement.scale:.2f} times"
+    try:
+        own = place(size, choices.size, "bucket", bucket) if bucket and choices.fit != "bucket" else None
+    except ValueError:  # no bucket can be chosen
+        own = None
+    if own is None or own.scale >= placement.scale:
+        return Refused(kind="too-small", reason=reason, sha256=sha256)
+    fits = f"{own.size[0]} x {own.size[1]}"
+    if own.scale > 1:
+        return Refused(kind="too-small", reason=f"{reason}, or {own.scale:.2f} times with --fit bucket", sha256=sha256)
+    return Refused(kind="other-shape", reason=f"{reason}; its bucket, {fits}, holds it as it is", sha256=sha256)
 
 
 def _result(content: bytes, placement: Placement, choices: Choices) -> dict[str, Any]:

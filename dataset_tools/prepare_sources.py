@@ -8,7 +8,6 @@ folders are not followed: those behind which pictures lie are named.
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dataset_tools.below import hold_pictures, is_meant, leads_to
 from dataset_tools.errors import DatasetError
-from dataset_tools.scan import TEXT_SUFFIXES
+from dataset_tools.scan import TEXT_SUFFIXES, composed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,12 +37,21 @@ class Source:
     name: str
     """Below the folder, with slashes."""
     captions: tuple[str, ...]
-    """Text files of its stem beside it: likewise, sorted."""
+    """Text files of its stem beside it, however their accents are composed: likewise, sorted."""
 
     @property
     def stem(self) -> str:
         """The name without its suffix: what image, captions and result share."""
         return str(PurePosixPath(self.name).with_suffix(""))
+
+    def copy_of(self, caption: str) -> str:
+        """What the copy of a caption is called: letter for letter as the result, for sd-scripts opens that name."""
+        return self.stem + PurePosixPath(caption).suffix
+
+    @property
+    def respelled(self) -> tuple[str, ...]:
+        """Captions whose copies are called otherwise than they are."""
+        return tuple(name for name in self.captions if self.copy_of(name) != name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +111,7 @@ def clashes(pictures: Iterable[Source]) -> list[tuple[str, ...]]:
     """Names that would become one file: they differ in their suffix only, or in what some disks do not tell apart."""
     groups: dict[str, list[str]] = {}
     for picture in pictures:
-        groups.setdefault(unicodedata.normalize("NFC", picture.stem).casefold(), []).append(picture.name)
+        groups.setdefault(composed(picture.stem).casefold(), []).append(picture.name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
@@ -114,17 +122,28 @@ def _sorted_out(names: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     by_stem: dict[str, list[str]] = {}
     for name, stem, _suffix in split:
         if name in found:
-            by_stem.setdefault(stem, []).append(name)
+            by_stem.setdefault(composed(stem), []).append(name)
     rest = []
+    there = set(names)
     for name, stem, suffix in split:
         if name in found:
             continue
-        if suffix.lower() not in TEXT_SUFFIXES or stem not in by_stem:
+        # a caption spelled as the picture goes before one that only looks so
+        pictures = [
+            picture
+            for picture in by_stem.get(composed(stem), ())
+            if (own := _stem(picture)) == stem or own + suffix not in there
+        ]
+        if suffix.lower() not in TEXT_SUFFIXES or not pictures:
             rest.append(name)
             continue
-        for picture in by_stem[stem]:
+        for picture in pictures:
             found[picture].append(name)
     return found, rest
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]  # noqa: PTH122 - of a name
 
 
 def _refuse(error: OSError) -> None:

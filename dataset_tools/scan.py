@@ -54,6 +54,18 @@ class Picture:
     """The image file: the scanned folder and the name."""
     caption: Path | None
     """The file that its caption would be read from; None if there is none."""
+    text: str | None = None
+    """The caption itself, of an image that a metadata file names; None of one whose caption is a file."""
+
+    @property
+    def captioned(self) -> bool:
+        """Whether it has a caption."""
+        return self.caption is not None or bool(self.text)
+
+    @property
+    def own(self) -> Path | None:
+        """The caption where it lies beside the image: one elsewhere is read by sd-scripts, and is not ours to write."""
+        return self.caption if self.caption is not None and self.caption.parent == self.image.parent else None
 
     @property
     def foreign(self) -> bool:
@@ -82,8 +94,13 @@ class FolderScan:
     """
     not_files: tuple[Path, ...] = ()
     """Folders and dangling links with the name of a picture: sd-scripts lists them and fails to open them."""
+    misspelt: Mapping[str, str] = field(default_factory=dict)
+    """By image without a caption: a caption whose name looks the same, its accents composed otherwise (macOS has them
+    apart). sd-scripts opens a path as it is spelled, and on a disk that tells the two apart does not find it."""
     ignored_images: Mapping[str, int] = field(default_factory=dict)
     """Files that look like images and are not found, by suffix as on disk: `.gif`, `.avif`, `.Png`."""
+    is_deep: bool = False
+    """Whether some images lie in folders below; never of a folder that was listed."""
 
     @property
     def images(self) -> int:
@@ -93,12 +110,18 @@ class FolderScan:
     @property
     def captioned(self) -> int:
         """How many of them have a caption."""
-        return sum(picture.caption is not None for picture in self.pictures)
+        return sum(picture.captioned for picture in self.pictures)
 
     @property
     def uncaptioned(self) -> tuple[Path, ...]:
         """The images without a caption."""
-        return tuple(picture.image for picture in self.pictures if picture.caption is None)
+        return tuple(picture.image for picture in self.pictures if not picture.captioned)
+
+    def name_of(self, image: Path) -> str:
+        """An image's name in the folder; of one in a folder below, its path from there, with slashes."""
+        if not self.is_deep:
+            return image.name
+        return (image.relative_to(self.folder) if image.is_relative_to(self.folder) else image).as_posix()
 
     @property
     def same_stem(self) -> tuple[tuple[Path, ...], ...]:
@@ -109,7 +132,7 @@ class FolderScan:
         """
         groups: dict[str, list[Path]] = {}
         for picture in self.pictures:
-            groups.setdefault(_split(picture.image.name)[0], []).append(picture.image)
+            groups.setdefault(_split(str(picture.image))[0], []).append(picture.image)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 
@@ -140,6 +163,7 @@ def scan_folder(folder: Path, caption_extension: str = ".caption", *, extra_suff
         pictures=pictures,
         caption_extension=extension,
         other_extensions=_other_extensions(bare, names, extension),
+        misspelt=_misspelt(bare, names, extension),
         not_files=tuple(folder / name for name in found if name in doubtful),
         ignored_images=_ignored_images(names - set(found)),
     )
@@ -227,7 +251,7 @@ class _Captions:
 
 
 def _loosely(name: str) -> str:
-    return (name if name.isascii() else unicodedata.normalize("NFC", name)).casefold()
+    return composed(name).casefold()
 
 
 def _other_extensions(images: Sequence[str], names: set[str], asked: str) -> dict[str, int]:
@@ -242,6 +266,17 @@ def _other_extensions(images: Sequence[str], names: set[str], asked: str) -> dic
         counts.update(beside.get(stem, ()))
         counts.update(image_suffix + suffix for suffix in beside.get(image, ()))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _misspelt(images: Sequence[str], names: set[str], extension: str) -> dict[str, str]:
+    others = {composed(name): name for name in names if name.endswith(extension) and not name.isascii()}
+    found = {image: others.get(composed(_split(image)[0] + extension)) for image in images if others and extension}
+    return {image: name for image, name in found.items() if name is not None}
+
+
+def composed(name: str) -> str:
+    """A name with its letters and accents in one (NFC): one and the same for all that look alike."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _ignored_images(names: Iterable[str]) -> dict[str, int]:

@@ -13,7 +13,8 @@ import math
 import shutil
 import tempfile
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from dataset_tools.captions import Captioned
     from dataset_tools.fingerprint import FolderManifest
-    from dataset_tools.scan import FolderScan
+    from dataset_tools.scan import FolderScan, Picture
 
 MANIFEST = "subset.json"
 """What a part says of itself, beside its images; sd-scripts takes no notice of it."""
@@ -55,7 +56,7 @@ class Subset:
     stratify: tuple[str, ...]
     """Tags whose shares were kept."""
     source: Path
-    """The folder they come from."""
+    """The folder, or the metadata file, they come from."""
     source_sha256: str
     """The fingerprint of that folder."""
     caption_extension: str
@@ -89,10 +90,17 @@ def candidates_of(scan: FolderScan, manifest: FolderManifest, separator: str) ->
     """Every picture of a folder with its caption and what the fingerprint says of its bytes."""
     files = manifest.files
     found = []
-    for one in captioned(scan.pictures, separator):
-        name = one.name if one.name in files else unicodedata.normalize("NFC", one.name)
+    for one in captioned(map(partial(_with_misspelt, scan), scan.pictures), separator):
+        name = scan.name_of(one.picture.image)
+        name = name if name in files else unicodedata.normalize("NFC", name)
         found.append(Candidate(one=one, sha256=files[name][0]))
     return found
+
+
+def _with_misspelt(scan: FolderScan, picture: Picture) -> Picture:
+    """The picture with its caption, where only the accents of the caption's name are composed otherwise."""
+    name = scan.misspelt.get(picture.image.name)
+    return replace(picture, caption=scan.folder / name) if name else picture
 
 
 def ordered(candidates: Sequence[Candidate], seed: int, stratify: Sequence[str] = ()) -> list[Candidate]:
@@ -169,6 +177,8 @@ def _fill(subset: Subset, folder: Path, progress: Callable[[int, int], None] | N
             caption = caption_path(folder / picture.image.name, subset.caption_extension)
             if not caption.exists():  # two images of one stem share theirs
                 shutil.copyfile(picture.caption, caption)
+        elif picture.text:  # it stands in a metadata file
+            caption_path(folder / picture.image.name, subset.caption_extension).write_bytes(picture.text.encode())
         if progress is not None:
             progress(done, len(subset.chosen))
     (folder / MANIFEST).write_bytes(subset.manifest().encode("utf-8", "backslashreplace"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dataset_tools.errors import DatasetError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from dataset_tools.metadata_file import Entry
     from dataset_tools.scan import FolderScan, Picture
 
 LATENTS_SUFFIX = "_sdxl.npz"
@@ -84,6 +85,13 @@ class FolderSurvey:
     (library/train_util.py:1992-1997)."""
     newest_image: int = 0
     """When the image that was written last was written, in nanoseconds since the epoch; 0 without images."""
+    metadata: Path | None = None
+    """The metadata file that names the images; None where the folder is listed. Names of images are then relative to
+    the folder that holds all of them."""
+    entries: Mapping[str, Entry] | None = None
+    """What that file says, by image path as it is written there; None without one, and where it cannot be used."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Names of the images that are there, by path as it is written in that file."""
 
 
 class SurveyCache(FileMemory[Any]):
@@ -103,27 +111,30 @@ def survey_folder(folder: Path, caption_extension: str, cache: SurveyCache | Non
     """
     try:
         scan = scan_folder(folder, caption_extension)
-        survey = _Surveyor(scan, cache).survey()
+        survey = Surveyor(scan, cache).survey()
     except DatasetError as error:
-        return _unlisted(folder, error.what)
+        return unlisted(folder, error.what)
     except (OSError, ValueError) as error:  # it went while it was looked at; a null character in its name
-        return _unlisted(folder, f"the image folder cannot be read ({getattr(error, 'strerror', '') or error})")
+        return unlisted(folder, f"the image folder cannot be read ({getattr(error, 'strerror', '') or error})")
     if cache is not None:
         cache.save()
     return survey
 
 
-class _Surveyor:
+class Surveyor:
     """One look at a folder, and what has been seen so far."""
 
-    def __init__(self, scan: FolderScan, cache: SurveyCache | None) -> None:
+    def __init__(self, scan: FolderScan, cache: SurveyCache | None, metadata: Path | None = None) -> None:
         self._scan = scan
         self._cache = cache
+        self._metadata = metadata
+        self._homes = sorted({scan.folder, *(one.image.parent for one in scan.pictures if metadata)})
         self._changed: dict[str, int] = {}  # by path as a string, which is hashed much faster
         self._unreadable: list[Path] = []
 
     def survey(self) -> FolderSurvey:
-        sizes = {picture.image.name: self._size(picture.image) for picture in self._scan.pictures}
+        """What there is."""
+        sizes = {self._scan.name_of(picture.image): self._size(picture.image) for picture in self._scan.pictures}
         captions = {str(picture.caption): picture.caption for picture in self._scan.pictures if picture.caption}
         texts = [(caption, self._text(caption)) for caption in captions.values()]
         metadata = self._scan.folder / METADATA_CACHE
@@ -139,7 +150,7 @@ class _Surveyor:
             text_encoder_outputs=outputs,
             metadata_cache=metadata.is_file(),
             unreadable=tuple(self._unreadable),
-            latent_paths=_latent_paths(self._scan.folder),
+            latent_paths=_latent_paths(self._homes),
             cached_sizes=_cached_sizes(metadata),
             newest_image=max((self._changed.get(str(one.image), 0) for one in self._scan.pictures), default=0),
         )
@@ -177,16 +188,25 @@ class _Surveyor:
         """Latents, and text encoder outputs."""
         images: dict[str, list[Picture]] = {}
         for picture in self._scan.pictures:
-            images.setdefault(_stem(picture.image.name), []).append(picture)
+            images.setdefault(_stem(str(picture.image)), []).append(picture)
         latents, outputs = [], []
-        for name in _npz_names(self._scan.folder):
-            path = self._scan.folder / name
-            if meant := images.get(_latents_stem(name)):
-                image = next((one.image for one in meant if _sized(sizes[one.image.name]) in name), meant[0].image)
+        for path in (home / name for home in self._homes for name in _npz_names(home)):
+            stem = str(path.with_name(_latents_stem(path.name) or path.name))
+            if meant := images.get(stem):
+                fitting = (one.image for one in meant if _sized(sizes[self._scan.name_of(one.image)]) in path.name)
+                image = next(fitting, meant[0].image)
                 latents.append(self._cache_file(path, image, image))
-            if name.endswith(TEXT_ENCODER_SUFFIX) and (meant := images.get(name[: -len(TEXT_ENCODER_SUFFIX)])):
-                outputs.append(self._cache_file(path, meant[0].image, meant[0].caption))
+            if path.name.endswith(TEXT_ENCODER_SUFFIX) and (
+                meant := images.get(str(path)[: -len(TEXT_ENCODER_SUFFIX)])
+            ):
+                outputs.append(self._cache_file(path, meant[0].image, meant[0].caption or self._described()))
         return tuple(latents), tuple(outputs)
+
+    def _described(self) -> Path | None:
+        """What captions stand in, where it is one file for all."""
+        if self._metadata is not None:
+            self._changed[str(self._metadata)] = self._metadata.stat().st_mtime_ns
+        return self._metadata
 
     def _cache_file(self, path: Path, image: Path, source: Path | None) -> CacheFile:
         try:
@@ -196,7 +216,7 @@ class _Surveyor:
         written, changed = self._changed.get(str(path)), self._changed.get(str(source)) if source else None
         older = written is not None and changed is not None and written < changed
         arrays = {name: tuple(shape) for name, shape in content["arrays"].items()}
-        return CacheFile(path=path, image=image.name, older=older, arrays=arrays, nan=content["nan"])
+        return CacheFile(path=path, image=self._scan.name_of(image), older=older, arrays=arrays, nan=content["nan"])
 
 
 _UNREAD: dict[str, Any] = {"arrays": {}, "nan": False}
@@ -252,9 +272,10 @@ def _sized(size: tuple[int, int]) -> str:
     return f"_{size[0]:04d}x{size[1]:04d}_"
 
 
-def _latent_paths(folder: Path) -> tuple[str, ...]:
+def _latent_paths(folders: list[Path]) -> tuple[str, ...]:
     """Listed and sorted as library/train_util.py:2008-2011 do, with the folder's own `*`, `?` and `[` unescaped."""
-    found = glob.glob(os.path.join(folder, "*" + LATENTS_SUFFIX))  # noqa: PTH118, PTH207 - the thing itself
+    patterns = [os.path.join(folder, "*" + LATENTS_SUFFIX) for folder in folders]  # noqa: PTH118
+    found = [path for pattern in patterns for path in glob.glob(pattern)]  # noqa: PTH207 - the thing itself
     return tuple(sorted(found, key=lambda path: path.rsplit("_", maxsplit=2)[0]))
 
 
@@ -273,7 +294,8 @@ def _resolution(entry: Mapping[str, Any]) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _unlisted(folder: Path, problem: str) -> FolderSurvey:
+def unlisted(folder: Path, problem: str) -> FolderSurvey:
+    """Of a folder that holds nothing that can be told."""
     return FolderSurvey(
         folder=folder,
         problem=problem,

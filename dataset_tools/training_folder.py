@@ -18,7 +18,11 @@ class TrainingFolder:
     """One `image_dir` and what is in force for it."""
 
     folder: Path
-    """The folder."""
+    """The folder; of a metadata file the one in which its relative paths begin."""
+    metadata: Path | None = None
+    """The metadata file that names the images and holds their captions; None where the folder is listed."""
+    separator: str = ","
+    """Between caption and tags of a metadata file (`caption_separator`)."""
     caption_extension: str = ".txt"
     """Of its captions."""
     regularisation: bool = False
@@ -42,3 +46,5 @@ class TrainingFolder:
     place: Callable[[Size], tuple[Size, Size] | str] | None = None
     """From the size of an image to its bucket and the size it is resized to, or to why there is none; None where no
     resolution is known."""
+    bucketed: Callable[[Size], tuple[Size, Size] | str] | None = None
+    """Likewise with buckets, where the configuration makes none."""

@@ -3,9 +3,10 @@
 from pathlib import Path, PurePath
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.experiment import Experiment
 from fork_wrapper.record import Record
-from fork_wrapper.resolve import Origin, Resolved
+from fork_wrapper.resolve import Acknowledged, Origin, Resolved
 from fork_wrapper.schema import MANAGED
 
 PROMPTS = "training.sample_prompts"
@@ -24,7 +25,14 @@ def resolved_of(record: Record) -> Resolved:
         origins={path: origin for path, origin in origins.items() if not _is_managed(path.removeprefix("training."))},
         overrides=tuple(record.experiment.get("overrides", ())),
         allowed=tuple(record.experiment.get("allowed_unknown", ())),
+        acknowledged=acknowledged_in(record),
     )
+
+
+def acknowledged_in(record: Record) -> dict[str, Acknowledged]:
+    """What the experiment acknowledged when it ran, by the rule's id; nothing in records older than that."""
+    known = record.experiment.get("acknowledged") or {}
+    return {key: Acknowledged(reason=str(one["reason"]), by=str(one["by"])) for key, one in known.items()}
 
 
 def own_files(record: Record) -> dict[str, str]:
@@ -33,7 +41,8 @@ def own_files(record: Record) -> dict[str, str]:
     text = record.experiment.get("sample_prompts")
     if not isinstance(path, str) or not path.startswith("{run}/") or text is None:
         return {}
-    return {PurePath(path).name: str(text)}
+    name = PurePath(path).name
+    return {name: str(text)} if is_plain(name) else {}
 
 
 def processes_of(record: Record) -> int:

@@ -12,7 +12,7 @@ from fork_wrapper.export import DATASET, GUI_FORMS, Exported, Form, configs_of, 
 from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.formats.found import sets_secret
 from fork_wrapper.formats.gui_table import TABS
-from fork_wrapper.paths import DATASET_MANIFEST, plain_name
+from fork_wrapper.paths import DATASET_MANIFEST, RunFolder, plain_name
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
 
@@ -59,7 +59,7 @@ def bundle(source: Source, settings: Settings, folder: Path) -> Exported:
     files |= _known(source)
     texts, kept_back = _recovered_from(source)
     files |= texts
-    lost |= kept_back
+    lost |= {**kept_back, **_elsewhere(source)}
     if configs.prompts is not None:
         files["sample_prompts.txt"] = configs.prompts
     files[DATASET] = configs.dataset_toml
@@ -130,11 +130,26 @@ def run_files(source: Source) -> Iterator[tuple[Path, Path]]:
     if source.kind != "run":
         return
     root = source.path.parent
+    run = RunFolder(folder=root)
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
         in_state = any(part.endswith("-state") for part in inside.parts[:-1])
-        if path.is_file() and path.suffix not in WEIGHTS and not in_state and not path.name.endswith(".tmp"):
+        if (
+            path.is_file()
+            and run.holds(path)
+            and path.suffix not in WEIGHTS
+            and not in_state
+            and not path.name.endswith(".tmp")
+        ):
             yield path, Path("run") / inside
+
+
+def _elsewhere(source: Source) -> dict[str, str]:
+    """Links in a run's folder to files elsewhere, which are not the run's to hand on."""
+    root = source.path.parent
+    links = [path for path in root.rglob("*") if path.is_symlink()] if source.kind == "run" else []
+    why = "it is a link to a file outside the run's folder"
+    return {path.relative_to(root).as_posix(): why for path in links if not RunFolder(folder=root).holds(path)}
 
 
 def write_bundle(made: Exported, source: Source, folder: Path) -> list[Path]:

@@ -10,11 +10,14 @@ from typing import Any
 from fork_wrapper import keypath
 from fork_wrapper.afterwards import came_from
 from fork_wrapper.formats.found import holds_secret, sounds_secret
+from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record, sound_folders
-from fork_wrapper.run_state import SUCCESSES
+from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.rates import block_rates
+from fork_wrapper.run_state import SUCCESSES, status_of
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
 from fork_wrapper.spelling import spell
-from fork_wrapper.words import clock, size
+from fork_wrapper.words import clock, counted, size
 
 ALWAYS = (
     *("learning_rate", "train_text_encoder", "optimizer_type", "lr_scheduler", "max_train_steps"),
@@ -25,8 +28,8 @@ ALWAYS = (
 _MEANT: Mapping[str, str] = {"optimizer_type": "AdamW"}
 """What an empty default stands for (library/train_util.py:4844-4845)."""
 
-VOUCHED = ("documented", "recovered", "measured")
-"""Origins of values that somebody or something other than the experiment's author vouches for."""
+VOUCHED = ("documented", "recovered", "measured", "chosen")
+"""Origins of values that somebody or something vouches for."""
 
 Row = tuple[str, str, str, str]
 """Group, key, value, origin."""
@@ -74,7 +77,11 @@ def _origin(record: Record, path: str) -> str:
 def trained_parts(effective: Mapping[str, Any]) -> str:
     """Which parts of the model were trained: a rate of 0 freezes one (sdxl_train.py:286, 293-302)."""
     rate = effective.get("learning_rate")
-    rates = {"the U-Net": rate}
+    case = Case(training=effective, dataset={})
+    blocks = block_rates(case) if rate else None
+    moved = sum(map(bool, blocks or ()))
+    unet = "the U-Net" if blocks is None else f"{moved} of the U-Net's {len(blocks)} blocks"
+    rates: dict[str, Any] = {unet: rate if blocks is None else moved}
     if effective.get("train_text_encoder"):
         for number in (1, 2):
             own = effective.get(f"learning_rate_te{number}")
@@ -86,15 +93,15 @@ def trained_parts(effective: Mapping[str, Any]) -> str:
 def training_rows(record: Record) -> Iterator[tuple[str, str]]:
     """How the training went, as far as it is recorded."""
     run, origin = record.run, record.provenance
-    yield "run", f"{run['id']}, {run['status']}"
+    yield "run", f"{run['id']}, {status_of(record)}"
     if words := came_from(record):
         yield "lineage", words
     yield "started", str(run["started"])
     if run["seconds"] is not None:
         yield "time", clock(run["seconds"])
     yield "steps", " of ".join(str(count) for count in (run["steps"], run["total_steps"]) if count is not None)
-    if loss := run["loss"]:
-        yield "loss", f"{loss['first']:.4f} at first, {loss['last']:.4f} at last, {loss['lowest']:.4f} at its lowest"
+    if loss := losses_of(run):
+        yield "loss", str(loss)
     if cards := origin.get("gpus"):
         yield "GPU", ", ".join(str(card["name"]) for card in cards)
     if peak := run.get("peak_vram_mib"):
@@ -125,7 +132,11 @@ def data_rows(record: Record) -> Iterator[tuple[str, str]]:
     for folder in sound_folders(data):
         repeats = folder.get("repeats")
         name = PureWindowsPath(str(folder.get("folder", ""))).name
-        yield "folder", f"{name}: {len(folder.get('files') or ())} images" + (f", {repeats} times" if repeats else "")
+        yield (
+            "folder",
+            f"{name}: {counted(len(folder.get('files') or ()), 'image')}"
+            + (f", {counted(repeats, 'time')}" if repeats else ""),
+        )
 
 
 def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -> Iterator[str]:
@@ -133,13 +144,13 @@ def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -
     if record.rehearsal is not None:
         yield "**It is a rehearsal**: a miniature with random weights, trained for a few steps. It draws nothing."
     if record.status not in SUCCESSES:
-        yield f"Its run did not end as planned: {record.status}."
+        yield f"Its run did not end as planned: {status_of(record)}."
     if record.run.get("nan_step"):
         yield f"The loss is no number from step {record.run['nan_step']} on: later weights are broken."
     known = sum(row[3].startswith(VOUCHED) for row in rows)
     yield (
-        f"Of the {len(rows)} values above, {known} are documented, recovered or measured; the rest is assumed by "
-        "whoever wrote the experiment, or a default."
+        f"Of the {len(rows)} values above, {known} are documented, recovered, measured or chosen by whoever wrote "
+        "the experiment; the rest is assumed, or a default."
     )
     yield "Its losses are the trainer's running means over noise of all strengths: they say little about the images."
     yield "Nobody has measured its images: no FID, no CLIP score."

@@ -5,25 +5,32 @@ The one place where a configuration, its images, the machine and earlier runs co
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from dataset_tools.faults import KINDS
 from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
+from fork_wrapper.experiment import OWN, SOURCE, Experiment
 from fork_wrapper.files import line_of
+from fork_wrapper.gpu_room import ALLOWED_AS as GPU_MEMORY
+from fork_wrapper.gpu_room import room, used_cards
+from fork_wrapper.less_memory import remedies
+from fork_wrapper.model_kinds import Model, look_at_model
+from fork_wrapper.plan import ALLOWED_AS as DISK
 from fork_wrapper.plan import Plan, make_plan, space
 from fork_wrapper.preflight import Machine, image_folders, look_at
 from fork_wrapper.render import Trainer
-from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, Resolved
+from fork_wrapper.resolve import ACKNOWLEDGE, MODEL_OPTIONS, PATH_OPTIONS, Acknowledged, Resolved, is_hub_name
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
-from fork_wrapper.rules.table import load_functions
+from fork_wrapper.rules.table import load_functions, rules
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.settings import PLACEHOLDERS, Settings
 from fork_wrapper.subsets import survey_subsets
@@ -53,34 +60,87 @@ def check(
     *,
     files: Mapping[str, str] = MappingProxyType({}),
     fresh: bool = False,
+    allowed: Collection[str] = (),
 ) -> Checked:
     """Judge `resolved` as `trainer` would be launched with it on this machine.
 
     `files` are those that kft will write into the run folder, by name. With `fresh` nothing is taken from memory
-    that a record will state as a fact.
+    that a record will state as a fact. What is `allowed` by name, a disk or GPU memory, is a warning.
     """
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
-        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh)
+        looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh, files=files)
         surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
         load_functions()
         machine = looking.result()
-    case = case_of(resolved, surveys, _host(machine, settings, trainer), files)
+    case = case_of(resolved, surveys, _host(machine, settings, trainer), files, models=not trainer.rehearsal)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
-    ruled = in_words_of(resolved, rule_findings(case))
-    found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
+    ruled = in_words_of(resolved, acknowledge(resolved, rule_findings(case)))
+    found = [*machine.findings, *image_folders(case)]
+    found += _unless_allowed(DISK, space(plan, settings.outputs), allowed)
+    if not trainer.rehearsal:
+        found += _unless_allowed(GPU_MEMORY, _gpu_room(case, plan, machine, settings), allowed)
     found += [one for one in ruled if not _is_ours(one)]
-    found += [*_placeholders(resolved), *_let_through(resolved)]
+    found += [*_misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved), *resolved.told]
+    found += _nameless_documents(resolved)
     if not trainer.rehearsal:  # which may train on a drawn set
+        found += _needless(resolved, ruled)
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
 
 
+def _unless_allowed(name: str, findings: list[Finding], allowed: Collection[str]) -> list[Finding]:
+    """What would stop the run, as it is, or where it is allowed as a warning that says so."""
+
+    def judged(one: Finding) -> Finding:
+        if one.severity != "error":
+            return one
+        if name in allowed:
+            return replace(one, what=f"{one.what} (allowed: --allow {name})", severity="warning")
+        return replace(one, todo=f"{one.todo}; `--allow {name}` starts all the same")
+
+    return [judged(one) for one in findings]
+
+
+def _gpu_room(case: Case, plan: Plan, machine: Machine, settings: Settings) -> list[Finding]:
+    """What stands against the GPUs that the processes of this machine will use, with what takes less memory."""
+    count = -(-settings.num_processes // settings.num_machines)
+    cards = used_cards(machine.gpus, machine.gpu_processes, count)
+    known = () if plan.measured and plan.measured.peak_vram_mib else plan.neighbours
+    batch = max((one.get("batch_size") or 1 for one in case.datasets), default=1)
+    totals = [card.gpu.memory_mib for card in cards if card.gpu.memory_mib]
+    over = plan.memory.mib - min(totals) if plan.memory and totals else 0
+    return room(plan.memory, cards, near=known, batch=batch, flags=_less(case, over) if over > 0 else "")
+
+
+def _less(case: Case, over: int) -> str:
+    """The flags that bring what is certain down by so many MiB; empty where none do."""
+    found: list[str] = []
+    for one in remedies(case):
+        if over > 0:
+            found += one.flags
+            over -= one.saves_mib
+    return " ".join(found) if over <= 0 else ""
+
+
 def case_of(
-    resolved: Resolved, surveys: Mapping[str, FolderSurvey] | None, host: Host, files: Mapping[str, str]
+    resolved: Resolved,
+    surveys: Mapping[str, FolderSurvey] | None,
+    host: Host,
+    files: Mapping[str, str],
+    *,
+    models: bool = True,
 ) -> Case:
-    """The case that the rules judge."""
+    """The case that the rules judge; without `models` those files are not looked at: a rehearsal has its own."""
+    base, vae = (
+        look_at_model(str(resolved.training[key])) if models and resolved.training.get(key) else None
+        for key in ("pretrained_model_name_or_path", "vae")
+    )
+    if models and base is None and is_hub_name(name := str(resolved.training.get("pretrained_model_name_or_path"))):
+        base = Model(path=Path(name), on_hub=True)
     return Case(
+        base=base,
+        vae=vae,
         training=resolved.training,
         dataset=resolved.dataset,
         host=host,
@@ -119,6 +179,72 @@ def would_stop(resolved: Resolved) -> tuple[Finding, ...]:
     )
 
 
+def acknowledge(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
+    """Findings, their key paths as `where`, with the reasons of those that the experiment acknowledges.
+
+    An acknowledgement is about values that its own file says or inherits, or that nobody says: what a child or --set
+    says is found anew. Errors cannot be acknowledged.
+    """
+    return [
+        replace(one, acknowledged=known.reason)
+        if (known := resolved.acknowledged.get(one.rule))
+        and one.severity != "error"
+        and _is_about(resolved, known, one)
+        else one
+        for one in findings
+    ]
+
+
+def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool:
+    names = [link.name for link in resolved.chain]
+    origin = resolved.origins.get(finding.where)
+    if origin is None or known.by not in names:
+        return True
+    return origin.by != "--set" and origin.by not in names[names.index(known.by) + 1 :]
+
+
+def _misunderstood(resolved: Resolved) -> list[Finding]:
+    """Acknowledgements in the files of rules that there are not, and of errors, which cannot be acknowledged."""
+    found = []
+    for link in resolved.chain:
+        for key in link.acknowledged:
+            if key in KINDS:
+                what = f"{key} is of `kft dataset check`, and only rules can be acknowledged"
+                todo = f"`kft rules {key}` says what to do"
+            elif key not in rules():
+                near = difflib.get_close_matches(key, rules(), n=3)
+                what = f"no rule is called {key}"
+                todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them"
+            elif rules()[key].severity == "error":
+                what = f"{key} is an error: it cannot be acknowledged"
+                todo = f"`kft rules {key}` says what to do"
+            else:
+                continue
+            found.append(Finding(what=what, where=_acknowledging(link, key), todo=todo))
+    return found
+
+
+def _needless(resolved: Resolved, ruled: list[Finding]) -> list[Finding]:
+    """Acknowledgements of what is not found."""
+    found = {one.rule for one in ruled}
+    needless = []
+    for key, known in resolved.acknowledged.items():
+        link = next((link for link in resolved.chain if link.name == known.by), None)
+        if key in found or link is None or key not in rules() or rules()[key].severity == "error":
+            continue
+        own = link is resolved.chain[-1]
+        todo = "remove the line" if own else f'leave it, or add to this experiment: unset = ["{ACKNOWLEDGE}{key}"]'
+        what = f"{key} is acknowledged and no longer found"
+        needless.append(Finding(what=what, where=_acknowledging(link, key), todo=todo, severity="note"))
+    return needless
+
+
+def _acknowledging(link: Experiment, key: str) -> str:
+    """Where a file acknowledges a rule."""
+    line = line_of(link.text, f"{ACKNOWLEDGE}{key}")
+    return f"{link.path}, line {line}: {ACKNOWLEDGE}{key}" if line else f"{link.path}: {ACKNOWLEDGE}{key}"
+
+
 def in_words_of(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
     """Findings whose key paths have become places: the file and line, or the flag, that says the value."""
     return [replace(finding, where=place(resolved, finding.where)) for finding in findings]
@@ -133,7 +259,7 @@ def place(resolved: Resolved, path: str) -> str:
         return resolved.flags.get(path, path)
     for link in resolved.chain:
         if link.name == origin.by:
-            line = line_of(link.text, path)
+            line = None if resolved.imported else line_of(link.text, path)
             return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
     return f"{path} (set by {origin.by})"
 
@@ -150,6 +276,20 @@ def _let_through(resolved: Resolved) -> list[Finding]:
             severity="note" if key in used else "warning",
         )
         for key in resolved.allowed
+    ]
+
+
+def _nameless_documents(resolved: Resolved) -> list[Finding]:
+    """Files that call values documented and do not say in which document."""
+    return [
+        Finding(
+            what="values are documented, and no document is named",
+            where=str(link.path),
+            todo=f'name it under [origin]: {SOURCE} = "...", or write "{OWN}" where the values are yours',
+            severity="note",
+        )
+        for link in resolved.chain
+        if not link.source and "documented" in link.origins.values()
     ]
 
 

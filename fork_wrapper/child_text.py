@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 
 from fork_wrapper import keypath
+from fork_wrapper.experiment import OWN
 from fork_wrapper.experiment_text import comment, placed
 from fork_wrapper.render import dataset_text
 from fork_wrapper.resolve import Resolved
@@ -38,10 +39,10 @@ def child_text(
         _head(name, parent),
         tomli_w.dumps({"extends": _name_of(parent, settings)}),
         _unset(unset, {path: was for path, was in were.items() if path not in changed}),
-        _story(story),
+        story_text(story),
         f"[training]\n{_options(training, were)}" if training else "",
         above + dataset_text(dataset, "dataset") if dataset else "",
-        '[origin]\ndefault = "assumed"\n' if own else "",
+        f'[origin]\ndefault = "{OWN}"\n' if own else "",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -77,7 +78,8 @@ def _name_of(parent: Resolved, settings: Settings) -> str:
         return path.as_posix()
 
 
-def _story(story: Mapping[str, Any]) -> str:
+def story_text(story: Mapping[str, Any]) -> str:
+    """A story as [story]; a comment on what it could tell where there is none."""
     if story:
         return f"[story]\n{tomli_w.dumps(dict(story))}"
     return "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can derive\n"

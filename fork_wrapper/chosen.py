@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import lies_in
 from fork_wrapper.checkpoints import find_checkpoints, is_whole
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import read_json
@@ -12,11 +13,11 @@ from fork_wrapper.named_run import NamedRun, run_of
 from fork_wrapper.notes import decision_of, read_notes
 from fork_wrapper.paths import RunFolder, sidecar_of
 from fork_wrapper.record import Record, from_json
-from fork_wrapper.run_state import SUCCESSES, RunState
+from fork_wrapper.run_state import SUCCESSES, RunState, status_of
 from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
-from fork_wrapper.words import size
+from fork_wrapper.words import sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,17 +103,21 @@ def against(chosen: Chosen, *, rehearsal: bool) -> Iterator[Finding]:
         yield Finding(what="it is a rehearsal: the miniature draws nothing", where=where, todo=todo)
     if not chosen.file.is_file():
         yield Finding(what="the checkpoint is gone", where=where, todo="name one that is there")
+    elif not lies_in(chosen.file, chosen.file.parent) and chosen.run is not None:
+        yield Finding(what="it is a link to a file elsewhere", where=where, todo="put the checkpoint itself there")
     elif not is_whole(chosen.file):
         yield Finding(what="not a complete safetensors file", where=where, todo="name another checkpoint")
     elif (here := chosen.file.stat().st_size) != chosen.entry["bytes"]:
-        what = f"it has {size(here)}, and the one that was archived had {size(chosen.entry['bytes'])}"
+        now, then = sizes([here, chosen.entry["bytes"]])
+        now, then = (now, then) if now != then else (f"{here} bytes", f"{chosen.entry['bytes']} bytes")
+        what = f"it has {now}, and the one that was archived had {then}"
         yield Finding(what=what, where=where, todo="find the file that was archived")
 
 
 def doubts(chosen: Chosen) -> Iterator[Finding]:
     """What a person should know before they build on it."""
     if chosen.record.status not in SUCCESSES:
-        what = f"its run did not end as planned: {chosen.record.status}"
+        what = f"its run did not end as planned: {status_of(chosen.record)}"
         yield Finding(what=what, where=str(chosen.record.run["id"]), severity="warning")
     if chosen.record.run.get("nan_step"):
         what = f"the loss is no number from step {chosen.record.run['nan_step']} on"

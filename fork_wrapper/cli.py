@@ -4,7 +4,9 @@
 report), 130 interrupted. Only click is imported here: `kft --help` is instant.
 """
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +18,7 @@ from fork_wrapper.commands.lazy import LazyGroup
 VERBS: dict[str, str] = {
     "archive": "Write the sidecars that are missing, for one run or all.",
     "check": "Say everything that stands between an experiment and its launch.",
+    "completion": "Print the script that completes kft's words in a shell.",
     "dataset": "Prepare, check, describe and caption training sets.",
     "diff": "Compare two configurations or two runs by meaning.",
     "document": "Write the documentation of experiments from their records.",
@@ -62,12 +65,22 @@ def group() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `kft` and exit with its code."""
-    sys.exit(call(sys.argv[1:] if argv is None else argv))
+    try:
+        code = call(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:  # while an error was put into words
+        code = 130
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but Python's own end
+    sys.exit(code)
 
 
 def call(argv: Sequence[str]) -> int:
     """Run `kft` with these arguments and return its exit code; every error ends here as words on stderr."""
     _prepare_streams()
+    if "_KFT_COMPLETE" in os.environ:  # a shell asks what may follow
+        from fork_wrapper.commands.completion import register  # noqa: PLC0415
+
+        register()
     try:
         code = group.main(args=list(argv), prog_name="kft", standalone_mode=False)
         sys.stdout.flush()

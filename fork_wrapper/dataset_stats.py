@@ -9,6 +9,7 @@ from dataset_tools.captions import SEPARATOR, Captioned, captioned
 from dataset_tools.errors import DatasetError
 from dataset_tools.fingerprint import fingerprint
 from dataset_tools.hashing import HashCache
+from dataset_tools.metadata_file import describes_images
 from dataset_tools.stats import CaptionStats, Size, aspects, caption_stats, sizes
 from dataset_tools.survey import FolderSurvey
 from dataset_tools.vocabulary import Vocabulary
@@ -19,14 +20,7 @@ from fork_wrapper.rules.case import Case
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from fork_wrapper.subsets import parts, survey_subsets
-
-BUCKETS: Mapping[str, Any] = {
-    "enable_bucket": True,
-    "min_bucket_reso": 512,
-    "max_bucket_reso": 2048,
-    "bucket_reso_steps": 64,
-}
-"""How a folder that no experiment names is sorted into buckets: as the shipped experiments do it."""
+from fork_wrapper.training_folders import Shape, most_common_extension, prepared_shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +68,7 @@ class DatasetStats:
             "folders": [str(one.folder) for one in scans],
             "images": len(self.pictures),
             "without_caption": [path.name for scan in scans for path in scan.uncaptioned],
+            "misspelt_captions": [name for scan in scans for name in scan.misspelt.values()],
             "empty_captions": [path.name for one in self.surveys.values() for path in one.empty_captions],
             "bytes": self.bytes,
             "fingerprint": self.fingerprint,
@@ -87,13 +82,14 @@ class DatasetStats:
         }
 
 
-def named(text: str, settings: Settings, *, extension: str | None, resolution: int) -> Named:
-    """The folder or the configuration that `text` names; InputError where it is neither."""
+def named(text: str, settings: Settings, *, extension: str | None, resolution: int | None) -> Named:
+    """The folder, the metadata file or the configuration that `text` names; InputError where it is neither."""
     folder = Path(text)
     if folder.is_dir() and not RunFolder(folder=folder.absolute()).record.is_file():
-        subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or ".txt"}
-        dataset = {"datasets": [{"resolution": resolution, "batch_size": 1, **BUCKETS, "subsets": [subset]}]}
-        return Named(label=text, training={}, dataset=dataset, is_folder=True)
+        subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or most_common_extension(folder)}
+        return Named(label=text, training={}, dataset=_dataset(subset, folder, resolution), is_folder=True)
+    if describes_images(folder):
+        return _of_metadata(folder, resolution)
     source = open_source(text, settings)
     if extension:
         what = f"{source.label} says itself how its captions end"
@@ -101,6 +97,22 @@ def named(text: str, settings: Settings, *, extension: str | None, resolution: i
             "the command line has errors", [Finding(what=what, where="--caption-extension", todo="leave it out")]
         )
     return Named(label=source.label, training=source.training, dataset=source.dataset, is_folder=False)
+
+
+def _dataset(subset: Mapping[str, Any], folder: Path, resolution: int | None) -> dict[str, Any]:
+    """A dataset config of these images alone, with the buckets that all verbs give them."""
+    shape = prepared_shape(folder) if resolution is None else Shape(resolution=(resolution, resolution))
+    keys = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")
+    buckets = dict(zip(keys, shape.limits, strict=True))
+    table = {"resolution": list(shape.resolution), "batch_size": 1, "enable_bucket": True, **buckets}
+    return {"datasets": [{**table, "subsets": [dict(subset)]}]}
+
+
+def _of_metadata(path: Path, resolution: int | None) -> Named:
+    """A metadata file alone: its relative paths begin beside it."""
+    subset = {"metadata_file": str(path.absolute()), "image_dir": str(path.absolute().parent)}
+    dataset = _dataset(subset, path.absolute().parent, resolution)
+    return Named(label=str(path), training={"cache_latents": True}, dataset=dataset, is_folder=True)
 
 
 def gather(

@@ -40,10 +40,9 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     words = [counted(len(stats.pictures), "image")]
     words.append(f"{bare} without a caption" if bare else "each with a caption")
     if stats.bytes is not None:
-        words.append(size(stats.bytes))
+        words.append(f"{size(stats.bytes)} in all")
     yield "images", ", ".join(words)
-    for label, count in _problems(stats):
-        yield label, str(count)
+    yield from _problems(stats)
     yield "fingerprint", stats.fingerprint
     one = stats.captions
     yield "tags each", _spread(one.tags_each)
@@ -52,16 +51,19 @@ def _facts(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     yield "different tags", str(len(one.tags))
     if one.repeated:
         images = sum(count for _, count in one.repeated)
-        yield "same captions", f"{counted(len(one.repeated), 'caption')} of {images} images, word for word"
+        yield "same captions", f"{counted(len(one.repeated), 'caption')} of {counted(images, 'image')}, word for word"
 
 
-def _problems(stats: DatasetStats) -> Iterator[tuple[str, int]]:
+def _problems(stats: DatasetStats) -> Iterator[tuple[str, str]]:
     found = (
         ("empty captions", [path for one in stats.surveys.values() for path in one.empty_captions]),
         ("not UTF-8", [path for one in stats.surveys.values() for path in one.garbled_captions]),
         ("unreadable", [path for one in stats.surveys.values() for path in one.unreadable]),
     )
-    return ((label, len(paths)) for label, paths in found if paths)
+    misspelt = sum(len(one.scan.misspelt) for one in stats.surveys.values() if one.scan)
+    if misspelt:
+        yield "misspelt names", f"{counted(misspelt, 'caption')}, accents composed otherwise than the image's"
+    yield from ((label, str(len(paths))) for label, paths in found if paths)
 
 
 def _spread(spread: Spread | None) -> str:

@@ -26,6 +26,8 @@ class Finding:
     severity: Severity = "error"
     rule: str = ""
     """Id of the rule that found it, for `kft rules ID`; empty where no rule of sd-scripts is behind it."""
+    acknowledged: str = ""
+    """The reason for which the experiment means it so; empty where nobody has acknowledged it."""
 
 
 class KftError(Exception):

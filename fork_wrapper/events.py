@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataset_tools.names import lies_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -76,7 +78,7 @@ def event_files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     found = [Path(at) / name for at, _, names in os.walk(folder) for name in names if MARK in name]
-    return sorted(found, key=_begun)
+    return sorted((path for path in found if lies_in(path, folder)), key=_begun)
 
 
 def read_file(path: Path, *, check: bool = False) -> dict[str, Series]:

@@ -5,28 +5,34 @@ What the chain of parents adds up to is `resolve`'s work.
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
-from fork_wrapper.paths import RECORD_NAME
+from fork_wrapper.paths import RECORD_NAME, plain_name
 from fork_wrapper.schema import Where, check_dataset, check_training
+from fork_wrapper.settings import begin
 from fork_wrapper.spelling import nearest
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 SUFFIX = ".toml"
 LONGEST_NAME = 200
 """Bytes; file systems take 255, and sd-scripts appends the step and a suffix."""
 TABLES: Mapping[str, str] = {
     "extends": "a string",
+    "template": "true or false",
     "unset": "a list of strings",
     "story": "a table",
     "training": "a table",
     "dataset": "a table",
     "origin": "a table",
+    "acknowledge": "a table",
 }
 """What an experiment file may hold at its top, and of which shape."""
 
@@ -59,11 +65,19 @@ _SHAPES = {
     "a string": '{key} = "..."',
     "a list of strings": '{key} = ["..."]',
     "a whole number": "{key} = 1486",
+    "true or false": "{key} = true",
     "a table": "[{key}] as a table",
 }
 
 DECISIONS = ("candidate", "selected", "rejected")
-ORIGINS = ("documented", "assumed", "recovered", "measured")
+ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen")
+"""Whose a value can be: somebody else's document's, a guess, an old file's, a measurement's, or the writer's own."""
+
+SOURCE = "source"
+"""Key of `[origin]` that names the document which `documented` values of the file stand in."""
+
+OWN = "chosen"
+"""The origin of what no file says otherwise: whoever writes an experiment, or a --set, chose the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +91,11 @@ class Experiment:
     text: str
     """The file as written."""
     sha256: str
-    """Of the text."""
+    """Of the file as it is, its byte order mark included; of the text where there is no file yet."""
     extends: str | None
     """Name of the parent."""
+    template: bool = False
+    """Whether it is there to be extended only, and no experiment of its own."""
     unset: tuple[str, ...]
     """Inherited key paths to forget: TOML has no way to say absent."""
     story: Mapping[str, Any]
@@ -88,25 +104,30 @@ class Experiment:
     """Options of sdxl_train.py, typed."""
     dataset: Mapping[str, Any]
     """sd-scripts' dataset config, as a tree."""
+    source: str = ""
+    """The document that its documented values stand in; empty where it names none."""
     origins: Mapping[str, str]
     """For each value of this file, by key path (`training.seed`, `dataset.general.flip_aug`), where it comes from."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Rules whose warnings and notes are known and meant, by id, each with the reason."""
 
 
 def load_experiment(path: Path, allow: Collection[str] = ()) -> Experiment:
     """Read and check one file; InputError lists everything that is wrong with it, but for unknown names in `allow`."""
-    return parse_experiment(read_text(path), path, allow)
+    experiment = parse_experiment(read_text(path), path, allow)
+    return replace(experiment, sha256=hashlib.sha256(path.read_bytes()).hexdigest())  # with its byte order mark
 
 
 def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Experiment:
     """The same of a text that lies, or is to lie, at `path`."""
     raw = parse_toml(text, path)
     where = _where_in(path, text)
-    findings = [*_name(path), *_shape(raw, where)]
+    findings = [*_name(path), *_shape(raw, where), *swallowed_backslashes(flatten(raw), text, path)]
     tables = {key: raw[key] if isinstance(raw.get(key), dict) else {} for key in TABLES}
     training, wrong = check_training(tables["training"], where, allow)
     findings += wrong + check_dataset(tables["dataset"], where, allow)
     origins, wrong = _origins(tables, where)
-    findings += wrong
+    findings += wrong + _acknowledge(tables["acknowledge"], where)
     raise_if_any(f"{path.name} has {_count(findings)}", findings)
     return Experiment(
         name=path.stem,
@@ -114,11 +135,14 @@ def parse_experiment(text: str, path: Path, allow: Collection[str] = ()) -> Expe
         text=text,
         sha256=sha256_text(text),
         extends=raw.get("extends"),
+        template=raw.get("template") is True,
         unset=tuple(raw.get("unset", ())),
         story=tables["story"],
         training=training,
         dataset=tables["dataset"],
+        source=source_of(tables),
         origins=origins,
+        acknowledged=tables["acknowledge"],
     )
 
 
@@ -137,7 +161,7 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None, wher
                 return path.absolute()
     names = experiment_names(folder)
     near = nearest(stem, names, 3, cutoff=0.5)
-    todo = "`kft list` shows what there is" if names else f"write {folder / f'{stem}{SUFFIX}'}"
+    todo = "`kft list` shows what there is" if names else begin(folder) or f"write {folder / f'{stem}{SUFFIX}'}"
     if near:
         todo = f"did you mean {' or '.join(near)}?"
     finding = Finding(what="no such experiment", where=where or str(folder), todo=todo)
@@ -188,6 +212,9 @@ def _name(path: Path) -> list[Finding]:
     if path.stem == RECORD_NAME:
         what = f"an experiment cannot be called {RECORD_NAME}: its sidecar would be the run's {RECORD_NAME}.json"
         return [Finding(what=what, where=str(path), todo="rename the file")]
+    if not is_plain(path.stem):
+        what = "its runs and checkpoints would have a name that is none, or a path, on some systems"
+        return [Finding(what=what, where=str(path), todo=f"rename the file: {plain_name(path.stem)}{SUFFIX}")]
     if len(os.fsencode(path.stem)) > LONGEST_NAME:
         what = f"the name is longer than {LONGEST_NAME} bytes: its checkpoints could not be written"
         return [Finding(what=what, where=str(path), todo="rename the file")]
@@ -212,6 +239,8 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
 def _has_shape(value: Any, shape: str) -> bool:
     if shape == "a list of strings":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if shape == "true or false":
+        return isinstance(value, bool)
     if shape == "a whole number":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str if shape == "a string" else dict)
@@ -250,9 +279,23 @@ def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: 
     return findings
 
 
+def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is acknowledged without a reason; whether there are such rules is asked where they are all at hand."""
+    return [
+        Finding(
+            what=f"{key} is acknowledged without a reason",
+            where=where(f"acknowledge.{key}"),
+            todo=f'write {key} = "why it is meant so"',
+        )
+        for key, reason in table.items()
+        if not isinstance(reason, str) or not reason.strip()
+    ]
+
+
 def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dict[str, str], list[Finding]]:
     """The origin of every value of the file, and origins that name nothing or say nothing known."""
     said = flatten(tables["origin"])
+    source = said.pop(SOURCE, "a name")
     findings = [
         Finding(
             what=f"{key} cannot be {value!r}", where=where(f"origin.{key}"), todo=f"choose one of: {', '.join(ORIGINS)}"
@@ -270,18 +313,27 @@ def _origins(tables: Mapping[str, Mapping[str, Any]], where: Where) -> tuple[dic
         for key in said
         if key not in names
     ]
+    if not isinstance(source, str) or not source.strip():
+        todo = f'write {SOURCE} = "the document that says the values"'
+        findings.append(Finding(what=f"{SOURCE} must be a string", where=where(f"origin.{SOURCE}"), todo=todo))
     origins = origins_of(tables)
     return {path: origins[path] for path in values}, findings
+
+
+def source_of(tables: Mapping[str, Any]) -> str:
+    """The document that a file's documented values stand in, as its `[origin]` names it; empty where it names none."""
+    said = tables.get("origin", {}).get(SOURCE)
+    return " ".join(said.split()) if isinstance(said, str) else ""
 
 
 def origins_of(tables: Mapping[str, Any]) -> dict[str, str]:
     """The origin of every value of a file, and of every part of its story, by key path.
 
     A bare key (`noise_offset`) is meant for every value of that name; a key path for one, as for a part of the story
-    (`"story.decision"`). What nobody vouches for is `assumed`: no value may pass for the authors' when it is ours.
+    (`"story.decision"`). What the file says nothing of is the choice of whoever wrote it.
     """
     said = flatten(tables.get("origin", {}))
-    default = said.get("default", "assumed")
+    default = said.get("default", OWN)
     values = flatten({name: tables.get(name, {}) for name in ("training", "dataset")})
     found = {path: said.get(path, said.get(path.rsplit(".", 1)[-1], default)) for path in values}
     return found | {path: said.get(path, default) for path in flatten({"story": tables.get("story", {})})}

@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 
 from fork_wrapper import __version__
+from fork_wrapper.experiment import OWN, SOURCE
 from fork_wrapper.files import flatten
 from fork_wrapper.formats.fit import Fitted
 from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
@@ -36,9 +37,11 @@ def experiment_text(
     if prompts is not None:
         training["sample_prompts"] = prompts
     dataset = placed(fitted.dataset, folders)
-    parts = [_head(fitted, name, now), _story(fitted.found.story), _training(training)]
+    parts = [_head(fitted, name, now), _story(fitted.found.story), training_text(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
+    if fitted.found.acknowledged:
+        parts.append(tomli_w.dumps({"acknowledge": fitted.found.acknowledged}))
     parts.append(_origin(fitted))
     return "\n".join(part for part in parts if part)
 
@@ -103,8 +106,8 @@ def _story(story: Mapping[str, Any]) -> str:
     return tomli_w.dumps({"story": story})  # with its translations, which are tables below it
 
 
-def _training(training: Mapping[str, Any]) -> str:
-    """The options in groups, first those that differ from sd-scripts' defaults."""
+def training_text(training: Mapping[str, Any]) -> str:
+    """The options as [training], in groups, first those that differ from sd-scripts' defaults."""
     usual = {key for key, value in training.items() if _is_default(key, value)}
     text = "[training]\n"
     groups: dict[str, list[str]] = {}
@@ -130,13 +133,16 @@ def _line(key: str, value: Any) -> str:
 def _origin(fitted: Fitted) -> str:
     """Where the values are from; what is not as the most is named, all but an option by its key path in quotes."""
     values = {**fitted.training, **flatten({"dataset": fitted.dataset})}
+    own = {**dict.fromkeys(fitted.found.assumed, "assumed"), **dict.fromkeys(fitted.found.chosen, OWN)}
     if fitted.found.origins is None:
         lines = ['[origin]\ndefault = "recovered"\n']
-        return "".join(lines + [_line(key, "assumed") for key in sorted(fitted.found.assumed) if key in values])
+        return "".join(lines + [_line(key, kind) for key, kind in sorted(own.items()) if key in values])
     values |= flatten({"story": fitted.found.story})
-    names = {path.removeprefix("training."): kind for path, kind in fitted.found.origins.items() if kind != "assumed"}
-    known = [(key, kind) for key, kind in sorted(names.items()) if key in values and key not in fitted.found.assumed]
-    return "".join(['[origin]\ndefault = "assumed"\n', *(_line(key, kind) for key, kind in known)])
+    said = {path.removeprefix("training."): kind for path, kind in fitted.found.origins.items()} | own
+    known = [(key, kind) for key, kind in sorted(said.items()) if key in values and kind != "assumed"]
+    source = [_line(SOURCE, fitted.found.source)] if any(kind == "documented" for _, kind in known) else []
+    lines = ['[origin]\ndefault = "assumed"\n', *(source if fitted.found.source else [])]
+    return "".join([*lines, *(_line(key, kind) for key, kind in known)])
 
 
 def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES) -> Any:

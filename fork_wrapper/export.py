@@ -19,9 +19,10 @@ from fork_wrapper.formats.gui_table import Tab
 from fork_wrapper.keypath import merge
 from fork_wrapper.paths import RunFolder, plain_name
 from fork_wrapper.render import command, dataset_text, real_trainer, render, shell_line
+from fork_wrapper.rules.case import effective_dataset
 from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
-from fork_wrapper.source import Source, toml_texts
+from fork_wrapper.source import Source, named_prompts, toml_texts
 
 Form = Literal["toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle"]
 
@@ -75,6 +76,7 @@ def export(source: Source, settings: Settings, form: Form, folder: Path | None) 
         return Exported(files={TRAIN: configs.train_toml, DATASET: configs.dataset_toml, **prompts})
     if form == "json":
         values = {name: getattr(configs, name) for name in ("training", "dataset", "effective")}
+        values["effective_dataset"] = effective_dataset(configs.training, configs.dataset)
         prompts = {"sample_prompts": configs.prompts} if configs.prompts is not None else {}
         return Exported(files={CONFIG: pretty_json({**values, **prompts})})
     place = RunFolder(folder=(folder or settings.outputs / configs.name / "exported").absolute())
@@ -139,11 +141,7 @@ def _prompts(source: Source) -> str | None:
         return str(source.record.experiment["sample_prompts"])
     if source.found is not None and source.found.prompts is not None:
         return source.found.prompts
-    named = source.training.get("sample_prompts")
-    try:
-        return Path(named).read_text(encoding="utf-8") if named else None
-    except (OSError, UnicodeDecodeError):
-        return None
+    return named_prompts(source)
 
 
 def _effective(source: Source, settings: Settings) -> Mapping[str, Any]:

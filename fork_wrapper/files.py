@@ -45,7 +45,9 @@ def read_json(path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         place = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        finding = Finding(what=what, where=f"{path}{place}", todo="mend the file, or name another")
+        slashes = "escape" in what or "control character" in what
+        todo = "write paths with /, or two backslashes for each one" if slashes else "mend the file, or name another"
+        finding = Finding(what=what, where=f"{path}{place}", todo=todo)
         raise InputError(f"{path.name} is not JSON", [finding]) from None
 
 
@@ -72,10 +74,9 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         parsed: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, what int() says of 5000 digits, 5000 brackets
-        raise InputError(
-            f"{path.name} is not valid TOML",
-            [Finding(what=str(error), where=str(path), todo="mend that line; strings need quotes in TOML")],
-        ) from None
+        from fork_wrapper.toml_faults import parser_finding  # noqa: PLC0415 - most files have none
+
+        raise InputError(f"{path.name} is not valid TOML", [parser_finding(text, path, error)]) from None
     try:
         flatten(parsed)
     except RecursionError:

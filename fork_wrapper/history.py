@@ -4,22 +4,18 @@ A record is read when it is new or has changed; of the others a line is remember
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
+from fork_wrapper.errors import InputError
 from fork_wrapper.lineage import planned_steps, position, reproduced, resumed_from
-from fork_wrapper.owner import is_alive
-from fork_wrapper.paths import RecordFile, newest_records
-from fork_wrapper.record import Record
+from fork_wrapper.paths import RecordFile, RunFolder, newest_records
+from fork_wrapper.record import Record, read_record
 from fork_wrapper.record_memory import RecordMemory
-
-KILLED = "killed"
-"""Status of a run whose record says `running` though its kft is gone; `kft archive` closes it."""
-
-UNREADABLE = "unreadable"
-"""Status of a run whose record cannot be read."""
+from fork_wrapper.run_state import UNREADABLE, live, status_now
 
 RESUMED = "resumed"
 """Status of a run that was broken off, and that another one went on from."""
@@ -28,15 +24,15 @@ ENDED = ("completed", "rehearsed", "running")
 """Statuses that stay as they are when another run goes on from a state of theirs."""
 
 Fact = list[Any]
-"""What is remembered of a record: the fields of a `RunLine` but for its id, and the process that owns a running one."""
+"""What is remembered of a record: fields of a `RunLine`, and of a running one its process with its command."""
 
 _NOTHING = type(None)
 _TYPES: tuple[tuple[type, ...], ...] = (
     *((str,), (int,), (int, _NOTHING), (int, float, _NOTHING), (int, float, _NOTHING), (int,)),
-    *((dict, _NOTHING), (str, _NOTHING), (int,), (str,), (bool,), (str, _NOTHING)),
+    *((dict, _NOTHING), (str, _NOTHING), (int,), (str,), (bool,), (str, _NOTHING), (int, float, _NOTHING)),
 )
 """Of a fact's parts."""
-_UNKNOWN: Fact = [UNREADABLE, 0, None, None, None, 0, None, None, 0, "", False, None]
+_UNKNOWN: Fact = [UNREADABLE, 0, None, None, None, 0, None, None, 0, "", False, None, None]
 """Of a record that cannot be read."""
 
 
@@ -68,6 +64,10 @@ class RunLine:
     """Whether it trained the miniature."""
     repeats: str | None = None
     """The run that it reproduces."""
+    steps_per_second: float | None = None
+    """The pace of training."""
+    seconds_left: float | None = None
+    """Of a run in progress: what its remaining steps will take."""
 
 
 def list_runs(
@@ -105,16 +105,17 @@ def resumed_by(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:
 
 
 def _memory(cache: Path, outputs: Path) -> RecordMemory[Fact]:
-    return RecordMemory(cache, outputs, name="runs", form=3, find=_fact, sound=_is_fact)
+    return RecordMemory(cache, outputs, name="runs", form=4, find=_fact, sound=_is_fact)
 
 
 def _fact(record: Record) -> Fact:
     facts = record.run
     loss = facts["loss"].get("last") if facts["loss"] else None
-    process = dict(facts["process"]) if record.status == "running" else None
+    process = {**facts["process"], "argv": list(record.launch["argv"])} if record.status == "running" else None
     known = (facts["steps"], planned_steps(record), loss, facts["seconds"], len(record.checkpoints))
     kin = (resumed_from(record), position(record).step)
-    return [record.status, *known, process, *kin, facts["started"], record.rehearsal is not None, reproduced(record)]
+    rest = (facts["started"], record.rehearsal is not None, reproduced(record), facts.get("steps_per_second"))
+    return [record.status, *known, process, *kin, *rest]
 
 
 def _is_fact(value: Any) -> bool:
@@ -127,11 +128,15 @@ def _is_fact(value: Any) -> bool:
 
 
 def _line(file: RecordFile, fact: Fact | None) -> RunLine:
+    """One line; of a run that is not closed with how far its log says that it is."""
+    left = None
+    if fact is not None and fact[0] == "running":
+        fact, left = _live(file, fact)
     status, steps, total_steps, loss, seconds, checkpoints, process, *rest = fact or _UNKNOWN
-    parent, before, started, rehearsal, repeats = rest
+    parent, before, started, rehearsal, repeats, speed = rest
     return RunLine(
         run_id=file.run_id,
-        status=status_now(status, process),
+        status=status if process is None else status_now(status, process, process.get("argv", ())),
         steps=steps,
         total_steps=total_steps,
         loss=loss,
@@ -142,12 +147,18 @@ def _line(file: RecordFile, fact: Fact | None) -> RunLine:
         started=started,
         rehearsal=rehearsal,
         repeats=repeats,
+        steps_per_second=speed,
+        seconds_left=left,
     )
 
 
-def status_now(status: str, process: Mapping[str, Any] | None) -> str:
-    """A running record's word holds while its kft lives, which is asked every time."""
-    return status if process is None or is_alive(process) else KILLED
+def _live(file: RecordFile, fact: Fact) -> tuple[Fact, float | None]:
+    """The fact about a run in progress as it is now, and the seconds that are left."""
+    try:
+        record = live(RunFolder(folder=Path(file.path).parent), read_record(Path(file.path), outline=True))
+        return _fact(record), record.run.get("seconds_left")
+    except (InputError, LookupError, TypeError, ValueError, AttributeError):  # damaged since it was remembered
+        return fact, None
 
 
 def newest_of(outputs: Path, names: Sequence[str], wanted: Sequence[str], *, cache: Path) -> dict[str, str]:
@@ -156,7 +167,7 @@ def newest_of(outputs: Path, names: Sequence[str], wanted: Sequence[str], *, cac
     Records are read newest first, and no more of them than it takes.
     """
     memory = _memory(cache, outputs)
-    found = {name: _newest_of(outputs, name, wanted, memory) for name in names if _is_plain(name)}
+    found = {name: _newest_of(outputs, name, wanted, memory) for name in names if is_plain(name)}
     memory.save()
     return {name: run_id for name, run_id in found.items() if run_id}
 
@@ -170,11 +181,6 @@ def _newest_of(outputs: Path, name: str, wanted: Sequence[str], memory: RecordMe
         if wanted[0] in newest:
             break
     return next((newest[status] for status in wanted if status in newest), "")
-
-
-def _is_plain(name: str) -> bool:
-    """Whether it can be the name of an experiment, and not a path."""
-    return name not in (".", "..") and not any(letter in name for letter in "/\\")
 
 
 def children_of(outputs: Path, run_id: str, *, cache: Path) -> list[RunLine]:

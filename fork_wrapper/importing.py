@@ -16,6 +16,7 @@ from fork_wrapper.files import write_whole
 from fork_wrapper.formats.fit import Fitted, fit
 from fork_wrapper.formats.found import NOTHING, Found, sounds_secret
 from fork_wrapper.paths import plain_name
+from fork_wrapper.rules.prompt_file import SUFFIXES
 from fork_wrapper.settings import Settings, placeholders
 
 PROMPTS = "prompts"
@@ -79,10 +80,16 @@ def import_of(fitted: Fitted, settings: Settings, name: str, now: datetime) -> I
     path = settings.experiments / f"{name}{SUFFIX}"
     prompts = None
     if found.prompts is not None and found.prompts.strip():
-        prompts = (settings.experiments / PROMPTS / f"{name}.txt", found.prompts)
-    named = f"{PROMPTS}/{name}.txt" if prompts else fitted.training.get("sample_prompts")
+        prompts = (settings.experiments / PROMPTS / f"{name}{_form(found)}", found.prompts)
+    named = f"{PROMPTS}/{prompts[0].name}" if prompts else fitted.training.get("sample_prompts")
     text = experiment_text(fitted, name=name, folders=placeholders(settings), prompts=named, now=now)
     return Import(name=name, path=path, text=text, prompts=prompts, fitted=fitted)
+
+
+def _form(found: Found) -> str:
+    """The suffix by which sd-scripts knows how the prompts are written (library/train_util.py:load_prompts)."""
+    suffix = Path(str(found.options.get("sample_prompts", ""))).suffix
+    return suffix if found.origins is not None and suffix in SUFFIXES else ".txt"
 
 
 def files_of(one: Import) -> list[Path]:

@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import RawIOBase
 from pathlib import Path
-from types import FrameType
 
 import psutil
 
+from fork_wrapper.interrupts import Interrupts
+
 CHUNK = 1 << 16
+GAP = b"\n[kft: the disk was full, and some of the output is lost]\n"
 TICK = 0.25
 KILL_AFTER = 15.0
 """Seconds between terminating and killing, when nobody asks again."""
@@ -55,12 +57,15 @@ class _Stops:
     sent: list[str] = field(default_factory=list)
     deadline: float = float("inf")
 
-    def climb(self) -> None:
-        """Send the next, stronger stop; called for every Ctrl-C and when a deadline has passed."""
+    def climb(self) -> bool:
+        """Send the next, stronger stop, for every Ctrl-C and when a deadline has passed; False when nobody is left."""
+        if not self.family.alive():
+            return False
         rung = ("interrupt", "terminate", "kill")[min(len(self.sent), 2)]
         self.sent.append(rung)
         self.deadline = time.monotonic() + (self.grace if rung == "interrupt" else KILL_AFTER)
         self.family.send(rung)
+        return True
 
 
 def launch(  # noqa: PLR0913 - each is one independent fact of a launch
@@ -73,16 +78,21 @@ def launch(  # noqa: PLR0913 - each is one independent fact of a launch
     on_output: Callable[[bytes], None],
     on_tick: Callable[[], None],
     on_stop: Callable[[str], None],
+    interrupts: Interrupts | None = None,
 ) -> Outcome:
     """Run `argv` in a process group of its own until its output ends; the raw bytes also go to `log`.
 
     `on_output` gets every piece as it comes, `on_tick` is called about four times a second, `on_stop` when a stop
     was sent. The first SIGINT or SIGTERM to kft interrupts the group and waits `grace` seconds, the second
-    terminates it, the third kills it. StartError when the program cannot be started; a log that cannot be written
-    (disk full) ends the log, not the run.
+    terminates it, the third kills it; `interrupts` are those of a caller who holds them for longer. StartError when
+    the program cannot be started; a log that cannot be written (disk full) leaves a gap in the log.
     """
+    interrupts = interrupts or Interrupts()
     started = time.time()
-    with log.open("ab", buffering=0) as raw:  # unbuffered: what is not written now would fail at closing
+    with (
+        interrupts.held(),
+        log.open("ab", buffering=0) as raw,
+    ):  # unbuffered: what is not written now would fail at closing
         try:
             process = _start(argv, env, cwd)
         except OSError as error:
@@ -90,9 +100,11 @@ def launch(  # noqa: PLR0913 - each is one independent fact of a launch
         with process:
             family = _Family(process)
             stops = _Stops(family=family, grace=grace)
-            with _handling_signals(stops.climb):
-                _follow(family, stops, _Log(raw), on_output, on_tick, on_stop)
+            written = _Log(raw)
+            with interrupts.climbing(stops.climb):
+                _follow(family, stops, written, on_output, on_tick, on_stop)
                 exit_code = process.wait()
+            written.write(b"")
     return Outcome(exit_code=exit_code, stops=tuple(stops.sent), started=started, ended=time.time())
 
 
@@ -123,18 +135,20 @@ def _follow(
 
 
 class _Log:
-    """The raw log; a disk that is full ends the log, not the run: the trainer's output must be read on."""
+    """The raw log; on a full disk the trainer's output is read on, and its last piece waits for room."""
 
     def __init__(self, file: RawIOBase) -> None:
-        self._file: RawIOBase | None = file
+        self._file = file
+        self._waiting = b""
 
     def write(self, chunk: bytes) -> None:
-        """Append."""
-        try:
-            if self._file is not None:
-                self._file.write(chunk)
-        except OSError:
-            self._file = None
+        """Append, as far as the disk takes it."""
+        self._waiting += chunk
+        with contextlib.suppress(OSError):
+            while self._waiting:
+                self._waiting = self._waiting[self._file.write(self._waiting) or 0 :]
+        if len(self._waiting) > CHUNK:  # what came last tells how a run ended
+            self._waiting = GAP + self._waiting[-CHUNK // 2 :]
 
 
 class _Family:
@@ -219,22 +233,3 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         if piece is None:
             return
         yield piece
-
-
-@contextlib.contextmanager
-def _handling_signals(climb: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and a polite kill climb the ladder while the trainer runs; before and after they act as always."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        climb()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers; a caller elsewhere keeps its own
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

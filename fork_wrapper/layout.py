@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+from fork_wrapper.rules.reading import described_sizes
 from fork_wrapper.sdscripts.buckets import Bucket, BucketError, Bucketing, Size, batches, fill
 from fork_wrapper.sdscripts.latent_names import sizes_from_names
 
@@ -94,9 +95,10 @@ class _Dataset:
     """One dataset while its subsets are gone through, as library/train_util.py:2112-2187 does."""
 
     def __init__(self, dataset: DatasetCase, cache_latents: bool, draw: random.Random | None) -> None:
-        if dataset.kind not in ("dreambooth", "masked"):
-            raise _ProblemError("its images are named in a metadata file")
+        if dataset.kind == "mixed":
+            raise _ProblemError("some of its subsets have a metadata_file and others have none")
         self._dataset = dataset
+        self._key = "metadata_file" if dataset.kind == "finetuning" else "image_dir"
         self._cache_latents = cache_latents
         self._draw = draw
         self._place = lru_cache(maxsize=None)(_bucketing(dataset).place)
@@ -111,7 +113,7 @@ class _Dataset:
             images, layout = self._subset(subset, seen)
             (reg if layout.is_reg else train).extend(images)
             if images:
-                seen.add(subset.own["image_dir"])
+                seen.add(subset.own[self._key])
             subsets.append(layout)
         train_images = sum(image.repeats for image in train)
         registered = {image.path: image for image in (*train, *_balanced(reg, train_images))}
@@ -135,15 +137,16 @@ class _Dataset:
         is_reg = bool(subset.get("is_reg"))
         listed: list[tuple[str, Size]] = []
         trained = listed
-        if "image_dir" not in subset.own:
-            raise _ProblemError(f"{subset.path} has no image_dir")
+        if self._key not in subset.own:
+            raise _ProblemError(f"{subset.path} has no {self._key}")
         if repeats < 1:
             ignored = f"num_repeats is {repeats}"
-        elif subset.own["image_dir"] in seen:
-            ignored = "an earlier subset of the same dataset has the same image_dir"
+        elif subset.own[self._key] in seen:
+            ignored = f"an earlier subset of the same dataset has the same {self._key}"
         else:
-            listed = self._listed(subset)
-            trained = listed if is_reg else self._held_in(listed, subset)
+            is_described = self._key == "metadata_file"
+            listed = _in_metadata(subset) if is_described else self._listed(subset)
+            trained = listed if is_reg or is_described else self._held_in(listed, subset)
             ignored = "" if trained else "there are no images"
         layout = SubsetLayout(
             path=subset.path,
@@ -215,6 +218,22 @@ def _in_folder(image_dir: str, survey: FolderSurvey, *, from_names: bool) -> lis
         sizes = [guess or size for guess, size in zip(guesses, sizes, strict=True)]
     home = os.path.dirname(os.path.join(image_dir, "*"))  # noqa: PTH118, PTH120
     return [(os.path.join(home, name), size) for name, size in zip(names, sizes, strict=True)]  # noqa: PTH118
+
+
+def _in_metadata(subset: SubsetCase) -> list[tuple[str, Size]]:
+    """What a metadata file names, the longest paths first (library/train_util.py:2294-2358).
+
+    Its paths are the keys of the images: the same one in two files is one image, wherever they lie.
+    """
+    survey = subset.survey
+    if survey is None:
+        raise _ProblemError(f"nobody looked at the images of {subset.path}")
+    if survey.entries is None:
+        raise _ProblemError(f"{survey.problem}: {survey.metadata}")
+    if "image_dir" not in subset.own and not all(map(os.path.isabs, survey.entries)):
+        raise _ProblemError(f"{subset.path} has no image_dir, and paths are relative")
+    sizes = described_sizes(survey)
+    return [(path, sizes.get(path, (0, 0))) for path in sorted(survey.entries, key=len, reverse=True)]
 
 
 def _guesses(paths: list[str], survey: FolderSurvey) -> list[Size | None]:

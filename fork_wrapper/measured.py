@@ -1,8 +1,11 @@
 """What runs of this machine have measured for a configuration like this one. Never an estimate."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from fork_wrapper.files import sha256_text
@@ -12,15 +15,21 @@ from fork_wrapper.record import Record
 from fork_wrapper.record_memory import RecordMemory
 from fork_wrapper.render import TrainerKind
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.optimizers import optimizer
+from fork_wrapper.sdscripts.sizes import trained
 from fork_wrapper.settings import Settings
 
 NEWEST = 200
 """Runs that are looked at: reading ten thousand records would take longer than it is worth."""
 
-Fact = list[Any]
-"""What is remembered of a record: the sha256 of all that its steps' cost hangs on, their speed, the peak VRAM."""
+NEAR = 2
+"""Neighbours that are shown."""
 
-NOTHING: Fact = ["", None, []]
+Fact = list[Any]
+"""What is remembered of a record: the sha256 of all that its steps' cost hangs on, their speed, the peak VRAM; of a
+whole real run also what its memory hangs on most, its GPU and its largest batch."""
+
+NOTHING: Fact = ["", None, [], "", "", 0]
 """Of a record that cannot be read."""
 
 COSTLY = (
@@ -45,20 +54,86 @@ class Measured:
     """Highest memory in use per GPU, sampled; empty where there was none."""
 
 
-def measured(case: Case, trainer: TrainerKind, gpus: Sequence[Gpu], settings: Settings) -> Measured | None:
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """The memory of a run with the same kinds of weights, gradients and optimizer, whatever else it did otherwise."""
+
+    mib: int
+    """Peak of one GPU, CUDA's own included."""
+    gpu: str
+    """Its name; empty where the source does not say it."""
+    batch_size: int | None
+    """Largest; None where the source does not say it."""
+    source: str
+    """Id of the run, or where it was published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experience:
+    """What earlier runs tell about a configuration."""
+
+    same: Measured | None
     """The newest run on this host and these GPUs whose steps cost the same; None when there is none."""
+    near: tuple[Neighbour, ...]
+    """Runs that are like it in what takes most memory: those nearest in batch size, this machine's first."""
+
+
+def measured(case: Case, trainer: TrainerKind, gpus: Sequence[Gpu], settings: Settings) -> Experience:
+    """What the newest runs of `settings.outputs`, and the published ones, have measured."""
     names, processes = [gpu.name for gpu in gpus], str(case.host.processes)
     wanted = _cost(case, trainer, names, processes, host()["hostname"])
-    form = f"1 of {sha256_text(repr(COSTLY))}"
+    form = f"2 of {sha256_text(repr(COSTLY))}"
     memory = RecordMemory(settings.cache, settings.outputs, name="speeds", form=form, find=_fact, sound=_is_fact)
+    same, own, like = None, [], _like(case)
     try:
         for file in islice(newest_records(settings.outputs), NEWEST):
-            cost, speed, peak = memory.recall(file) or memory.read(file) or NOTHING
-            if speed and cost == wanted:
-                return Measured(run=file.run_id, steps_per_second=speed, peak_vram_mib=tuple(peak))
+            cost, speed, peak, other, gpu, batch = memory.recall(file) or memory.read(file) or NOTHING
+            if speed and cost == wanted and same is None:
+                same = Measured(run=file.run_id, steps_per_second=speed, peak_vram_mib=tuple(peak))
+            if peak and other == like:
+                own.append(Neighbour(mib=max(peak), gpu=gpu, batch_size=batch or None, source=file.run_id))
     finally:
         memory.save()
-    return None
+    mine = _batch(case)
+    known = [one for other, one in published() if other == like]
+    near = [*sorted(own, key=lambda one: _distance(one, mine)), *sorted(known, key=lambda one: _distance(one, mine))]
+    return Experience(same=same, near=tuple(near[:NEAR]))
+
+
+@lru_cache(maxsize=1)
+def published() -> tuple[tuple[str, Neighbour], ...]:
+    """The measurements that kft comes with, each after what its memory hangs on most."""
+    return tuple(
+        (
+            _like(Case(training=row["training"], dataset={})),
+            Neighbour(mib=row["mib"], gpu=row["gpu"] or "", batch_size=row["batch_size"], source=row["source"]),
+        )
+        for row in published_rows()
+    )
+
+
+def published_rows() -> list[dict[str, Any]]:
+    """They as they are written."""
+    text = Path(__file__).with_name("measured_memory.json").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = json.loads(text)["rows"]
+    return rows
+
+
+def _like(case: Case) -> str:
+    """One text for all whose weights, gradients and optimizer are of the same kinds."""
+    parts, one = trained(case.get), optimizer(case)
+    full = bool(case.get("full_fp16") or case.get("full_bf16"))
+    fused = bool(case.get("fused_backward_pass")), bool(case.get("fused_optimizer_groups"))
+    return repr((one.path, full, *fused, bool(case.get("gradient_checkpointing")), bool(parts.unet)))
+
+
+def _batch(case: Case) -> int:
+    sizes = [one.get("batch_size") for one in case.datasets]
+    return max((size for size in sizes if isinstance(size, int)), default=1)
+
+
+def _distance(one: Neighbour, batch: int) -> float:
+    return abs((one.batch_size or 1) - batch) + (0 if one.batch_size else 0.5)
 
 
 def _fact(record: Record) -> Fact:
@@ -67,18 +142,23 @@ def _fact(record: Record) -> Fact:
     case = Case(training=record.training, dataset=record.dataset)
     place = str((provenance.get("host") or {}).get("hostname"))
     cost = _cost(case, record.launch["trainer"], names, _after(argv, "--num_processes"), place)
-    return [cost, record.run["steps_per_second"], list(record.run.get("peak_vram_mib") or ())]
+    measures = [cost, record.run["steps_per_second"], list(record.run.get("peak_vram_mib") or ())]
+    whole = record.run["status"] == "completed" and "deepspeed" not in record.training
+    return [*measures, *([_like(case), names[0] if names else "", _batch(case)] if whole else NOTHING[3:])]
 
 
 def _is_fact(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != 3:
+    if not isinstance(value, list) or len(value) != len(NOTHING):
         return False
-    cost, speed, peak = value
+    cost, speed, peak, like, gpu, batch = value
     return (
         isinstance(cost, str)
         and isinstance(speed, int | float | None)
         and isinstance(peak, list)
         and all(isinstance(one, int) for one in peak)
+        and isinstance(like, str)
+        and isinstance(gpu, str)
+        and isinstance(batch, int)
     )
 
 

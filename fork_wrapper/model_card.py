@@ -14,6 +14,7 @@ from fork_wrapper import __version__
 from fork_wrapper.afterwards import story_rows
 from fork_wrapper.card_facts import Row, data_rows, limits, parameters, trained_parts, training_rows
 from fork_wrapper.known_bases import LICENSE, LICENSE_LINK, Base
+from fork_wrapper.losses import mean_at
 from fork_wrapper.markdown_text import code, plain, table
 from fork_wrapper.notes import Note, said_in
 from fork_wrapper.record import Record
@@ -120,7 +121,7 @@ def _what(card: Card) -> Iterator[str]:
         ("file", code(f"{card.name}.safetensors")),
         ("archived as", code(str(entry["file"]))),
         ("experiment", code(record.name)),
-        ("position", _position(entry)),
+        ("position", _position(entry, record.run)),
         ("size", size(entry["bytes"])),
         ("sha256", code(card.sha256)),
         *((("made by", ", ".join(map(plain, card.authors))),) if card.authors else ()),
@@ -128,19 +129,21 @@ def _what(card: Card) -> Iterator[str]:
     yield from table(("", ""), rows)
 
 
-def _position(entry: Mapping[str, Any]) -> str:
+def _position(entry: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     said = [f"{name} {entry[name]}" for name in ("epoch", "step") if entry.get(name) is not None]
     if entry.get("training_step") is not None:  # a resumed run counts from 0
         said.append(f"step {entry['training_step']} of the whole training")
     loss = entry.get("loss")
-    return ", ".join([str(entry["kind"]), *said, *([f"mean loss {loss:.4f}"] if loss is not None else [])])
+    if loss is not None:
+        said.append(f"loss {loss:.4f} ({mean_at(run, entry.get('step') or 0, loss).over()})")
+    return ", ".join([str(entry["kind"]), *said])
 
 
 def _how(card: Card, values: Sequence[Row]) -> Iterator[str]:
     yield "## How it was made"
     yield ""
-    yield "Every value that changes training, with where it comes from: documented by others, assumed (ours), recovered"
-    yield "from an old file, measured, or set by kft."
+    yield "Every value that changes training, with where it comes from: chosen for this training, documented by others,"
+    yield "recovered from an old file, measured, assumed where nobody knows it, or set by kft."
     yield ""
     heads = ("part", "option", "value", "origin")
     yield from table(heads, ((part, code(key), code(value), plain(origin)) for part, key, value, origin in values))

@@ -5,30 +5,44 @@ Its text is read back and resolved before anything is written: it must come to e
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from fork_wrapper import keypath
 from fork_wrapper.check import would_stop
-from fork_wrapper.child_text import child_text
-from fork_wrapper.errors import Finding, raise_if_any
-from fork_wrapper.experiment import LONGEST_NAME, SUFFIX, chain_of, parse_experiment
+from fork_wrapper.child_text import child_text, story_text
+from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.experiment import LONGEST_NAME, OWN, SUFFIX, chain_of, parse_experiment
+from fork_wrapper.experiment_text import comment, placed, training_text
 from fork_wrapper.files import flatten, write_whole
-from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.kft_import import with_own_record
-from fork_wrapper.formats.recognise import read_any
-from fork_wrapper.importing import files_of, import_of
+from fork_wrapper.formats.fit import Fitted
+from fork_wrapper.importing import PROMPTS, files_of, import_of
+from fork_wrapper.own_images import OwnImages, own_values, sample_prompts
 from fork_wrapper.paths import plain_name
+from fork_wrapper.render import dataset_text
 from fork_wrapper.resolve import Origin, Override, Resolved, override, resolve_chain
 from fork_wrapper.settings import Settings, placeholders
-from fork_wrapper.source import Source
+from fork_wrapper.source import Source, fitted_of
 from fork_wrapper.spelling import spell
+from fork_wrapper.words import counted
 
 OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
 """Parts of a story that are about a training that was, and not about its values or its images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What somebody has, to make an experiment of."""
+
+    images: OwnImages | None = None
+    """Images."""
+    base: str | None = None
+    """A base model: an absolute path, or a name on the Hugging Face Hub."""
+    story: Mapping[str, Any] = field(default_factory=dict)
+    """What is said of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +66,13 @@ def plan_new(
     source: Source,
     settings: Settings,
     overrides: Sequence[Override],
-    story: Mapping[str, Any],
+    given: Given,
     now: datetime,
 ) -> NewExperiment:
     """The experiment `name`, made of `source` with these changes; InputError, and nothing written, when it cannot be.
 
-    `overrides` are the user's: their values are `assumed`. `story` holds what is said of it.
+    `overrides` are the user's: their values are `chosen`. `given` holds what is said of it, and what takes
+    the place of the source's images and base model.
     """
     raise_if_any("nothing was written", _name_findings(name, settings))
     both = {one.key for one in overrides if one.text is None} & {one.key for one in overrides if one.text is not None}
@@ -65,12 +80,16 @@ def plan_new(
     raise_if_any("nothing was written", findings)
     allow = source.resolved.allowed if source.resolved else ()
     if source.resolved is not None:
+        overrides = [*overrides_of(name, source.resolved, given, settings), *overrides]
         wanted = resolve_chain(source.resolved.chain, settings, overrides, allow)
         unset = [one.key for one in overrides if one.text is None]
-        text = child_text(name, source.resolved, wanted, settings, unset=unset, story=story)
-        files = {_path(name, settings): text}
+        text = child_text(name, source.resolved, wanted, settings, unset=unset, story=given.story)
+        files = {_path(name, settings): text} | _prompts_of(name, given, settings)
     else:
-        fitted = _changed(_fitted(source), settings, overrides, story)
+        if given.images or given.base:
+            finding = Finding(what="--images and --base go with an experiment", where=source.label, todo="use --set")
+            raise InputError("nothing was written", [finding])
+        fitted = _changed(fitted_of(source), settings, overrides, given.story)
         made = import_of(fitted, settings, name, now)
         files = {made.path: made.text} | ({made.prompts[0]: made.prompts[1]} if made.prompts else {})
         raise_if_any("nothing was written", [_taken(path) for path in files_of(made) if os.path.lexists(path)])
@@ -86,17 +105,89 @@ def plan_new(
     )
 
 
+def plan_own(
+    name: str, given: Given, settings: Settings, overrides: Sequence[Override], allow: Sequence[str] = ()
+) -> NewExperiment:
+    """The experiment `name` of somebody's own images: whole, from kft's bare base, every value `chosen`.
+
+    InputError, and nothing written, when it cannot be.
+    """
+    raise_if_any("nothing was written", _name_findings(name, settings))
+    assert given.images is not None
+    prompts = _prompts_of(name, given, settings)
+    training, dataset = own_values(given.images, given.base, f"{PROMPTS}/{name}.txt")
+    tree = {"training": training, "dataset": dataset}
+    start = Resolved(name=name, chain=(), training=training, dataset=dataset, origins={}, allowed=tuple(allow))
+    wanted = override(start, overrides, base=Path.cwd(), words=placeholders(settings))
+    for path, said in wanted.flags.items():
+        keypath.drop(tree, path)
+        if said.startswith("--set "):
+            keypath.put(tree, path, keypath.get({"training": wanted.training, "dataset": wanted.dataset}, path))
+    words = placeholders(settings)
+    where = given.images.folder.as_posix()
+    parts = [
+        "".join(comment(line) for line in _own_head(name, placed(where, words))),
+        story_text(given.story),
+        training_text(placed(tree["training"], words)),
+        dataset_text(placed(tree["dataset"], words), "dataset"),
+        f'[origin]\ndefault = "{OWN}"\n',
+    ]
+    files = {_path(name, settings): "\n".join(part for part in parts if part)} | prompts
+    resolved = _read_back(_path(name, settings), files, settings, allow)
+    return NewExperiment(name=name, source="", files=files, is_child=False, findings=would_stop(resolved))
+
+
+def overrides_of(name: str, parent: Resolved, given: Given, settings: Settings) -> list[Override]:
+    """Somebody's own images and base model as changes of an experiment that has one subset of images."""
+    found = [("pretrained_model_name_or_path", given.base)] if given.base else []
+    if (images := given.images) is not None:
+        subsets = [one for dataset in parent.dataset.get("datasets", []) for one in dataset.get("subsets", [])]
+        if len(subsets) != 1 or len(images.folders) != 1:
+            what = f"{parent.name} has {counted(len(subsets), 'subset')}, and these images make {len(images.folders)}"
+            todo = "leave out --from: then it becomes an experiment of its own"
+            raise InputError("nothing was written", [Finding(what=what, where=str(images.folder), todo=todo)])
+        key = "dataset.datasets[0].subsets[0]"
+        found += [(f"{key}.{option}", str(value)) for option, value in images.subsets()[0].items()]
+        found += [("caption_extension", images.caption_extension)]
+        found += [("sample_prompts", str(path)) for path in _prompts_of(name, given, settings)]
+    here: keypath.Tree = {"training": parent.training, "dataset": parent.dataset}
+    same = {
+        (key, text)
+        for key, text in found
+        for path in keypath.places(here, key)
+        if keypath.has(here, path) and str(keypath.get(here, path)) == text
+    }
+    return [Override(key=key, text=text) for key, text in found if (key, text) not in same]
+
+
+def _prompts_of(name: str, given: Given, settings: Settings) -> dict[Path, str]:
+    """The file of sample prompts made of the images' captions; InputError where it is taken."""
+    if given.images is None:
+        return {}
+    path = settings.experiments / PROMPTS / f"{name}.txt"
+    raise_if_any("nothing was written", [_taken(path)] if os.path.lexists(path) else [])
+    return {path: sample_prompts(given.images)}
+
+
+def _own_head(name: str, where: str) -> Iterator[str]:
+    yield f"{name}: the images in {where}."
+    yield "Its values are those of kft's bare base for a GPU of 24 GB, to be changed as you like."
+    yield from ("", f"kft dataset check {name}", f"kft check {name}", f"kft run {name} --rehearse", f"kft run {name}")
+
+
 def write_new(new: NewExperiment) -> None:
     """Write it; what the experiment names is there before it."""
     for path, text in reversed(list(new.files.items())):
         write_whole(path, text)
 
 
-def next_steps(new: NewExperiment) -> list[str]:
-    """What a person does with it now, as commands."""
+def next_steps(new: NewExperiment, *, own: bool = False) -> list[str]:
+    """What a person does with it now, as commands; with images of their `own` they are looked at first."""
     name = shlex.quote(new.name)
     compare = [f"kft diff {shlex.quote(new.source)} {name}"] if new.is_child else []
-    return [*compare, f"kft check {name}", f"kft run {name} --rehearse"]
+    if new.source and not own:
+        return [*compare, f"kft check {name}", f"kft run {name} --rehearse"]
+    return [*compare, f"kft dataset check {name}", f"kft check {name}", f"kft run {name} --rehearse", f"kft run {name}"]
 
 
 def _path(name: str, settings: Settings) -> Path:
@@ -113,10 +204,6 @@ def _name_findings(name: str, settings: Settings) -> list[Finding]:
 
 def _taken(path: Path) -> Finding:
     return Finding(what="the file exists", where=str(path), todo="give another name, or move the file")
-
-
-def _fitted(source: Source) -> Fitted:
-    return fit(with_own_record(read_any(source.path.absolute())))
 
 
 def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], story: Mapping[str, Any]) -> Fitted:
@@ -142,7 +229,8 @@ def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], 
     ]
     found = replace(
         fitted.found,
-        assumed=fitted.found.assumed | {path.removeprefix("training.") for path in ours},
+        assumed=fitted.found.assumed - {path.removeprefix("training.") for path in ours},
+        chosen=frozenset(path.removeprefix("training.") for path in ours),
         notes=(*fitted.found.notes, *notes),
         story={**_still_true(fitted.found.story), **story},
         prompts=None if "training.sample_prompts" in wanted.flags else fitted.found.prompts,

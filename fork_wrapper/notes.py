@@ -58,6 +58,11 @@ def add_note(
         decision=decision,
         text=text.strip(),
     )
+    if not run.holds(run.notes):
+        finding = Finding(
+            what="it is a link to a file elsewhere", where=str(run.notes), todo="put the file itself there"
+        )
+        raise InputError("cannot note this", [finding])
     line = (json.dumps(asdict(note), ensure_ascii=False) + "\n").encode()  # before a file is there
     with run.notes.open("ab") as file:  # one write at the end of the file: two at once do not mix
         file.write(_mended(run) + line)
@@ -77,7 +82,9 @@ def _mended(run: RunFolder) -> bytes:
 
 
 def read_notes(run: RunFolder) -> tuple[Note, ...]:
-    """The notes of a run, in the order in which they were made; broken lines are left out."""
+    """The notes of a run, in the order in which they were made; broken lines are left out, and notes elsewhere."""
+    if not run.holds(run.notes):
+        return ()
     try:
         lines = run.notes.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

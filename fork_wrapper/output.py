@@ -40,6 +40,12 @@ LONG = 1000
 LEAST = 8
 """Columns that a column keeps where a terminal has too few."""
 
+SHORT = 16
+"""Columns up to which a cell is not to be broken anywhere, as long as other columns can give."""
+
+LONGEST = 24
+"""Columns up to which a word is kept whole as long as other columns can give."""
+
 GAP = "  "
 """Between two columns."""
 
@@ -57,11 +63,26 @@ def say(*parts: str | Part) -> None:
 
 def print_json(value: Any) -> None:
     """JSON on stdout, as it is: no colour, no wrapping."""
-    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    sys.stdout.write(_escaped(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) + "\n")
+
+
+def _escaped(text: str) -> str:
+    """JSON with what drives a terminal as JSON spells it: the values are the same."""
+    return re.sub(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_text(text: str) -> None:
-    """Text on stdout, byte for byte."""
+    """Text of kft on stdout; what names and values in it hold drives no terminal."""
+    sys.stdout.write(harmless(text))
+
+
+def print_file(text: str) -> None:
+    """The text of a file on stdout: byte for byte for a program, harmless on a terminal."""
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
+
+
+def draw(text: str) -> None:
+    """What drives the terminal because kft says so: colours, a line that is drawn anew."""
     sys.stdout.write(text)
 
 
@@ -75,7 +96,7 @@ def pass_on(text: str) -> None:
 def print_parts(lines: Iterable[Iterable[Part]]) -> None:
     """Lines that were laid out for `width` columns, on stdout."""
     for line in lines:
-        print_text(_styled(line, sys.stdout) + "\n")
+        draw(_styled(line, sys.stdout) + "\n")
 
 
 def width() -> int | None:
@@ -97,9 +118,8 @@ def show_error(error: KftError) -> None:
 
 def show_findings(findings: Iterable[Finding]) -> None:
     """Findings as talk: what, where, what to do."""
-    for finding in findings:
-        for line in finding_lines(finding):
-            say(*line)
+    for line in findings_lines(findings):
+        say(*line)
 
 
 def print_folded(text: str, *, indent: int) -> None:
@@ -118,9 +138,20 @@ def print_folded(text: str, *, indent: int) -> None:
 
 def print_findings(findings: Iterable[Finding]) -> None:
     """Findings as data: likewise, on stdout."""
+    for line in findings_lines(findings):
+        draw(_styled(line, sys.stdout) + "\n")
+
+
+def findings_lines(findings: Iterable[Finding]) -> Iterator[list[Part]]:
+    """The lines of findings; those that are acknowledged are named in one at the end."""
+    known: dict[str, None] = {}
     for finding in findings:
-        for line in finding_lines(finding):
-            print_text(_styled(line, sys.stdout) + "\n")
+        if finding.acknowledged:
+            known[finding.rule] = None
+        else:
+            yield from finding_lines(finding)
+    if known:
+        yield [("  • ", "note"), (f"acknowledged: {', '.join(known)}", "dim")]
 
 
 def finding_lines(finding: Finding) -> list[list[Part]]:
@@ -202,60 +233,78 @@ def show_changes(title: str, changes: Iterable[Mapping[str, Any]]) -> None:
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on stdout: fitted to a terminal, or with columns as wide as their cells where a program reads it.
 
-    Rich draws it, but for a long one: that would take seconds for ten thousand rows.
+    The headers of a long one stand below it too, where the reader is when it has been printed.
     """
     cells = [tuple(map(harmless, row)) for row in rows]
-    if not sys.stdout.isatty():
-        rows = [tuple(headers), *cells] if any(headers) else cells
-        print_text("".join(f"{line}\n" for line in _aligned(rows, _widths(rows))))
-        return
-    if len(cells) > LONG:
-        _print_long(tuple(headers), cells)
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, header_style="bold", pad_edge=False, show_header=any(headers))
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
-
-
-def _print_long(headers: tuple[str, ...], cells: list[tuple[str, ...]]) -> None:
-    """A long table on a terminal; its headers stand below it too, where the reader is when it has been printed."""
-    widths = _fitted(_widths([headers, *cells]), _columns())
-    head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in _aligned([headers], widths))
+    headed = [tuple(headers), *cells] if any(headers) else cells
+    widths = _widths(headed)
+    if sys.stdout.isatty():
+        widths = _fitted(
+            widths, [min(LONGEST, max(map(_longest, column))) for column in zip(*headed, strict=True)], _columns()
+        )
+    head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in _aligned(headed[: any(headers)], widths))
     body = "".join(f"{line}\n" for line in _aligned(cells, widths))
-    print_text(head + body + head if any(headers) else body)
+    draw(head + body + (head if len(cells) > LONG and sys.stdout.isatty() else ""))
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(_width, column)) for column in zip(*rows, strict=True)]
 
 
-def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """Widths of columns that fit side by side into `room`, down to a readable least: the widest give."""
+def _longest(cell: str) -> int:
+    """Columns of the longest part of a cell that is not to be broken; a short cell is one part."""
+    if _width(cell) <= SHORT:
+        return _width(cell)
+    return max(map(_width, _JOINT.split(cell)), default=0) + 1
+
+
+def _fitted(widths: Sequence[int], words: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit side by side into `room`: the widest give, none below a readable least.
+
+    The first, which names the row, gives last unless it takes most of the room; `words` are what columns
+    need so that no word is broken, which they keep as long as any other can give.
+    """
     fitted = list(widths)
-    while sum(fitted) + len(GAP) * (len(fitted) - 1) > room and max(fitted) > LEAST:
-        fitted[fitted.index(max(fitted))] -= 1
+    for first, least in ((1, words), (0, words), (0, [LEAST] * len(fitted))):
+        start = first if fitted and fitted[0] <= room * 3 // 5 else 0
+        while sum(fitted) + len(GAP) * (len(fitted) - 1) > room:
+            giving = [(width, place) for place, width in enumerate(fitted) if place >= start and width > least[place]]
+            if not giving:
+                break
+            fitted[max(giving)[1]] -= 1
     return fitted
 
 
 def _aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
     """The rows as lines of columns; what is wider than its column goes on below."""
-    import textwrap  # noqa: PLC0415 - only a long table on a terminal pays for it
-
     for row in rows:
         folded = [
-            [cell] if _width(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+            [cell] if _width(cell) <= width else list(_pieces(cell, width))
             for cell, width in zip(row, widths, strict=True)
         ]
         for cells in zip_longest(*folded, fillvalue=""):
             padded = [cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
             yield GAP.join(padded).rstrip()
+
+
+_JOINT = re.compile(r"[\s/\\_,;=](?=\S)|[.:-](?=[^\W\d])")
+"""Behind these a cell may be broken: between words, and between the parts of a path or a name."""
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    """A text in lines of so many columns, broken at its joints, and within a word only where there is none."""
+    rest = text.strip()
+    while _width(rest) > width:
+        most = next(end for end in range(len(rest), 0, -1) if _width(rest[:end]) <= width or end == 1)
+        space = rest.rfind(" ", 0, most + 1)
+        joints = [match.end() for match in _JOINT.finditer(rest, 0, most + 1) if match.end() <= most]
+        folders = [end for end in joints if rest[end - 1] in "/\\"]
+        good = max(space, *folders[-1:], 0)
+        end = good if good >= most // 3 else max([*joints, good]) or most
+        yield rest[:end].rstrip()
+        rest = rest[end:].lstrip()
+    if rest:
+        yield rest
 
 
 def _width(text: str) -> int:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from dataset_tools.names import UNUSABLE, is_device, lies_in
+
 REHEARSAL_SUFFIX = "-rehearsal"
 RECORD_NAME = "record"
 DATASET_MANIFEST = "dataset-manifest.json"
 """Every image and caption that was trained on, with bytes and sha256."""
 
-_UNUSABLE = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029<>:"/\\|?*{}]+')
+_UNUSABLE = re.compile(f"[{UNUSABLE}{{}}]+")
 _ENDINGS = re.compile(r"(?:\.(?:toml|json|safetensors)|[ .])+$", re.IGNORECASE)
 
 
@@ -36,6 +38,14 @@ class RunFolder:
     def run_id(self) -> str:
         """`EXPERIMENT/RUN`, as commands print and accept it."""
         return f"{self.folder.parent.name}/{self.folder.name}"
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file of this folder is one: a link that leads out of it is somebody else's file."""
+        return lies_in(path, self.folder)
+
+    def drawn(self) -> list[Path]:
+        """Its sample images, by name; none that is a link to a file elsewhere."""
+        return sorted(path for path in self.samples.glob("*.png") if self.holds(path))
 
     @property
     def train_toml(self) -> Path:
@@ -66,6 +76,11 @@ class RunFolder:
     def log(self) -> Path:
         """The trainer's raw output."""
         return self.folder / "train.log"
+
+    @property
+    def reserve(self) -> Path:
+        """Room on the disk that is kept while the run goes on, for the word of how it ended."""
+        return self.folder / ".reserve"
 
     @property
     def logs(self) -> Path:
@@ -141,11 +156,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-_DEVICE = re.compile(r"(?i)con|prn|aux|nul|com\d|lpt\d")
-"""Names that are devices on Windows, whatever follows the first dot."""
-
-
 def plain_name(name: str) -> str:
     """A name that is one file's on every system and no path: other programs let people write anything."""
     plain = _ENDINGS.sub("", _UNUSABLE.sub("_", name).lstrip(" .-")) or "imported"
-    return f"{plain}_" if plain == RECORD_NAME or _DEVICE.fullmatch(plain.split(".")[0]) else plain
+    return f"{plain}_" if plain == RECORD_NAME or is_device(plain) else plain

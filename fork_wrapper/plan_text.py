@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from fork_wrapper.gpu_memory import MIB, Term
 from fork_wrapper.layout import DatasetLayout
+from fork_wrapper.measured import Neighbour
 from fork_wrapper.plan import Cache, Plan
+from fork_wrapper.rules.rates import blocks_in_words
 from fork_wrapper.sdscripts.steps import Schedule, Writes
-from fork_wrapper.words import clock, counted, size
+from fork_wrapper.words import clock, counted, pace, size, sizes
 
 NOT_MEASURED = "not measured yet"
 
@@ -20,6 +23,7 @@ def rows(plan: Plan) -> list[Row]:
         ("rates", _rates(plan)),
         *_files(plan),
         *_caches(plan),
+        *_memory(plan),
         *_measured(plan),
     ]
 
@@ -49,7 +53,9 @@ def _images(dataset: DatasetLayout) -> str:
         text += " for regularization" if subset.is_reg else ""
         text += f" ({subset.held_out} held out and never used)" if subset.held_out else ""
         parts.append(f"{text} (ignored: {subset.ignored})" if subset.ignored else text)
-    in_all = f"{dataset.repeats} in an epoch, {dataset.batches} batches of up to {dataset.batch_size}"
+    in_all = (
+        f"{dataset.repeats} in an epoch, {counted(dataset.batches, 'batch', 'batches')} of up to {dataset.batch_size}"
+    )
     return f"{' + '.join(parts)} = {in_all}"
 
 
@@ -64,12 +70,16 @@ def _length(plan: Plan) -> Iterator[Row]:
         yield "steps", f"unknown: {plan.unknown}"
         return
     one = plan.schedule
-    sizes = sorted({dataset.batch_size for dataset in plan.datasets})
-    batch = f"{' or '.join(map(str, sizes))} images x {plan.accumulation} accumulated x {plan.processes} GPU"
-    whole = " or ".join(str(count * plan.accumulation * plan.processes) for count in sizes)
+    batch_sizes = sorted({dataset.batch_size for dataset in plan.datasets})
+    batch = f"{_either(batch_sizes)} x {plan.accumulation} accumulated x {counted(plan.processes, 'GPU')}"
+    whole = _either([count * plan.accumulation * plan.processes for count in batch_sizes])
     yield "steps", f"{one.total_steps}: {counted(one.epochs, 'epoch')} of {one.steps_per_epoch}"
-    yield "one step", f"{whole} images ({batch})"
+    yield "one step", f"{whole} ({batch})"
     yield "schedule", _scheduler(plan, one)
+
+
+def _either(counts: Sequence[int]) -> str:
+    return " or ".join([*map(str, counts[:-1]), counted(counts[-1], "image")]) if counts else "0 images"
 
 
 def _scheduler(plan: Plan, schedule: Schedule) -> str:
@@ -80,13 +90,14 @@ def _scheduler(plan: Plan, schedule: Schedule) -> str:
 
 
 def _rates(plan: Plan) -> str:
-    parts = (
-        ("U-Net", plan.rates.unet),
-        ("text encoder 1", plan.rates.text_encoder_1),
-        ("text encoder 2", plan.rates.text_encoder_2),
-    )
-    text = ", ".join(f"{name} {rate:g}" if rate else f"{name} frozen" for name, rate in parts)
+    parts = (("text encoder 1", plan.rates.text_encoder_1), ("text encoder 2", plan.rates.text_encoder_2))
+    unet = _rate("U-Net", plan.rates.unet) if plan.block_rates is None else f"U-Net {blocks_in_words(plan.block_rates)}"
+    text = ", ".join([unet, *(_rate(name, rate) for name, rate in parts)])
     return f"{text} ({plan.rates_by})" if plan.rates_by else text
+
+
+def _rate(name: str, rate: float) -> str:
+    return f"{name} {rate:g}" if rate else f"{name} frozen"
 
 
 def _files(plan: Plan) -> Iterator[Row]:
@@ -98,7 +109,8 @@ def _files(plan: Plan) -> Iterator[Row]:
             yield "samples", _samples(plan, plan.schedule)
     if plan.kept_bytes and plan.free is not None:
         more = " and states of an unknown size" if plan.state_bytes is None and plan.schedule else ""
-        yield "disk", f"{size(plan.kept_bytes)}{more if _has_states(plan) else ''} of {size(plan.free)} free"
+        needed, free = sizes([plan.kept_bytes, plan.free])
+        yield "disk", f"{needed}{more if _has_states(plan) else ''} of {free} free"
 
 
 def _has_states(plan: Plan) -> bool:
@@ -129,6 +141,29 @@ def _cache(cache: Cache) -> str:
     return f"{size(cache.bytes)} cached {'on disk beside the images' if cache.on_disk else 'in memory'}"
 
 
+def _memory(plan: Plan) -> Iterator[Row]:
+    if plan.memory is None:
+        return
+    one = plan.memory
+    kinds = ((kind, one.of(kind)) for kind in ("weights", "gradients", "optimizer", "buckets"))
+    parts = [f"{kind} {_terms(terms)}" for kind, terms in kinds if terms]
+    left_out = f"; {one.left_out}" if one.left_out else ""
+    yield "GPU memory", f"at least {one.mib} MiB, without activations and CUDA's own: {'; '.join(parts)}{left_out}"
+    for near in plan.neighbours:
+        yield "like runs", neighbour_in_words(near)
+
+
+def _terms(terms: Sequence[Term]) -> str:
+    return ", ".join(f"{term.part} {term.bytes // MIB}" for term in terms)
+
+
+def neighbour_in_words(one: Neighbour) -> str:
+    """What a like run took, on which GPU, and who says so."""
+    gpu = f" on {one.gpu}" if one.gpu else ""
+    batch = f", batch_size {one.batch_size}" if one.batch_size else ""
+    return f"{one.mib} MiB{gpu}{batch}; {one.source}"
+
+
 def _measured(plan: Plan) -> Sequence[Row]:
     if plan.measured is None:
         return [("time", NOT_MEASURED), ("VRAM", NOT_MEASURED)]
@@ -136,6 +171,6 @@ def _measured(plan: Plan) -> Sequence[Row]:
     loop = clock(plan.seconds) if plan.seconds is not None else "unknown"
     vram = ", ".join(f"{peak} MiB" for peak in plan.measured.peak_vram_mib)
     return [
-        ("time", f"{loop} at {speed:.2f} it/s, without start, samples and saves; {by}"),
+        ("time", f"{loop} at {pace(speed)}, without start, samples and saves; {by}"),
         ("VRAM", f"{vram}; {by}" if vram else NOT_MEASURED),
     ]

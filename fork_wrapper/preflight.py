@@ -6,15 +6,16 @@ them: on a bare machine the whole list is there in well under a second.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.errors import Finding
-from fork_wrapper.provenance import Gpu, TrainerPython, git_state, gpus, probe_python
+from fork_wrapper.gpu_memory import gpu_memory
+from fork_wrapper.gpu_room import hidden
+from fork_wrapper.provenance import Gpu, GpuProcess, TrainerPython, git_state, gpu_processes, gpus, probe_python
 from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import PATH_OPTIONS, is_hub_name
 from fork_wrapper.rules.case import Case
@@ -27,6 +28,8 @@ WRITTEN = ("console_log_file", "tokenizer_cache_dir")
 
 FOLDERS = ("reg_data_dir", "resume", "train_data_dir")
 """Path options that name a folder; the others name a file."""
+
+BASE = "pretrained_model_name_or_path"
 
 BASE_MODEL_PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -43,31 +46,38 @@ class Machine:
     """NVIDIA GPUs; not looked for where a rehearsal needs none."""
     lacks_packages: bool
     """Whether the trainer's Python lacks some of what always has to be there."""
+    gpu_processes: tuple[GpuProcess, ...] = ()
+    """What computes on the GPUs now; likewise not looked for."""
 
 
-def look_at(training: Mapping[str, Any], settings: Settings, trainer: Trainer, *, fresh: bool) -> Machine:
+def look_at(
+    training: Mapping[str, Any], settings: Settings, trainer: Trainer, *, fresh: bool, files: Collection[str] = ()
+) -> Machine:
     """Look at everything on this machine that a launch of `training` by `trainer` needs.
 
-    Unless `fresh`, the packages of the trainer's Python are asked for only after they have changed.
+    `files` are the names of those that kft will write into the run folder. Unless `fresh`, the packages of the
+    trainer's Python are asked for only after they have changed.
     """
     memory = None if fresh else settings.cache / "pythons.json"
-    with ThreadPoolExecutor() as pool:  # each of the three waits for a process of its own
+    with ThreadPoolExecutor() as pool:  # each of the four waits for a process of its own
         asked = pool.submit(probe_python, settings.python, memory)
         seen = pool.submit(lambda: () if trainer.rehearsal else gpus())
+        running = pool.submit(lambda: () if trainer.rehearsal else gpu_processes())
         found = pool.submit(lambda: [] if trainer.kind == "stand-in" else _sd_scripts(settings))
-        python, cards, scripts = asked.result(), seen.result(), found.result()
+        python, cards, scripts, busy = asked.result(), seen.result(), found.result(), running.result()
     findings = []
     if not trainer.rehearsal:
-        findings += [*_base_model(training), *_files(training), *_machines(settings)]
+        findings += [*_base_model(training), *_files(training, files), *_machines(settings)]
     findings += scripts
     missing = _missing(python, training, trainer)
     findings += _python(settings, python, missing)
     if not trainer.rehearsal:
-        findings += _gpu(cards, python)
+        findings += [*_gpu(cards, python, training), *hidden(cards)]
     findings += _folder("runs", settings.outputs, "outputs")
     if trainer.rehearsal:
         findings += _folder("the cache", settings.cache, "cache")
-    return Machine(findings=tuple(findings), python=python, gpus=cards, lacks_packages=bool(missing))
+    lacks = bool(missing)
+    return Machine(findings=tuple(findings), python=python, gpus=cards, lacks_packages=lacks, gpu_processes=busy)
 
 
 def image_folders(case: Case) -> list[Finding]:
@@ -86,7 +96,7 @@ def image_folders(case: Case) -> list[Finding]:
 
 
 def _base_model(training: Mapping[str, Any]) -> list[Finding]:
-    name = str(training.get("pretrained_model_name_or_path", ""))
+    name = str(training.get(BASE, ""))
     path = Path(name)
     if not name:  # rule model-missing
         return []
@@ -102,9 +112,6 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
         return _absent_base_model(name)
     if not os.access(path, os.R_OK):
         return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
-    if path.suffix == ".safetensors" and not is_whole(path):
-        todo = f"download it again from {BASE_MODEL_PAGE} and compare its sha256"
-        return [Finding(what="the base model is damaged or incomplete", where=name, todo=todo)]
     return []
 
 
@@ -116,10 +123,11 @@ def _absent_base_model(name: str) -> list[Finding]:
     return [Finding(what="the base model is missing", where=name, todo=todo)]
 
 
-def _files(training: Mapping[str, Any]) -> list[Finding]:
+def _files(training: Mapping[str, Any], files: Collection[str]) -> list[Finding]:
     """Files that options name and that are not there: sd-scripts finds out after loading 7 GB, or never."""
+    ours = {f"{{run}}/{name}" for name in files}
     named = [key for key in (*PATH_OPTIONS, "vae") if training.get(key) and key not in WRITTEN]
-    return [finding for key in sorted(named) for finding in _file(key, str(training[key]))]
+    return [finding for key in sorted(named) if training[key] not in ours for finding in _file(key, str(training[key]))]
 
 
 def _file(key: str, name: str) -> list[Finding]:
@@ -195,7 +203,7 @@ def _installed(python: TrainerPython, name: str) -> bool:
     return any(python.version_of(candidate) for candidate in (name, *ALTERNATIVES.get(name, ())))
 
 
-def _gpu(cards: tuple[Gpu, ...], python: TrainerPython | None) -> list[Finding]:
+def _gpu(cards: tuple[Gpu, ...], python: TrainerPython | None, training: Mapping[str, Any]) -> list[Finding]:
     torch = (python.version_of("torch") if python else None) or ""
     if cards:
         if torch.endswith("+cpu"):
@@ -205,7 +213,9 @@ def _gpu(cards: tuple[Gpu, ...], python: TrainerPython | None) -> list[Finding]:
     if "+rocm" in torch or "+xpu" in torch:
         what = f"no NVIDIA GPU; trusting torch {torch} to find its own"
         return [Finding(what=what, where="nvidia-smi", todo="check that torch sees the GPU", severity="warning")]
-    todo = "install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take 21 GB)"
+    least = gpu_memory(Case(training=training, dataset={})) if training.get(BASE) else None
+    takes = f" (this configuration takes at least {least.mib} MiB of its memory)" if least else ""
+    todo = f"install the NVIDIA driver, or run on a machine with a GPU{takes}"
     return [Finding(what="no NVIDIA GPU was found", where="nvidia-smi", todo=todo)]
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from dataset_tools.whole_files import put_in_place
 from fork_wrapper.chosen import Chosen, against
 from fork_wrapper.errors import Finding, InputError, raise_if_any
+from fork_wrapper.experiment import LONGEST_NAME
 from fork_wrapper.files import write_whole
 from fork_wrapper.model_card import License
 from fork_wrapper.paths import plain_name
 from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.settings import Settings
-from fork_wrapper.words import size
+from fork_wrapper.words import sizes
 
 _PIECE = 8 << 20
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
@@ -80,8 +81,8 @@ def plan_promotion(
     name = name or chosen.file.stem
     promotion = Promotion(chosen=chosen, name=name, folder=(folder or settings.models / name).absolute(), link=link)
     findings = list(against(chosen, rehearsal=rehearsal))
-    if name != plain_name(name):
-        todo = f"such as --name {plain_name(name)}"
+    if name != plain_name(name) or len(os.fsencode(name)) > LONGEST_NAME:
+        todo = f"such as --name {plain_name(name)[:60]}"
         findings.append(Finding(what=f"{name!r} cannot be the name of a file everywhere", where="--name", todo=todo))
     findings += [
         Finding(what="the file exists", where=str(path), todo="give another --name, or another folder with --to")
@@ -98,7 +99,8 @@ def _room(promotion: Promotion) -> Iterator[Finding]:
     there = next(path for path in (promotion.folder, *promotion.folder.parents) if path.is_dir())
     free, needed = shutil.disk_usage(there).free, promotion.chosen.file.stat().st_size
     if free <= needed:
-        what = f"it takes {size(needed)}, and {size(free)} are free"
+        takes, left = sizes([needed, free])
+        what = f"it takes {takes}, and {left} are free"
         yield Finding(what=what, where=str(there), todo="make room, take another folder with --to, or --link")
 
 

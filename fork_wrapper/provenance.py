@@ -65,6 +65,28 @@ class Gpu:
     """Memory in use now in MiB, by anyone; 0 where nvidia-smi does not say."""
     driver: str
     """Driver version."""
+    uuid: str = ""
+    """By which CUDA_VISIBLE_DEVICES may name it; empty where nvidia-smi does not say."""
+    split: bool = False
+    """Whether it is split into instances (MIG), each of which has less memory than this."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As records keep it: what it is and not which one."""
+        return {name: getattr(self, name) for name in ("name", "memory_mib", "used_mib", "driver")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuProcess:
+    """A process that nvidia-smi sees on a GPU."""
+
+    pid: int
+    """Its id."""
+    name: str
+    """Its program; empty where nvidia-smi does not say."""
+    used_mib: int
+    """Its memory there in MiB; 0 where nvidia-smi does not say, as on Windows and in containers."""
+    uuid: str
+    """The GPU's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,19 +171,37 @@ def ask_python(python: str, arguments: Sequence[str], timeout: float) -> tuple[A
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """NVIDIA GPUs of this machine; empty without nvidia-smi."""
-    query = "--query-gpu=name,memory.total,memory.used,driver_version"
-    answer = _ask(["nvidia-smi", query, "--format=csv,noheader,nounits"], timeout=20)
-    rows = [[cell.strip() for cell in line.rsplit(",", 3)] for line in (answer or "").splitlines()]
+    """NVIDIA GPUs of this machine, in its order; empty without nvidia-smi."""
+    rows = _smi("gpu", "name,memory.total,memory.used,driver_version,uuid,mig.mode.current")
+    rows = rows or [[*row, "", ""] for row in _smi("gpu", "name,memory.total,memory.used,driver_version")]
     return tuple(
-        Gpu(name=name, memory_mib=_mib(total), used_mib=_mib(used), driver=driver)
-        for name, total, used, driver in (row for row in rows if len(row) == 4)
+        Gpu(name=row[0], memory_mib=_number(row[1]), used_mib=_number(row[2]), driver=row[3], uuid=row[4], split=on)
+        for row in rows
+        for on in [row[5] == "Enabled"]
     )
 
 
-def _mib(text: str) -> int:
-    """A number of MiB; 0 for `[N/A]`, as GPUs that share the machine's memory say."""
-    return int(text) if text.isdecimal() else 0
+def gpu_processes() -> tuple[GpuProcess, ...]:
+    """What computes on them now; empty without nvidia-smi. On Windows it lists whatever draws there too."""
+    rows = _smi("compute-apps", "process_name,pid,used_memory,gpu_uuid")
+    return tuple(
+        GpuProcess(pid=_number(pid), name="" if name.startswith("[") else name, used_mib=_number(used), uuid=uuid)
+        for name, pid, used, uuid in rows
+        if _number(pid)
+    )
+
+
+def _smi(what: str, fields: str) -> list[list[str]]:
+    """Rows of nvidia-smi's answer; the first field may hold commas. What is no such row is left out."""
+    answer = _ask(["nvidia-smi", f"--query-{what}={fields}", "--format=csv,noheader,nounits"], timeout=20)
+    count = fields.count(",")
+    rows = [[cell.strip() for cell in line.rsplit(",", count)] for line in (answer or "").splitlines()]
+    return [row for row in rows if len(row) == count + 1]
+
+
+def _number(text: str) -> int:
+    """A number; 0 for `[N/A]`, as GPUs that share the machine's memory say."""
+    return int(text) if text.isdecimal() and len(text) < 12 else 0
 
 
 def git_state(folder: Path, patch_of: Sequence[str] = ()) -> GitState:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fork_wrapper import __version__
+from fork_wrapper import __version__, losses
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import pretty_json, read_json, write_whole
 
@@ -84,6 +84,8 @@ class Record:
     """What the run was to do; None in records older than the plan."""
     findings: tuple[Mapping[str, Any], ...] = ()
     """What was found, short of errors, before the launch."""
+    effective_dataset: Mapping[str, Any] | None = None
+    """Every key of every dataset and subset as it took effect; None in older records."""
     lineage: Mapping[str, Any] | None = None
     """Of a run that comes from another: `kind` (resume, reproduction), `parent` (run id), and more by kind."""
 
@@ -137,10 +139,11 @@ def begin(
             "name": resolved.name,
             "files": files,
             "story": dict(resolved.story),
-            "sample_prompts": _prompts(rendered),
+            "sample_prompts": prompts_of(rendered.training),
             "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
             "overrides": list(resolved.overrides),
             "allowed_unknown": list(resolved.allowed),
+            "acknowledged": {key: asdict(one) for key, one in sorted(resolved.acknowledged.items())},
         },
         training=dict(rendered.training),
         dataset=dict(rendered.dataset),
@@ -152,6 +155,7 @@ def begin(
             "trainer": rendered.trainer.kind,
         },
         effective=dict(rendered.effective),
+        effective_dataset=dict(rendered.effective_dataset),
         provenance=dict(provenance),
         plan=dict(plan),
         findings=tuple(findings),
@@ -173,9 +177,9 @@ def begin(
     )
 
 
-def _prompts(rendered: Rendered) -> str | None:
+def prompts_of(training: Mapping[str, Any]) -> str | None:
     """The text of the sample prompts: the path alone would not say what was drawn."""
-    path = rendered.training.get("sample_prompts")
+    path = training.get("sample_prompts")
     try:
         return Path(path).read_text(encoding="utf-8") if path else None
     except (OSError, UnicodeDecodeError):
@@ -184,7 +188,6 @@ def _prompts(rendered: Rendered) -> str | None:
 
 def summary(progress: Progress) -> dict[str, Any]:
     """What a run's progress comes to: steps, epochs, speed, loss. Losses are the trainer's running means."""
-    losses = [loss for _, loss in progress.losses]
     speed = progress.steps_per_second
     return {
         "steps": progress.step,
@@ -192,7 +195,7 @@ def summary(progress: Progress) -> dict[str, Any]:
         "epochs": progress.epochs or None,
         "facts": dict(progress.facts),
         "steps_per_second": round(speed, 5) if speed else None,
-        "loss": {"first": losses[0], "last": losses[-1], "lowest": min(losses)} if losses else None,
+        "loss": losses.summary(progress.losses, progress.step_of_epoch(1)),
         "nan_step": progress.nan_step,
     }
 
@@ -259,11 +262,15 @@ def _damaged(raw: dict[str, Any]) -> list[str]:
 
 def _wrong_parts(raw: dict[str, Any]) -> list[str]:
     """Parts of a record that readers rely on and that are not there, or not of their shape."""
-    optional = ("rehearsal", "checkpoints", "plan", "findings", "lineage")
+    optional = ("rehearsal", "checkpoints", "plan", "findings", "effective_dataset", "lineage")
     sections = [name for name in Record.__dataclass_fields__ if name not in optional]
     wrong = [name for name in sections if not isinstance(raw.get(name), dict)]
     wrong += [name for name in ("checkpoints", "findings") if not isinstance(raw.get(name, []), list)]
-    wrong += [name for name in ("rehearsal", "plan", "lineage") if not isinstance(raw.get(name), dict | _NOTHING)]
+    wrong += [
+        name
+        for name in ("rehearsal", "plan", "effective_dataset", "lineage")
+        if not isinstance(raw.get(name), dict | _NOTHING)
+    ]
     for section, fields in FIELDS.items():
         content = raw[section] if isinstance(raw.get(section), dict) else {}
         wrong += [

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from dataset_tools.names import are_plain, is_plain
 from fork_wrapper.files import canonical_json
 from fork_wrapper.schema import fits
+from fork_wrapper.sdscripts.names import SUFFIX
 from fork_wrapper.sdscripts.options import dataset_keys, pinned_commit, pinned_table
 
 Shape = Callable[[Any, str], Iterator[str]]
@@ -18,7 +20,7 @@ Shape = Callable[[Any, str], Iterator[str]]
 MOST_NAMED = 8
 """Damaged parts that are named."""
 
-ORIGINS = ("documented", "assumed", "recovered", "measured", "kft")
+ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen", "kft")
 """Kinds of an origin (`resolve.OriginKind`)."""
 
 _LARGEST = 2**63
@@ -77,11 +79,25 @@ FLAG = _plain(lambda value: isinstance(value, bool))
 MAYBE_TEXT, MAYBE_COUNT, MAYBE_NUMBER, MAYBE_FLAG = map(_or_nothing, (TEXT, COUNT, NUMBER, FLAG))
 ANY_TABLE = _table({})
 
+NAME = _plain(is_plain)
+"""Of a file or an experiment: files and folders are opened and written by it."""
+
+FILE = _plain(lambda value: is_plain(value) and value.endswith(SUFFIX))
+"""The name of a checkpoint, beside which a sidecar is written."""
+
+RUN_ID = _plain(are_plain)
+"""EXPERIMENT/RUN: a path below the folder of all runs."""
+MAYBE_RUN_ID = _or_nothing(RUN_ID)
+
 _CHANGE = _table({"key": TEXT, "why": TEXT}, needed=("key", "was", "value", "why"))
+
+_PICK = _table({"key": TEXT, "from": TEXT, "of": COUNT, "files": _rows(TEXT)})
+"""What a rehearsal took of a subset."""
 
 CHECKPOINT = _table(
     {
-        **dict.fromkeys(("file", "kind", "written"), TEXT),
+        "file": FILE,
+        **dict.fromkeys(("kind", "written"), TEXT),
         **dict.fromkeys(("bytes", "step", "epoch", "training_step", "training_epoch"), MAYBE_COUNT),
         "sha256": MAYBE_TEXT,
         "loss": MAYBE_NUMBER,
@@ -92,23 +108,27 @@ CHECKPOINT = _table(
 
 _EXPERIMENT = _table(
     {
+        "name": NAME,
         "files": _rows(_table({"name": TEXT, "text": TEXT, "path": TEXT}, needed=("name", "text"))),
         "story": _or_nothing(ANY_TABLE),
         "origins": _table({}, every=_table({"kind": _plain(ORIGINS.__contains__), "by": TEXT}, needed=("kind", "by"))),
         "overrides": _rows(TEXT),
         "allowed_unknown": _rows(TEXT),
+        "acknowledged": _table({}, every=_table({"reason": TEXT, "by": TEXT}, needed=("reason", "by"))),
     }
 )
 
 _RUN = _table(
     {
+        "id": RUN_ID,
         **dict.fromkeys(("steps", "total_steps", "epochs", "exit_code", "nan_step"), MAYBE_COUNT),
         **dict.fromkeys(("seconds", "steps_per_second"), MAYBE_NUMBER),
         "loss": _or_nothing(_table({}, needed=("first", "last", "lowest"), every=NUMBER)),
         "failure": _or_nothing(_table({"what": TEXT}, needed=("what",))),
         "facts": _table({}, every=COUNT),
         "stops": _rows(TEXT),
-        "parent": MAYBE_TEXT,
+        "parent": MAYBE_RUN_ID,
+        "evidence": MAYBE_TEXT,
         "peak_vram_mib": _or_nothing(_rows(COUNT)),
     }
 )
@@ -139,7 +159,7 @@ _PLANNED = _table(
     {"buckets": _or_nothing(_rows(_BUCKET)), "subsets": _or_nothing(_rows(ANY_TABLE)), "repeats": MAYBE_COUNT}
 )
 
-_LINEAGE = _table({"parent": MAYBE_TEXT, "consequences": _rows(TEXT), "changes": _rows(_CHANGE)})
+_LINEAGE = _table({"parent": MAYBE_RUN_ID, "consequences": _rows(TEXT), "changes": _rows(_CHANGE)})
 
 
 def _option(value: Any, path: str) -> Iterator[str]:
@@ -166,8 +186,9 @@ SECTIONS: Mapping[str, Shape] = {
     "training": _table({}, every=_option),
     "dataset": _table({"general": _SUBSET, "datasets": _rows(_DATASET)}),
     "effective": _table({}, every=_option),
+    "effective_dataset": _or_nothing(_table({"datasets": _rows(_table({"subsets": _rows(ANY_TABLE)}))})),
     "launch": _table({"argv": _rows(TEXT)}),
-    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE)})),
+    "rehearsal": _or_nothing(_table({"changes": _rows(_CHANGE), "picked": _rows(_PICK)})),
     "run": _RUN,
     "checkpoints": _rows(CHECKPOINT),
     "checkpoint": _or_nothing(CHECKPOINT),

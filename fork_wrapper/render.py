@@ -6,7 +6,7 @@ written here.
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,19 @@ import toml
 import tomli_w
 
 from fork_wrapper import __version__
+from fork_wrapper.checkpoints import NO_POSITION
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json, flatten
-from fork_wrapper.paths import RunFolder
+from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.resolve import KFT, Origin, Resolved
+from fork_wrapper.rules.case import effective_dataset
 from fork_wrapper.sdscripts.options import effective
 from fork_wrapper.settings import Settings
+
+INPUTS = "metadata_kft_inputs"
+"""What a run is made from: base model, data set, prompts; in every header as `modelspec.kft_inputs`."""
+POSITION = "metadata_kft_position"
+"""Where in the training a checkpoint was saved; the trainer writes `NO_POSITION`, the archive fills it in."""
 
 TrainerKind = Literal["sd-scripts", "sd-scripts on the miniature", "stand-in"]
 
@@ -68,6 +75,8 @@ class Rendered:
     """The whole command."""
     effective: Mapping[str, Any]
     """All options of sdxl_train.py with defaults filled in."""
+    effective_dataset: Mapping[str, Any]
+    """Every key of every dataset and subset as it takes effect."""
     origins: Mapping[str, Origin]
     """Where each value comes from, by full key path."""
 
@@ -92,6 +101,13 @@ def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFol
     training["metadata_kft_config"] = _identity(resolved, training, dataset)
     training["metadata_kft_run"] = run_stamp(resolved.name, trainer, run, started)
     return launchable(resolved.name, training, dataset, origins=origins, settings=settings, trainer=trainer, run=run)
+
+
+def try_render(resolved: Resolved, settings: Settings, trainer: Trainer) -> Rendered:
+    """As a launch now would render it, for a run folder that nobody makes; InputError as of `render`."""
+    now = datetime.now().astimezone()
+    folder = new_run_folder(settings.outputs, resolved.name, now, rehearsal=trainer.rehearsal)
+    return render(resolved, settings, trainer, folder, now)
 
 
 def launchable(
@@ -119,8 +135,18 @@ def launchable(
         dataset_toml=dataset_toml,
         argv=command(settings, trainer, run, str(training.get("mixed_precision", "no"))),
         effective=effective(training, run.train_toml, run.dataset_toml),
+        effective_dataset=effective_dataset(training, dataset),
         origins=origins,
     )
+
+
+def sealed(rendered: Rendered, inputs: Mapping[str, Any]) -> Rendered:
+    """The same launch with what it is made from, and room for a position, in the header of every checkpoint."""
+    added = {INPUTS: canonical_json(inputs), POSITION: NO_POSITION}
+    training = dict(sorted({**rendered.training, **added}.items()))
+    train_toml = tomli_w.dumps(training)
+    _prove(train_toml, training, "train.toml")
+    return replace(rendered, training=training, train_toml=train_toml)
 
 
 def placed(training: Mapping[str, Any], name: str, run: RunFolder) -> dict[str, Any]:

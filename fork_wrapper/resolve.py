@@ -17,8 +17,9 @@ from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import Experiment, load_chain
 from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.settings import Settings, placeholders
+from fork_wrapper.toml_faults import swallowed_backslashes
 
-OriginKind = Literal["documented", "assumed", "recovered", "measured", "kft"]
+OriginKind = Literal["documented", "assumed", "recovered", "measured", "chosen", "kft"]
 
 PATH_OPTIONS = frozenset(
     (
@@ -40,9 +41,19 @@ class Origin:
     """Where one value comes from."""
 
     kind: OriginKind
-    """documented, assumed, recovered or measured, as the experiment says; kft for kft's own defaults."""
+    """documented, assumed, recovered, measured or chosen, as the experiment says; kft for kft's own defaults."""
     by: str
     """Name of the experiment, `--set`, `rehearsal` or `kft`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledged:
+    """That what a rule finds is known and meant."""
+
+    reason: str
+    """Why."""
+    by: str
+    """Name of the experiment that says so."""
 
 
 KFT = Origin(kind="kft", by="kft")
@@ -53,6 +64,9 @@ DEFAULTS: Mapping[str, Any] = {
     "console_log_simple": True,  # else paths in the log are wrapped at 80 columns (library/utils.py:62-70)
 }
 """Set by kft where an experiment says nothing, because sd-scripts' defaults are traps."""
+
+ACKNOWLEDGE = "acknowledge."
+"""How `unset` names an inherited acknowledgement."""
 
 CAPTION_EXTENSION = ".txt"
 """Set in `[general]` where an experiment says nothing; sd-scripts' own default is `.caption`."""
@@ -78,6 +92,12 @@ class Resolved:
     """Names that kft does not know and that were let through with --allow-unknown."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """By full key path, the --set that said it."""
+    imported: str = ""
+    """What it was imported from without being written, as it was named; empty for an experiment's own file."""
+    told: tuple[Finding, ...] = ()
+    """What that import has to say."""
+    acknowledged: Mapping[str, Acknowledged] = field(default_factory=dict)
+    """What the chain acknowledges, by the rule's id."""
 
     @property
     def story(self) -> Mapping[str, Any]:
@@ -125,8 +145,12 @@ def resolve_chain(
     """The values of an experiment and its parents, root first."""
     tree: keypath.Tree = {"training": {}, "dataset": {}}
     origins: dict[str, Origin] = {}
+    acknowledged: dict[str, Acknowledged] = {}
     for experiment in chain:
-        _forget(tree, origins, experiment)
+        _forget(tree, origins, acknowledged, experiment)
+        acknowledged |= {
+            key: Acknowledged(reason=why, by=experiment.name) for key, why in experiment.acknowledged.items()
+        }
         own = {"training": experiment.training, "dataset": experiment.dataset}
         tree = keypath.merge(tree, _on_this_machine(own, experiment.path.parent, placeholders(settings)))
         by = experiment.name
@@ -138,6 +162,7 @@ def resolve_chain(
         dataset=tree["dataset"],
         origins=origins,
         allowed=tuple(sorted(set(allow))),
+        acknowledged=acknowledged,
     )
     return with_defaults(override(resolved, overrides, base=Path.cwd(), words=placeholders(settings)))
 
@@ -165,6 +190,8 @@ def override(
 
     clean, wrong = check_training(tree["training"], where, resolved.allowed)
     findings += wrong + check_dataset(tree["dataset"], where, resolved.allowed)
+    typed = {path: value for path, value in keypath.values(tree).items() if path in said}
+    findings += swallowed_backslashes(typed, "", Path("--set"))
     raise_if_any("the command line has errors", findings)
     tree = _on_this_machine({"training": clean, "dataset": tree["dataset"]}, base, words)
     return replace(
@@ -200,7 +227,7 @@ def _apply(tree: keypath.Tree, origins: dict[str, Origin], item: Override) -> li
             keypath.put(tree, path, keypath.typed(path, item.text))
             _drop_origins(origins, path)
             mine = [known for known in keypath.values(tree) if _at_or_below(known, path)]
-            origins |= {known: Origin(kind="assumed", by="--set") for known in mine or [path]}
+            origins |= {known: Origin(kind="chosen", by="--set") for known in mine or [path]}
     return paths
 
 
@@ -213,10 +240,15 @@ def _at_or_below(known: str, path: str) -> bool:
     return known == path or known.startswith((f"{path}.", f"{path}["))
 
 
-def _forget(tree: keypath.Tree, origins: dict[str, Origin], experiment: Experiment) -> None:
+def _forget(
+    tree: keypath.Tree, origins: dict[str, Origin], acknowledged: dict[str, Acknowledged], experiment: Experiment
+) -> None:
     """Drop what the experiment unsets from what it inherits; InputError for keys that nothing set."""
     findings = []
     for key in experiment.unset:
+        if (rule := key.removeprefix(ACKNOWLEDGE)) != key and rule in acknowledged:
+            del acknowledged[rule]
+            continue
         try:
             dropped = [path for path in keypath.places(tree, key) if keypath.drop(tree, path)]
         except KeyError:

@@ -17,7 +17,7 @@ from fork_wrapper.archived import own_files, processes_of, resolved_of
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.history import resumed_by
 from fork_wrapper.lineage import RESUME, Position, position
-from fork_wrapper.owner import is_alive
+from fork_wrapper.owner import is_alive, trainer_of
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.progress import Progress, read_log
 from fork_wrapper.provenance import host
@@ -32,11 +32,14 @@ from fork_wrapper.resume_state import Choice, choose
 from fork_wrapper.resume_words import consequences
 from fork_wrapper.rules.case import Case
 from fork_wrapper.run import Job
+from fork_wrapper.run_state import KILLED, status_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.spelling import shown
 from fork_wrapper.states import Length, State, identity_of
 from fork_wrapper.sweep import sweep_run
 from fork_wrapper.unchanged import changed_inputs, newer_programs
+from fork_wrapper.verdict import judge_left
+from fork_wrapper.words import counted, part
 
 BY = "resume"
 """Origin of the values that a resumed run has and the run before it had not."""
@@ -101,7 +104,7 @@ def plan_resume(run: RunFolder, settings: Settings, *, state: Path | None = None
     """How a run goes on, from its newest whole state or from `state`; InputError with all that stands against it."""
     record, progress = read_record(run.record), read_log(run.log)
     title = f"cannot resume {run.run_id}"
-    raise_if_any(title, list(_over(run, record)))
+    raise_if_any(title, list(_over(run, _as_judged(run, record, progress))))
     record = sound_record(record, run.record)
     length = _length(record, progress)
     if length is None:
@@ -181,17 +184,28 @@ def close_killed(run: RunFolder, settings: Settings) -> str:
     return f"{run.run_id} was killed; its record is closed now, as by `kft archive`"
 
 
+def _as_judged(run: RunFolder, record: Record, progress: Progress) -> Record:
+    """The record of a run whose kft is gone with the status that its log and its files prove."""
+    if record.status != "running" or status_of(record) != KILLED:
+        return record
+    verdict = judge_left(record, run.folder, progress)
+    return record.with_run(status=verdict.status, steps=progress.step, total_steps=progress.total or None)
+
+
 def _over(run: RunFolder, record: Record) -> Iterator[Finding]:
     """Why there is nothing to resume, whatever states there are."""
-    if record.status == "running" and is_alive(record.run["process"]):
-        host, pid = (record.run["process"].get(key) for key in ("host", "pid"))
+    if record.status == "running":
+        process = record.run["process"]
+        host = process.get("host")
+        pid = process.get("pid") if is_alive(process) else trainer_of(process, record.launch["argv"])
         todo = f"wait for it, or stop it; where it is over for certain: kft archive {run.run_id} --over"
         yield Finding(what=f"it is still running (process {pid} on {host})", where=str(run.record), todo=todo)
     elif not record.experiment["files"] or not record.training:
         todo = "restore it from a copy, or from a sidecar"
         yield Finding(what="its record holds no values to launch with", where=str(run.record), todo=todo)
     elif record.status in ("completed", "rehearsed"):
-        what = f"it is {record.status}: {record.run['steps']} of {record.run['total_steps']} steps are done"
+        steps = part(record.run["steps"], record.run["total_steps"] or 0, "step", ("is", "are"))
+        what = f"it is {record.status}: {steps} done"
         todo = "train on with a new run: a longer experiment, or `--set resume=STATE` with the steps to add"
         yield Finding(what=what, where=str(run.record), todo=todo)
 
@@ -209,7 +223,8 @@ def _length(record: Record, progress: Progress) -> Length | None:
 def _elsewhere(record: Record, settings: Settings) -> Iterator[Finding]:
     """What about the trainer is not as it was."""
     if record.rehearsal is None and settings.num_processes != processes_of(record):
-        what = f"it was trained by {processes_of(record)} processes, and the settings say {settings.num_processes}"
+        processes = counted(processes_of(record), "process", "processes")
+        what = f"it was trained by {processes}, and the settings say {settings.num_processes}"
         todo = f"--num-processes {processes_of(record)}: scheduler and length of an epoch are counted by process"
         yield Finding(what=what, where="num_processes", todo=todo)
     if record.rehearsal is not None and record.rehearsal.get("miniature") != MINIATURE_VERSION:

@@ -6,34 +6,52 @@ see of it is the `Watch`'s business.
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.hashing import HashCache, known_hash
 from fork_wrapper.archive import Archive, Archivist
+from fork_wrapper.asides import Asides
 from fork_wrapper.check import Checked, check
 from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
-from fork_wrapper.files import write_whole
+from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.interrupts import Interrupts
 from fork_wrapper.launch import Outcome, StartError, launch
+from fork_wrapper.losses import epoch_of
 from fork_wrapper.paths import RunFolder, new_run_folder
 from fork_wrapper.plan import Plan
 from fork_wrapper.preflight import Machine
 from fork_wrapper.progress import Progress
-from fork_wrapper.provenance import accelerate_config, git_state, host, own_state
-from fork_wrapper.record import Record, begin
-from fork_wrapper.render import Rendered, Trainer, render
+from fork_wrapper.provenance import accelerate_config, base_model, git_state, host, own_state
+from fork_wrapper.record import Record, begin, prompts_of
+from fork_wrapper.render import Rendered, Trainer, render, sealed
 from fork_wrapper.resolve import Resolved
+from fork_wrapper.resume_state import choose
 from fork_wrapper.settings import Settings
+from fork_wrapper.states import Length
+from fork_wrapper.subsets import fingerprint_subsets
 from fork_wrapper.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.vram import VramSampler
+from fork_wrapper.words import counted
+
+LONGEST_PROMPTS = 100_000
+"""Characters of sample prompts that travel in every checkpoint."""
+
+if TYPE_CHECKING:
+    from fork_wrapper.rehearsal.picked import Pick
 
 
 class Watch(Protocol):
     """What a run tells whoever looks on; every call returns quickly."""
+
+    def hashing(self, file: str, size: int) -> None:
+        """A file of so many bytes is about to be read for its hash; it may take seconds, the first time."""
 
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """The launch is decided; `findings` are the warnings and notes."""
@@ -43,6 +61,9 @@ class Watch(Protocol):
 
     def progress(self, progress: Progress, archived: int) -> None:
         """Called about four times a second and at every piece of output."""
+
+    def remark(self, finding: Finding) -> None:
+        """Something that was not foreseen."""
 
     def stopping(self, rung: str, grace: int) -> None:
         """A stop was sent: interrupt, terminate or kill."""
@@ -65,24 +86,46 @@ class Job:
     """More files to write into the run folder before the launch, by name."""
     warnings: tuple[Finding, ...] = ()
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
+    picks: "tuple[Pick, ...]" = ()
+    """For a rehearsal: what it takes of the images, to be copied before it starts."""
     lineage: Mapping[str, Any] | None = None
     """For a run that comes from another, as in the record."""
     rendered: Callable[[RunFolder, datetime], Rendered] | None = None
     """How it is rendered, where that is not from its resolved values: of a reproduction."""
+    allowed: tuple[str, ...] = ()
+    """What it may have too little of: disk, gpu-memory."""
 
 
-def prepare(job: Job, settings: Settings, run: RunFolder, started: datetime) -> tuple[Rendered, Checked]:
-    """Render and check; InputError with everything that stands against the launch."""
+def foresee(job: Job, settings: Settings) -> Checked:
+    """Ask all that a launch of `job` would ask, and launch nothing.
+
+    InputError where it could not even be rendered; what else stands against it is among the findings.
+    """
+    render_job(job, settings)
+    return check(job.resolved, settings, job.trainer, files=job.files or {}, allowed=job.allowed)
+
+
+def render_job(job: Job, settings: Settings) -> Rendered:
+    """The job as it would be launched now, for a run folder that nobody makes; InputError as of a launch."""
+    now = datetime.now().astimezone()
+    name, rehearsal = job.resolved.name, job.trainer.rehearsal
+    return _rendered(job, settings, new_run_folder(settings.outputs, name, now, rehearsal=rehearsal), now)
+
+
+def _rendered(job: Job, settings: Settings, run: RunFolder, started: datetime) -> Rendered:
     if job.rendered is None:
-        rendered = render(job.resolved, settings, job.trainer, run, started)
-    else:
-        rendered = job.rendered(run, started)
-    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True)
+        return render(job.resolved, settings, job.trainer, run, started)
+    return job.rendered(run, started)
+
+
+def _checked(job: Job, settings: Settings) -> Checked:
+    """The check of a launch; InputError with everything that stands against it."""
+    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True, allowed=job.allowed)
     if checked.errors:
         count = len(checked.errors)
         against = "one thing stands against it" if count == 1 else f"{count} things stand against it"
         raise InputError(f"cannot run {job.resolved.name}: {against}", checked.errors)
-    return rendered, checked
+    return checked
 
 
 def run(job: Job, settings: Settings, watch: Watch) -> Record:
@@ -93,19 +136,24 @@ def run(job: Job, settings: Settings, watch: Watch) -> Record:
         RunFailedError: the trainer did not do its job; the record says how.
         InterruptedRunError: the user stopped it; what was whole is archived.
     """
-    started = datetime.now().astimezone()
-    rendered, checked = _claim(job, settings, started)
-    archive = _open(job, rendered, checked, settings, started)
     onlooker = _Onlooker(watch)
-    try:
-        onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
-        return _train(rendered, archive, settings, onlooker, checked.machine)
-    except BaseException as error:
-        # Whatever ends kft here, the record must not say `running` for ever.
-        if archive.record.status == "running":
-            with contextlib.suppress(OSError):
-                archive.write(status="interrupted", failure=Failure(what=repr(error), cause=None, tail=()).to_json())
-        raise
+    render_job(job, settings)  # what cannot be rendered is said before anything is hashed
+    checked = _checked(job, settings)
+    inputs = _read_inputs(job, settings, onlooker)
+    interrupts = Interrupts()
+    with interrupts.held():
+        rendered, started = _claim(job, settings, inputs)
+        archive = _open(job, rendered, checked, inputs, settings, started)
+        try:
+            onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
+            return _train(rendered, archive, settings, onlooker, checked.machine, interrupts)
+        except BaseException as error:
+            # Whatever ends kft here, the record must not say `running` for ever.
+            if archive.record.status == "running":
+                archive.write_end(
+                    status="interrupted", failure=Failure(what=repr(error), cause=None, tail=()).to_json()
+                )
+            raise
 
 
 class _Onlooker:
@@ -124,19 +172,48 @@ class _Onlooker:
             self._watch = None
 
 
-def _claim(job: Job, settings: Settings, started: datetime) -> tuple[Rendered, Checked]:
+def _read_inputs(job: Job, settings: Settings, onlooker: _Onlooker) -> dict[str, Any]:
+    """The base model and the data set by their hashes, before the trainer can write them into a header.
+
+    Seven gigabytes take seconds, and only the first time: later runs remember them. What cannot be read is None, and
+    the archive tries again while the trainer runs: a rehearsal's first run builds its base model itself.
+    """
+    cache, training, dataset = HashCache(settings.cache / "hashes.json"), job.resolved.training, job.resolved.dataset
+    name = str(training.get("pretrained_model_name_or_path", ""))
+    if Path(name).is_file() and known_hash(name, cache) is None:
+        onlooker.tell("hashing", name, Path(name).stat().st_size)
+    base = base_model(name, cache)
+    found = fingerprint_subsets(training, dataset, cache, lambda: False)
+    cache.save()
+    return {"base_model": base if base["sha256"] else None, "dataset": found.to_json() if found else None}
+
+
+def _header(inputs: Mapping[str, Any], prompts: str | None) -> dict[str, Any]:
+    """What a checkpoint's header says of its inputs: no list of files, and prompts of a length that people write."""
+    data = inputs["dataset"]
+    return {
+        "base_model": inputs["base_model"],
+        "dataset": data and {key: data.get(key) for key in ("images", "captions", "bytes", "sha256")},
+        "sample_prompts": prompts if prompts and len(prompts) <= LONGEST_PROMPTS else None,
+    }
+
+
+def _claim(job: Job, settings: Settings, inputs: Mapping[str, Any]) -> tuple[Rendered, datetime]:
     """A rendered job whose run folder exists and is ours: two runs may start within one second."""
     name, rehearsal = job.resolved.name, job.trainer.rehearsal
     while True:
+        started = datetime.now().astimezone()
         folder = new_run_folder(settings.outputs, name, started, rehearsal=rehearsal)
-        rendered, checked = prepare(job, settings, folder, started)
+        rendered = _rendered(job, settings, folder, started)
+        prompts = (job.files or {}).get(PurePath(str(rendered.training.get("sample_prompts", ""))).name)
+        rendered = sealed(rendered, _header(inputs, prompts if prompts is not None else prompts_of(rendered.training)))
         try:
             folder.folder.mkdir(parents=True)
         except OSError as error:
             if folder.folder.is_dir():  # another run was faster
                 continue
             raise _unwritable(folder, error) from None
-        return rendered, checked
+        return rendered, started
 
 
 def _unwritable(run: RunFolder, error: OSError) -> InputError:
@@ -144,18 +221,22 @@ def _unwritable(run: RunFolder, error: OSError) -> InputError:
     return InputError("the run folder cannot be written", [finding])
 
 
-def _open(job: Job, rendered: Rendered, checked: Checked, settings: Settings, started: datetime) -> Archive:
+def _open(
+    job: Job, rendered: Rendered, checked: Checked, inputs: Mapping[str, Any], settings: Settings, started: datetime
+) -> Archive:
     """Write the configs and the record that says `running`."""
     try:
         write_whole(rendered.run.train_toml, rendered.train_toml)
         write_whole(rendered.run.dataset_toml, rendered.dataset_toml)
+        if inputs["dataset"]:
+            write_whole(rendered.run.dataset_manifest, pretty_json(inputs["dataset"]))
         for name, text in (job.files or {}).items():
             write_whole(rendered.run.folder / name, text)
         record = begin(
             job.resolved,
             rendered,
             started=started,
-            provenance=_provenance(checked.machine, settings, rendered.trainer),
+            provenance={**_provenance(checked.machine, settings, rendered.trainer), **inputs},
             foreseen=(
                 checked.plan.to_json(),
                 [asdict(finding) for finding in (*job.warnings, *checked.findings)],
@@ -164,31 +245,59 @@ def _open(job: Job, rendered: Rendered, checked: Checked, settings: Settings, st
             process={"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]},
         ).with_lineage(job.lineage)
         archive = Archive(rendered.run, record, Progress(), HashCache(settings.cache / "hashes.json"))
+        archive.reserve()
         archive.write()
     except OSError as error:
+        with contextlib.suppress(OSError):
+            rendered.run.reserve.unlink(missing_ok=True)
         raise _unwritable(rendered.run, error) from None
     return archive
 
 
 def _provenance(machine: Machine, settings: Settings, trainer: Trainer) -> dict[str, Any]:
-    """What is known before the launch; hashes of the inputs come while it trains."""
+    """What is known of this machine before the launch."""
     scripts = git_state(settings.sd_scripts) if trainer.kind != "stand-in" else None
     return {
-        "base_model": None,
-        "dataset": None,
         "sd_scripts": {**asdict(scripts), "path": str(settings.sd_scripts)} if scripts else None,
         "project": asdict(own_state()),
         "python": asdict(machine.python) if machine.python else None,
-        "gpus": [asdict(gpu) for gpu in machine.gpus],
+        "gpus": [gpu.to_json() for gpu in machine.gpus],
         "host": host(),
         "accelerate": accelerate_config(os.environ),
     }
 
 
-def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, machine: Machine) -> Record:
+def _train(
+    rendered: Rendered,
+    archive: Archive,
+    settings: Settings,
+    onlooker: _Onlooker,
+    machine: Machine,
+    interrupts: Interrupts,
+) -> Record:
     """Launch, look on until the trainer's output ends, write the verdict, then finish the archive."""
-    archivist, sampler = Archivist(archive), VramSampler(machine.gpus)
-    progress = archive.progress
+    archivist = Archivist(archive, lambda: interrupts.hurried)
+    sampler = VramSampler(machine.gpus)
+    archivist.start()
+    sampler.start()
+    verdict: Verdict | None = None
+    try:
+        verdict = _launch(rendered, archive, settings, onlooker, interrupts)
+    finally:
+        onlooker.tell("finishing")
+        peak = sampler.finish()
+        if verdict is not None:  # before any hashing
+            archive.write_end(**verdict.to_run(), peak_vram_mib=peak)
+        archivist.finish(abandon=verdict is None or verdict.status in ("failed", "interrupted"))
+    assert verdict is not None  # else an exception is on its way
+    return _close(rendered, archive, verdict, interrupts)
+
+
+def _launch(
+    rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, interrupts: Interrupts
+) -> Verdict:
+    """Run the trainer and judge how it ended."""
+    progress, asides = archive.progress, Asides(archive.record.plan or {})
 
     def on_tick() -> None:
         onlooker.tell("progress", progress, archive.archived)
@@ -196,11 +305,13 @@ def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _
     def on_output(chunk: bytes) -> None:
         for line in progress.feed(chunk):
             onlooker.tell("line", line)
+        for finding in asides.about(progress):
+            archive.remark(finding)
+            onlooker.tell("remark", finding)
         on_tick()
 
-    archivist.start()
-    sampler.start()
-    verdict: Verdict | None = None
+    if interrupts.asked:
+        return Verdict.not_launched()
     try:
         outcome = launch(
             rendered.argv,
@@ -211,46 +322,52 @@ def _train(rendered: Rendered, archive: Archive, settings: Settings, onlooker: _
             on_output=on_output,
             on_tick=on_tick,
             on_stop=lambda rung: onlooker.tell("stopping", rung, settings.interrupt_grace),
-        )
-        progress.close()
-        verdict = judge(
-            rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank
+            interrupts=interrupts,
         )
     except StartError as error:  # the program vanished since preflight asked it
-        verdict = Verdict.not_started(str(error))
-    finally:
-        onlooker.tell("finishing")
-        peak = sampler.finish()
-        if verdict is not None:  # before any hashing: a Ctrl-C from here on cannot turn a finished run into another
-            archive.write_if_possible(**verdict.to_run(), peak_vram_mib=peak)
-        _finish(archivist, abandon=verdict is None or verdict.status in ("failed", "interrupted"))
-    assert verdict is not None  # else an exception is on its way
-    return _close(rendered, archive, verdict)
+        return Verdict.not_started(str(error))
+    progress.close()
+    return judge(rendered, progress, outcome, main_process=rendered.trainer.rehearsal or not settings.machine_rank)
 
 
-def _finish(archivist: Archivist, *, abandon: bool) -> None:
+def _close(rendered: Rendered, archive: Archive, verdict: Verdict, interrupts: Interrupts) -> Record:
+    """Finish the archive; raise when the run is no success, or when somebody asked for its end."""
+    findings = explain(verdict.failure, rendered.run.log) if verdict.failure else []
+    run_id = rendered.run.run_id
+    title = f"{run_id} failed: {verdict.failure.what}" if verdict.failure else f"{run_id} is {verdict.status}"
     try:
-        archivist.finish(abandon=abandon)
-    except KeyboardInterrupt:
-        archivist.finish(abandon=True)
-
-
-def _close(rendered: Rendered, archive: Archive, verdict: Verdict) -> Record:
-    """Finish the archive; raise when the run is no success."""
-    try:
-        archive.close()
+        archive.close(lambda: interrupts.hurried)
     except OSError as error:
-        finding = Finding(what=str(error), where=str(rendered.run.folder), todo="make room, then run `kft archive`")
-        raise RunFailedError(f"{rendered.run.run_id}: the archive cannot be written", [finding]) from error
-    if verdict.status == "interrupted" and verdict.outcome is not None:
-        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome))
+        todo = f"make room, then run: kft archive {run_id}"
+        what = f"its archive cannot be written: {error.strerror or error}"
+        findings.append(Finding(what=what, where=str(error.filename or rendered.run.folder), todo=todo))
+        raise RunFailedError(title if verdict.failure else f"{title}, but not archived", findings) from error
     if verdict.failure:
-        title = f"{rendered.run.run_id} failed: {verdict.failure.what}"
-        raise RunFailedError(title, explain(verdict.failure, rendered))
+        raise RunFailedError(title, [*findings, *_way_on(archive, or_why_not=False)])
+    if verdict.status == "interrupted":
+        way_on = _way_on(archive, or_why_not=True) if verdict.outcome else []
+        raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), way_on)
+    if interrupts.asked:
+        hashes = f"; kft archive {run_id} adds the hashes that are missing" if interrupts.hurried else ""
+        raise InterruptedRunError(f"{title}: the interrupt came when the trainer had done its work{hashes}")
     return archive.record
 
 
-def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome) -> str:
+def _interrupted(rendered: Rendered, archive: Archive, outcome: Outcome | None) -> str:
+    if outcome is None:
+        return f"{rendered.run.run_id} was interrupted before the trainer started"
     step = f" at step {archive.progress.step} of {archive.progress.total}" if archive.progress.total else ""
-    kept = "one checkpoint is" if archive.archived == 1 else f"{archive.archived} checkpoints are"
-    return f"{rendered.run.run_id} was interrupted{step} ({', '.join(outcome.stops)}); {kept} archived"
+    stronger = {"terminate": ", then terminated", "kill": ", then killed"}.get(outcome.stops[-1], "")
+    kept = f"{counted(archive.archived, 'checkpoint')} {'is' if archive.archived == 1 else 'are'}"
+    return f"{rendered.run.run_id} was interrupted{step}{stronger}; {kept} archived"
+
+
+def _way_on(archive: Archive, *, or_why_not: bool) -> list[Finding]:
+    """That a run which is over before its time can be resumed, or else why not, and what saves a state next time."""
+    progress, record = archive.progress, archive.record
+    length = Length(total_steps=progress.total, steps_per_epoch=epoch_of(record.run))
+    choice, problems = choose(archive.run, record, length, nan_step=progress.nan_step)
+    if choice is None:
+        return [replace(one, severity="note") for one in problems] if or_why_not else []
+    what = f"it can go on after step {choice.state.step}, from {choice.state.path.name}"
+    return [Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")]

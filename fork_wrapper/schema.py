@@ -44,7 +44,7 @@ LARGEST = 10**300
 
 _INDEX = re.compile(r"\[\d+\]")
 
-TOP = ("extends", "unset", "story", "origin")
+TOP = ("extends", "template", "unset", "story", "origin")
 """What an experiment says of itself; it ends under [training] where it is written below that header."""
 
 

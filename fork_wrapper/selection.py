@@ -15,10 +15,11 @@ from typing import Any, get_args
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import DECISIONS
-from fork_wrapper.history import KILLED, RESUMED, UNREADABLE, RunLine
+from fork_wrapper.history import RESUMED, RunLine
 from fork_wrapper.notes import decision_of, read_notes
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Status
+from fork_wrapper.run_state import KILLED, UNREADABLE
 from fork_wrapper.spelling import nearest
 
 SORTS: Mapping[str, Callable[[RunLine], Any]] = {
@@ -43,7 +44,7 @@ _TEXTS: Mapping[str, Callable[[RunLine], str]] = {
     "status": lambda run: run.status,
 }
 _NUMBERS = ("loss", "time", "steps", "checkpoints")
-_WORDS: Mapping[str, Sequence[str]] = {"status": STATUSES, "decision": (*DECISIONS, NONE)}
+WORDS: Mapping[str, Sequence[str]] = {"status": STATUSES, "decision": (*DECISIONS, NONE)}
 """Texts of which there are only so many."""
 
 KEYS = (*_TEXTS, *_NUMBERS, "started", "since", "until", "rehearsal", "decision")
@@ -157,7 +158,7 @@ def _matching(key: str, sign: str, value: str) -> Callable[[str], bool]:
     """Whether a text is one of those named, with commas between them; `*` and `?` stand for anything."""
     _without_order(key, sign)
     patterns = [part.strip() for part in value.split(",") if part.strip()]
-    words = _WORDS.get(key)
+    words = WORDS.get(key)
     for pattern in patterns if words else ():
         if not any(fnmatchcase(word, pattern) for word in words or ()):
             todo = _meant(pattern, words or ()) or f"use one of: {', '.join(words or ())}"

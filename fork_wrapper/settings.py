@@ -13,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import parse_toml, read_text
 from fork_wrapper.spelling import nearest
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 SETTINGS_FILE = "kft.toml"
 LOCAL_FILE = "kft.local.toml"
@@ -54,7 +55,7 @@ class Settings:
     interrupt_grace: int
     """Seconds the trainer gets to finish after the first Ctrl-C, before it is terminated."""
     root: Path
-    """Folder of the `kft.toml` in force."""
+    """Folder of the `kft.toml` in force; the working folder where there is none."""
     sources: Mapping[str, str]
     """For each setting, the layer that said it."""
 
@@ -127,12 +128,19 @@ def load_settings(
 
 
 def find_root(cwd: Path) -> Path:
-    """The nearest folder at or above `cwd` with a `kft.toml`, else the checkout kft runs from, else `cwd`."""
-    for folder in (cwd, *cwd.parents):
-        if (folder / SETTINGS_FILE).is_file():
-            return folder
-    checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / SETTINGS_FILE).is_file() else cwd
+    """The project's folder: the nearest at or above `cwd` with a `kft.toml`; without one, `cwd`."""
+    return _project_of(cwd) or cwd
+
+
+def begin(folder: Path) -> str:
+    """What to do where nothing lies in `folder` because no project is there; empty where one is at or above it."""
+    if _project_of(folder) is not None:
+        return ""
+    return "this is no kft project (no kft.toml here or above): `kft init` begins one, or go to the folder of yours"
+
+
+def _project_of(folder: Path) -> Path | None:
+    return next((one for one in (folder, *folder.parents) if (one / SETTINGS_FILE).is_file()), None)
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
@@ -160,10 +168,14 @@ def placeholders(settings: Settings) -> dict[str, str]:
 
 def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[str, Any]) -> Iterator[Layer]:
     built_in = {**_BUILT_IN, "cache": cache_folder(environ), "python": sys.executable}
+    if _project_of(root) is None and ((own := _own_sd_scripts()) / "sdxl_train.py").is_file():
+        built_in["sd_scripts"] = own
     yield Layer(label="built in", base=root, values=built_in)
     for path in (root / SETTINGS_FILE, user_file(environ), root / LOCAL_FILE):
         if path.is_file():
-            values = parse_toml(read_text(path), path)
+            text = read_text(path)
+            values = parse_toml(text, path)
+            raise_if_any("the settings have errors", swallowed_backslashes(values, text, path))
             yield Layer(label=str(path), base=path.parent, values=values)
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and environ[variable]:
@@ -171,6 +183,11 @@ def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[st
             yield Layer(label=variable, base=cwd, values={name: environ[variable]})
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     yield Layer(label="command line", base=cwd, values=given)
+
+
+def _own_sd_scripts() -> Path:
+    """The submodule of the checkout that kft runs from: a program, as kft is; experiments and runs are a project's."""
+    return Path(__file__).resolve().parent.parent / str(_BUILT_IN["sd_scripts"])
 
 
 def _typed(name: str, value: Any, base: Path, environ: Mapping[str, str]) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import lies_in
 from fork_wrapper.checkpoints import is_whole
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.optimizers import optimizer
@@ -40,9 +41,9 @@ class State:
 
 
 def find_states(folder: Path, output_name: str, training: Mapping[str, Any], length: "Length") -> list[State]:
-    """The states of a run folder, the newest first; whole or not."""
+    """The states of a run folder, the newest first, whole or not; links to folders elsewhere are none."""
     try:
-        folders = [path for path in folder.iterdir() if path.is_dir()]
+        folders = [path for path in folder.iterdir() if path.is_dir() and lies_in(path, folder)]
     except OSError:
         return []
     named = [(path, name) for path in folders if (name := parse_state(path.name, output_name)) is not None]

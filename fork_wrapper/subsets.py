@@ -8,7 +8,9 @@ from typing import Any
 from dataset_tools.errors import Abandoned, DatasetError
 from dataset_tools.fingerprint import Fingerprint, Part, fingerprint
 from dataset_tools.hashing import HashCache
-from dataset_tools.scan import FolderScan, scan_folder
+from dataset_tools.metadata_file import scan_metadata
+from dataset_tools.metadata_survey import survey_metadata
+from dataset_tools.scan import scan_folder
 from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
 from fork_wrapper.sdscripts.options import default_of
 
@@ -17,6 +19,10 @@ MASKS = "conditioning_data_dir"
 
 METADATA = "metadata_file"
 """The key of the file with the captions of a subset that does not read them from beside its images."""
+
+
+Levels = tuple[Mapping[str, Any], ...]
+"""A subset's own table, its data set's, the general one, and the training options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,40 +41,92 @@ class Subset:
     """Its `conditioning_data_dir`, absolute."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """One `[[datasets.subsets]]` whose images are named in a metadata file."""
+
+    key: str
+    """Its key path."""
+    metadata: Path
+    """The file, absolute."""
+    image_dir: Path | None
+    """Where its relative paths begin, absolute."""
+    separator: str
+    """`caption_separator` in force for it."""
+    all_lines: bool
+    """`enable_wildcard` in force for it."""
+    num_repeats: int
+    """In force for it."""
+
+
 def subsets(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Subset]:
     """Every subset that has an `image_dir`.
 
     A value is looked up as sd-scripts does (library/config_util.py:437-471): subset, dataset, general, training
     config, default.
     """
-    found = []
+    return [_listed(key, levels) for key, levels in _tables(training, dataset) if "image_dir" in levels[0]]
+
+
+def described(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[Described]:
+    """Every subset that has a `metadata_file`."""
+    return [_described(key, levels) for key, levels in _tables(training, dataset) if METADATA in levels[0]]
+
+
+def at_hand(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> bool:
+    """Whether there are images, and each of their folders and metadata files is there."""
+    files = [one.metadata.is_file() for one in described(training, dataset)]
+    folders = [one.image_dir.is_dir() for one in subsets(training, dataset)]
+    return bool(files or folders) and all([*files, *folders])
+
+
+def _tables(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[tuple[str, Levels]]:
+    """The key path of every subset, and the tables that say its values, its own first."""
     for index, one in enumerate(dataset.get("datasets", [])):
         for number, subset in enumerate(one.get("subsets", [])):
-            levels = (subset, one, dataset.get("general", {}), training)
-            if "image_dir" in subset:
-                found.append(
-                    Subset(
-                        key=f"dataset.datasets[{index}].subsets[{number}]",
-                        image_dir=Path(subset["image_dir"]),
-                        caption_extension=_first(levels, "caption_extension", default_of("caption_extension")),
-                        num_repeats=_first(levels, "num_repeats", training.get("dataset_repeats", 1)),
-                        masks=Path(subset[MASKS]) if MASKS in subset else None,
-                    )
-                )
-    return found
+            key = f"dataset.datasets[{index}].subsets[{number}]"
+            yield key, (subset, one, dataset.get("general", {}), training)
+
+
+def _listed(key: str, levels: Levels) -> Subset:
+    return Subset(
+        key=key,
+        image_dir=Path(levels[0]["image_dir"]),
+        caption_extension=_first(levels, "caption_extension", default_of("caption_extension")),
+        num_repeats=_first(levels, "num_repeats", levels[-1].get("dataset_repeats", 1)),
+        masks=Path(levels[0][MASKS]) if MASKS in levels[0] else None,
+    )
+
+
+def _described(key: str, levels: Levels) -> Described:
+    return Described(
+        key=key,
+        metadata=Path(levels[0][METADATA]),
+        image_dir=Path(levels[0]["image_dir"]) if "image_dir" in levels[0] else None,
+        separator=_first(levels, "caption_separator", default_of("caption_separator")),
+        all_lines=_first(levels, "enable_wildcard", default_of("enable_wildcard")),
+        num_repeats=_first(levels, "num_repeats", levels[-1].get("dataset_repeats", 1)),
+    )
 
 
 def survey_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any], cache: Path) -> dict[str, FolderSurvey]:
-    """A survey of every subset's folder, by the subset's key path, and of its masks, by the path of their key.
+    """A survey of every subset's images, by the subset's key path, and of its masks, by the path of their key.
 
     What was read is remembered in the cache folder.
     """
     memory = SurveyCache(cache / "survey.json")
     found: dict[str, FolderSurvey] = {}
-    for one in subsets(training, dataset):
-        found[one.key] = survey_folder(one.image_dir, one.caption_extension, memory)
-        if one.masks:
-            found[f"{one.key}.{MASKS}"] = survey_folder(one.masks, one.caption_extension, memory)
+    for key, levels in _tables(training, dataset):
+        if METADATA in levels[0]:
+            one = _described(key, levels)
+            found[key] = survey_metadata(
+                one.metadata, one.image_dir, memory, separator=one.separator, all_lines=one.all_lines
+            )
+        elif "image_dir" in levels[0]:
+            subset = _listed(key, levels)
+            found[key] = survey_folder(subset.image_dir, subset.caption_extension, memory)
+            if subset.masks:
+                found[f"{key}.{MASKS}"] = survey_folder(subset.masks, subset.caption_extension, memory)
     memory.save()
     return found
 
@@ -96,21 +154,16 @@ def fingerprint_subsets(
 
 
 def parts(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Part]:
-    """Every subset as the fingerprint takes it, in the order of the config.
-
-    Of images that a `metadata_file` names by absolute paths elsewhere, only that file is covered.
-    """
-    with_folder = {one.key: one for one in subsets(training, dataset)}
-    for index, one in enumerate(dataset.get("datasets", [])):
-        for number, table in enumerate(one.get("subsets", [])):
-            key = f"dataset.datasets[{index}].subsets[{number}]"
-            metadata = Path(table[METADATA]) if METADATA in table else None
-            if subset := with_folder.get(key):
-                scan = scan_folder(subset.image_dir, subset.caption_extension)
-                yield Part(scan=scan, subset=key, repeats=subset.num_repeats, metadata=metadata)
-            elif metadata:
-                scan = FolderScan(folder=metadata.parent, pictures=(), caption_extension="", other_extensions={})
-                yield Part(scan=scan, subset=key, metadata=metadata)
+    """Every subset as the fingerprint takes it, in the order of the config; DatasetError where one cannot be read."""
+    for key, levels in _tables(training, dataset):
+        if METADATA in levels[0]:
+            one = _described(key, levels)
+            scan, _ = scan_metadata(one.metadata, one.image_dir, separator=one.separator, all_lines=one.all_lines)
+            yield Part(scan=scan, subset=key, repeats=one.num_repeats, metadata=one.metadata)
+        elif "image_dir" in levels[0]:
+            subset = _listed(key, levels)
+            scan = scan_folder(subset.image_dir, subset.caption_extension)
+            yield Part(scan=scan, subset=key, repeats=subset.num_repeats)
 
 
 def _files(part: Part) -> Iterator[Path]:
@@ -122,5 +175,5 @@ def _files(part: Part) -> Iterator[Path]:
         yield part.metadata
 
 
-def _first(levels: tuple[Mapping[str, Any], ...], key: str, default: Any) -> Any:
+def _first(levels: Levels, key: str, default: Any) -> Any:
     return next((level[key] for level in levels if key in level), default)

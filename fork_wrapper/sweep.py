@@ -6,6 +6,7 @@ Progress is read back from the raw log, so a run whose kft was killed is describ
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper.archive import Archive
@@ -13,6 +14,8 @@ from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.progress import read_log
 from fork_wrapper.record import Status, read_record
+from fork_wrapper.run_state import status_of
+from fork_wrapper.verdict import judge_left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +38,23 @@ def sweep_run(run: RunFolder, cache: HashCache, *, over: bool = False) -> Swept:
     """
     record = read_record(run.record)
     archive = Archive(run, record, read_log(run.log), cache)
+    if record.status == "running" and not over and status_of(record) == "running":
+        # Its kft may be gone while its trainer goes on: what is whole is archived by whoever comes.
+        new = [] if is_alive(record.run["process"]) else archive.sweep()
+        return Swept(status="running", archived=archive.archived, new=tuple(new))
+    archive.release()
     if record.status == "running":
-        if not over and is_alive(record.run["process"]):
-            return Swept(status="running", archived=archive.archived, new=())
-        archive.write(status="interrupted", stops=["kft was killed"], ended=_last_write(run.log))
+        archive.write_end(**_end(archive))
     archive.describe_inputs(lambda: False, until=datetime.fromisoformat(record.run["started"]).timestamp())
     new = archive.close()
     return Swept(status=archive.record.status, archived=archive.archived, new=tuple(new))
+
+
+def _end(archive: Archive) -> dict[str, Any]:
+    """What the record of a run says whose kft is gone: how it ended, by its log and its files."""
+    verdict = judge_left(archive.record, archive.run.folder, archive.progress)
+    stops = ["kft was killed"] if verdict.status == "interrupted" else []
+    return {**verdict.to_run(), "stops": stops, "ended": _last_write(archive.run.log)}
 
 
 def _last_write(log: Path) -> str | None:

@@ -3,22 +3,26 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.output import finding_lines
+from fork_wrapper.output import Part, finding_lines, findings_lines
 from fork_wrapper.plan import Plan
 from fork_wrapper.plan_text import rows
 from fork_wrapper.progress import Progress
 from fork_wrapper.render import Rendered, shell_line
-from fork_wrapper.words import clock
+from fork_wrapper.spelling import harmless
+from fork_wrapper.words import clock, counted, pace, size
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""
+
+BAR = 30
+"""Columns of the bar; of a narrow terminal it has a line of its own."""
 
 RICH: Mapping[str, str] = {
     "error": "bold red",
@@ -52,25 +56,40 @@ class RunWatch:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._shown = (0, 0)
+        self._counted = ("", 0, 0)
         self._last = 0.0
+
+    def hashing(self, file: str, bytes_: int) -> None:
+        """Say why nothing happens for some seconds."""
+        self.console.print(Text(f"hashing {file} ({size(bytes_)})", style="dim"))
 
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Say what starts, where it writes, what it runs and what will come of it."""
         self.console.print(Text.assemble(("run ", "bold"), rendered.run.run_id, f"  ({rendered.trainer.kind})"))
-        self.console.print(Text(f"  folder  {rendered.run.folder}", style="dim"))
-        self.console.print(Text(f"  command {shell_line(rendered.argv)}", style="dim"))
+        self.console.print(Text(harmless(f"  folder  {rendered.run.folder}"), style="dim"))
+        self.console.print(Text(harmless(f"  command {shell_line(rendered.argv)}"), style="dim"))
         for label, text in rows(plan):
-            self.console.print(Text(f"  {label:<12} {text}", style="dim"))
-        for line in (line for finding in findings for line in finding_lines(finding)):
-            self.console.print(Text.assemble(*((text, RICH.get(style, "")) for text, style in line)))
+            self.console.print(Text(harmless(f"  {label:<12} {text}"), style="dim"))
+        self._say(findings_lines(findings))
+
+    def remark(self, finding: Finding) -> None:
+        """Say what was found, above the bar."""
+        self._say(finding_lines(finding))
+
+    def _say(self, lines: Iterable[list[Part]]) -> None:
+        for line in lines:
+            self.console.print(Text.assemble(*((harmless(text), RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:
         """The trainer's own lines are in train.log."""
 
     def progress(self, progress: Progress, archived: int) -> None:
-        """A line when a step is done, at most every few seconds; one for each archived checkpoint."""
+        """A line for a step or for more that is cached, at most every few seconds; one for each archived checkpoint."""
         step, files = self._shown
         now = time.monotonic()
+        if counts(progress) and progress.counter != self._counted and now - self._last >= PLAIN_INTERVAL:
+            self._counted, self._last = progress.counter, now
+            self.console.print(Text(describe_counter(progress)))
         due = progress.step != step and (now - self._last >= PLAIN_INTERVAL or progress.step == progress.total)
         if due or archived != files:
             self._shown, self._last = (progress.step, archived), now
@@ -105,18 +124,20 @@ class TerminalWatch(RunWatch):
 
     def line(self, text: str) -> None:
         """The last line is the phase while no step is done."""
-        self._phase = text
+        self._phase = harmless(text)
 
     def progress(self, progress: Progress, archived: int) -> None:
         """Redraw."""
         if progress.step:
-            width = 30
+            words = describe(progress, archived)
+            beside = BAR + 2 + len(words) < self.console.width
+            width = BAR if beside else self.console.width - 1
             full = int(width * progress.step / max(progress.total, 1))
-            bar = Text.assemble(
-                ("━" * full, "green"), ("━" * (width - full), "dim"), "  ", describe(progress, archived)
-            )
+            between = "  " if beside else "\n"
+            bar = Text.assemble(("━" * full, "green"), ("━" * (width - full), "dim"), between, words)
         else:
-            bar = Text.assemble(("… ", "green"), (self._phase[: self.console.width - 4], "dim"))
+            text = describe_counter(progress) if counts(progress) else self._phase
+            bar = Text.assemble(("… ", "green"), (text[: self.console.width - 4], "dim"))
         self._live.update(bar)
 
     def finishing(self) -> None:
@@ -125,18 +146,32 @@ class TerminalWatch(RunWatch):
         self._live.stop()
 
 
+def counts(progress: Progress) -> bool:
+    """Whether the trainer is counting something before its first step."""
+    _, done, total = progress.counter
+    return not progress.step and done < total
+
+
+def describe_counter(progress: Progress) -> str:
+    """`caching latents 312/1486`."""
+    name, done, total = progress.counter
+    return f"{name} {done}/{total}"
+
+
 def describe(progress: Progress, archived: int) -> str:
     """One line: step, epoch, loss, speed, time left, checkpoints archived."""
     parts = [f"step {progress.step}/{progress.total}"]
     if progress.epochs:
         parts.append(f"epoch {progress.epoch}/{progress.epochs}")
-    if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.4f}")
+    if progress.losses:
+        step, loss = progress.losses[-1]
+        span = min(step, progress.step_of_epoch(1) or 0)
+        parts.append(f"loss {loss:.4f}" + (f" (mean of {counted(span, 'step')})" if span else " (running mean)"))
     if progress.nan_step:
         parts.append(f"loss is NaN since step {progress.nan_step}")
     speed = progress.steps_per_second
     if speed:
-        parts.append(f"{speed:.2f} it/s" if speed >= 1 else f"{1 / speed:.2f} s/it")
+        parts.append(pace(speed))
     if (left := progress.seconds_left) is not None:
         parts.append(f"ETA {clock(left)}")
     parts.append(f"{archived} archived")

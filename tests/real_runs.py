@@ -8,10 +8,11 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 from PIL import Image
@@ -19,6 +20,9 @@ from PIL import Image
 from dataset_tools.hashing import HashCache
 from tests.sdxl_layout import sdxl_tensors, write_sparse
 from tests.support import Project
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 MADE_UP = Path(__file__).with_name("made_up")
 CARD = {
@@ -49,6 +53,11 @@ BASE_SHA256 = "f3229c8b37f60cd1fcea29bff01abb69d9d416e1011423f9f7a0aa5d5f95f806"
 class RealProject(Project):
     """A project of its own kind of machine."""
 
+    def start(self, *arguments: str, **env: str) -> "Popen[str]":
+        """As a project's; how full the disk of the testing machine is matters to launches with REAL_DISK alone."""
+        launches = arguments[0] in ("run", "resume", "reproduce") and "REAL_DISK" not in env
+        return super().start(*arguments, *(("--allow", "disk") if launches else ()), **env)
+
     @property
     def datasets(self) -> Path:
         """Where `{datasets}` is."""
@@ -69,6 +78,13 @@ class RealProject(Project):
         path = self.folder / "experiments" / f"{name}.toml"
         path.write_text(text, encoding="utf-8")
         return path
+
+    def wait_for_step(self, step: int) -> None:
+        """Until the trainer of some run has printed a step."""
+        deadline = time.monotonic() + 60
+        while not any(f" {step}/".encode() in log.read_bytes() for log in self.folder.glob("runs/*/*/train.log")):
+            assert time.monotonic() < deadline, f"step {step} never came"
+            time.sleep(0.05)
 
     def images(self, folder: str = "humanoid", count: int = 6, size: tuple[int, int] = (1024, 1024)) -> Path:
         """Draw images of one colour each, with captions, below `{datasets}`."""

@@ -4,46 +4,58 @@ from typing import Any
 
 import click
 
+from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
-from fork_wrapper.paths import RunFolder, run_folders
-from fork_wrapper.settings import Settings
-from fork_wrapper.source import open_source
+from fork_wrapper.named_run import named_run
+from fork_wrapper.paths import run_folders
+from fork_wrapper.settings import begin
 from fork_wrapper.sweep import sweep_run
 
 
 @click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completing.runs)
 @click.option("--over", is_flag=True, help="RUN is over, though its kft seems to be alive (on another host).")
 @setting_flags(*PLACES)
 def command(run: str | None, over: bool, **flags: Any) -> None:
     """Sweep RUN, or every run, again: whole checkpoints without a sidecar get one.
 
-    Harmless at any time. A run whose kft was killed is closed as interrupted; one whose kft is alive is left to it.
+    RUN is EXPERIMENT/RUN, its folder, EXPERIMENT for its newest run, or EXPERIMENT@-2 for the one before.
+
+    Harmless at any time. A run whose kft is gone is closed as its log and its files prove: completed,
+    failed, or interrupted; one whose kft or trainer is alive is left running.
     """
     settings = settings_from(flags)
     if over and run is None:
         raise click.UsageError("--over needs the RUN that is over")
     cache = HashCache(settings.cache / "hashes.json")
     broken: list[Finding] = []
-    for folder in run_folders(settings.outputs) if run is None else [_folder(run, settings)]:
+    folders = (
+        run_folders(settings.outputs) if run is None else [named_run(full_name(run, settings, "any"), settings).folder]
+    )
+    if not folders:
+        output.say(f"no runs in {settings.outputs}")
+        if todo := begin(settings.outputs):
+            raise InputError("there is nothing to archive", [Finding(what="there is no project", todo=todo)])
+    bug: Exception | None = None
+    for folder in folders:
         try:
             swept = sweep_run(folder, cache, over=over)
         except InputError as error:
             broken += error.findings
             continue
+        except (OSError, DatasetError) as error:
+            todo = "check its rights and the disk, then: kft archive " + folder.run_id
+            broken.append(Finding(what=str(error), where=str(folder.folder), todo=todo))
+            continue
+        except Exception as error:  # noqa: BLE001 - a bug, which must not keep the other runs from their sidecars
+            bug = bug or error
+            continue
         files = ", ".join(swept.new) or "nothing new"
         output.print_text(f"{folder.run_id}: {swept.status}, {swept.archived} archived, {files}\n")
-    raise_if_any("some records cannot be read", broken)
-
-
-def _folder(run: str, settings: Settings) -> RunFolder:
-    source = open_source(run, settings)
-    if source.kind != "run":
-        finding = Finding(
-            what=f"{run} is a {source.kind}", where=run, todo="name EXPERIMENT/RUN; `kft list` shows them"
-        )
-        raise InputError("only a run can be swept", [finding])
-    return RunFolder(folder=source.path.absolute().parent)
+    if bug is not None:
+        raise bug
+    raise_if_any("not every run can be archived", broken)

@@ -8,16 +8,27 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import Checked, check
-from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import (
+    PLACES,
+    full_name,
+    json_flag,
+    override_flags,
+    room_flag,
+    setting_flags,
+    settings_from,
+)
+from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import SEVERITIES
-from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import Resolved, parse_overrides, resolve
+from fork_wrapper.render import real_trainer, try_render
+from fork_wrapper.resolve import Resolved, parse_overrides
 from fork_wrapper.words import counted
 
 
 @click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
+@room_flag
 @json_flag
 @setting_flags(*PLACES, "num_processes")
 def command(
@@ -25,16 +36,21 @@ def command(
     assignments: tuple[str, ...],
     unset: tuple[str, ...],
     allow: tuple[str, ...],
+    allowed: tuple[str, ...],
     as_json: bool,
     **flags: Any,
 ) -> None:
     """Check the experiment NAME: its keys and values, sd-scripts' traps, and what a run needs on this machine.
 
+    NAME is an experiment, a run, a sidecar, a checkpoint, or a file that `kft import-config` takes: nothing is written.
+
     Exit code 0 when it could start, 1 when something stands against it, 2 when the file itself cannot be read.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
-    checked = check(resolved, settings, real_trainer(settings))
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
+    trainer = real_trainer(settings)
+    try_render(resolved, settings, trainer)
+    checked = check(resolved, settings, trainer, allowed=allowed)
     if as_json:
         output.print_json({"name": resolved.name, "findings": [asdict(finding) for finding in checked.findings]})
     else:
@@ -52,7 +68,7 @@ def _known(resolved: Resolved) -> str:
 
 
 def _verdict(checked: Checked) -> str:
-    counts = Counter(finding.severity for finding in checked.findings)
+    counts = Counter(finding.severity for finding in checked.findings if not finding.acknowledged)
     parts = [counted(counts[name], name) for name in SEVERITIES if counts[name]]
     found = f" ({', '.join(parts)}; `kft rules ID` explains one)" if parts else ""
     return f"{'not ready to run' if checked.errors else 'ready to run'}{found}"

@@ -7,6 +7,7 @@ from fork_wrapper.commands.lazy import LazyGroup
 VERBS: dict[str, str] = {
     "caption": "Caption images with sd-scripts' own tools, and mend captions by rules.",
     "check": "Find everything that is wrong with images and captions.",
+    "metadata": "Write captions, tags and sizes of folders into one metadata file.",
     "prepare": "Turn pictures into training images of one size.",
     "stats": "Count sizes, buckets, captions and tags; draw a contact sheet.",
     "subset": "Make nested subsets, to see how quality grows with the data.",

@@ -10,6 +10,7 @@ import click
 from fork_wrapper import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.words import counted
 
 TOOL_NAMES = ("wd14", "blip", "git")
 
@@ -78,7 +79,6 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
     from dataset_tools.scan import scan_folder  # noqa: PLC0415
     from fork_wrapper.captioning import explain, other_program, run_captioner, sd_scripts_tool  # noqa: PLC0415
     from fork_wrapper.errors import InterruptedRunError, RunFailedError  # noqa: PLC0415
-    from fork_wrapper.words import counted  # noqa: PLC0415
 
     settings = settings_from(flags)
     scan = scan_folder(folder, extension)
@@ -100,7 +100,8 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
     apply_edits(edits, backup)
     left = len(wanted) - len(edits)
     kept = f", {counted(scan.captioned, 'caption')} kept" if scan.captioned and not flags["overwrite"] else ""
-    output.say(f"{counted(len(edits), 'caption')} written{kept}" + (f", {left} images without" if left else ""))
+    lacking = f", {counted(left, 'image')} without" if left else ""
+    output.say(f"{counted(len(edits), 'caption')} written{kept}{lacking}")
     if backup.exists():
         output.say(f"what they replace is in {backup}")
     if outcome.stops:
@@ -121,10 +122,10 @@ def _mend(folder: Path, extension: str, flags: dict[str, Any]) -> int:
     for path, caption in edits.garbled:
         left = "left alone" if path == caption else f"{caption} is left alone"
         output.say("  • ", ("warning: ", "warning"), f"{path}: not UTF-8, {left}")
-    count = f"{len(edits.changes)} of {edits.captions} captions"
+    count = f"{len(edits.changes)} of {counted(edits.captions, 'caption')}"
     if not flags["apply"]:
         for edit in edits.changes:
-            output.print_text("".join(f"{line}\n" for line in edit.diff()))
+            output.print_file("".join(f"{line}\n" for line in edit.diff()))
         output.say(f"{count} would change" + ("; --apply writes them" if edits.changes else ""))
         return len(edits.changes)
     backup = new_backup(folder, datetime.now())  # noqa: DTZ005 - a name for people here

@@ -18,7 +18,8 @@ from dataset_tools.faults import KINDS, SEVERITIES, Fault
 from dataset_tools.inspection import Inspection, inspect
 from dataset_tools.mend import Step, mend, plan
 from fork_wrapper import output
-from fork_wrapper.commands.flags import json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import full_name, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.resolve import parse_overrides
 from fork_wrapper.settings import Settings
@@ -30,11 +31,15 @@ SHOWN = 5
 
 
 @click.command(name="check", short_help="Find everything that is wrong with images and captions.")
-@click.argument("what", metavar="DIR|NAME")
+@click.argument("what", metavar="DIR|NAME", shell_complete=completing.experiments)
 @click.option("--fix", is_flag=True, help="Rename, write anew or move aside what is safe, after a list and a question.")
 @click.option("--yes", is_flag=True, help="Do not ask before --fix.")
 @click.option("--all", "everything", is_flag=True, help=f"Name every file, not the first {SHOWN} of each kind.")
-@click.option("--resolution", type=click.IntRange(64, 16384), help="For a folder: what it is measured against. [1024]")
+@click.option(
+    "--resolution",
+    type=click.IntRange(64, 16384),
+    help="For a folder, what it is measured against. [as prepared, or 1024]",
+)
 @click.option("--caption-extension", metavar="EXT", help="For a folder: of its captions. [what most have]")
 @override_flags
 @json_flag
@@ -56,7 +61,7 @@ def command(what: str, fix: bool, yes: bool, everything: bool, as_json: bool, **
         resolution=flags["resolution"],
         caption_extension=flags["caption_extension"],
     )
-    meant = meant_by(what, settings, asked)
+    meant = meant_by(full_name(what, settings), settings, asked)
     merges = find_merges(os.environ, [meant.tokenizers] if meant.tokenizers else [])
     found = _look(meant, settings, merges)
     steps = plan(found.faults)
@@ -107,6 +112,8 @@ class _Bars:
 def _show(meant: Meant, found: Inspection, merges: Path | None, *, everything: bool) -> None:
     known = f", {found.decoded} decoded now" if found.decoded != found.images else ""
     output.say(f"{meant.name}: {counted(found.images, 'image')}{known}, {counted(found.captions, 'caption')}")
+    if meant.measured:
+        output.say(f"measured against {meant.measured} (--resolution, or name an experiment)")
     output.print_parts(_lines(meant, found.faults, everything=everything))
     if tokens := _tokens(found, merges):
         output.say(tokens)
@@ -147,7 +154,7 @@ def _tokens(found: Inspection, merges: Path | None) -> str:
         return ""
     how = "" if merges else " (estimated: CLIP's tokenizer is not on this machine)"
     parts = ", ".join(f"{count} more than {limit}" for limit, count in over.items())
-    return f"tokens of {found.captions} captions: {parts}{how}"
+    return f"tokens of {counted(found.captions, 'caption')}: {parts}{how}"
 
 
 def _verdict(found: Inspection) -> str:
@@ -200,6 +207,7 @@ def _print_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges
         "fixes": (_step_json(step) for step in steps),
         "folders": [printable(str(one.folder)) for one in meant.folders],
         "images": found.images,
+        "measured_against": meant.measured,
         "name": printable(meant.name),
         "tokens": {"counted": merges is not None, "more_than": {str(key): n for key, n in found.tokens.items()}},
     }

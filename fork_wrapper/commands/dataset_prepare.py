@@ -20,7 +20,7 @@ from dataset_tools.to_srgb import Colour
 from fork_wrapper import __version__, output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing
+from fork_wrapper.sdscripts.buckets import USUAL_LIMITS, BucketError, usual, usual_limits
 from fork_wrapper.words import counted
 
 SHOWN = 20
@@ -74,7 +74,8 @@ def _limits(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "--buckets",
     callback=_limits,
     metavar="MIN,MAX,STEP",
-    help="min_bucket_reso, max_bucket_reso and bucket_reso_steps, for --fit bucket.  [512,2048,64]",
+    help="min_bucket_reso, max_bucket_reso and bucket_reso_steps, for --fit bucket."
+    f"  [{','.join(map(str, USUAL_LIMITS))}]",
 )
 @click.option(
     "--format",
@@ -150,21 +151,21 @@ def _choices(flags: dict[str, Any]) -> Choices:
     return Choices(
         **{name: flags[name] for name in ("size", "fit", "image_format", "quality", "background", "upscale")},
         keep_alpha=flags["alpha"] == "keep",
-        buckets=(flags["buckets"] or (512, 2048, 64)) if flags["fit"] == "bucket" else None,
+        buckets=(flags["buckets"] or usual_limits(flags["size"])) if flags["fit"] == "bucket" else None,
     )
 
 
 def _bucket(choices: Choices) -> Callable[[Size], tuple[Size, Size]] | None:
-    """Where sd-scripts puts a picture, with `enable_bucket` and without `bucket_no_upscale`."""
-    if choices.buckets is None:
-        return None
-    smallest, largest, steps = choices.buckets
+    """Where sd-scripts puts a picture, with `enable_bucket` and without `bucket_no_upscale`.
+
+    Also where another fit was asked for: a picture that is too small for that may be large enough for its bucket.
+    """
     try:
-        bucketing = Bucketing(
-            resolution=choices.size, enabled=True, no_upscale=False, smallest=smallest, largest=largest, steps=steps
-        )
+        bucketing = usual(choices.size, choices.buckets)
     except BucketError as error:
-        raise click.UsageError(f"--buckets {smallest},{largest},{steps}: {error}") from None
+        if choices.buckets is None:
+            return None
+        raise click.UsageError(f"--buckets {','.join(map(str, choices.buckets))}: {error}") from None
 
     def placed(size: Size) -> tuple[Size, Size]:
         try:
@@ -189,6 +190,8 @@ def _summary(outcome: Outcome, dst: Path, choices: Choices) -> str:
         lines.append(f"  moved     the pictures were in {outcome.moved_from} before")
     if outcome.upscaled:
         lines.append(f"  enlarged  {_few(outcome.upscaled)}")
+    if outcome.respelled:
+        lines.append(f"  respelled {_few(outcome.respelled)}: captions, their accents composed as their picture's are")
     if outcome.removed:
         lines.append(f"  removed   {counted(outcome.removed, 'image')} whose source is gone")
     if outcome.others:

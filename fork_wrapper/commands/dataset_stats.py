@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.dataset import VERBS
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 
 EPILOG = """\b
 Examples:
@@ -20,11 +21,9 @@ Examples:
 
 
 @click.command(name="stats", epilog=EPILOG, short_help=VERBS["stats"])
-@click.argument("source", metavar="[DIR|NAME]", default=".")
-@click.option("--caption-extension", "extension", metavar="EXT", help="How captions of DIR end; .txt if not said.")
-@click.option(
-    "--resolution", type=click.IntRange(64, 8192), default=1024, show_default=True, help="For buckets of DIR."
-)
+@click.argument("source", metavar="[DIR|NAME]", default=".", shell_complete=completing.experiments)
+@click.option("--caption-extension", "extension", metavar="EXT", help="How captions of DIR end.  [as most do]")
+@click.option("--resolution", type=click.IntRange(64, 16384), help="For buckets of DIR.  [as prepared, or 1024]")
 @click.option("--separator", metavar="TEXT", help="Between tags; the configuration's, or a comma.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows of each table.")
 @click.option(
@@ -54,12 +53,12 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
     from fork_wrapper.dataset_stats_text import tables  # noqa: PLC0415
 
     if show_vocabulary:
-        output.print_text(shipped_vocabulary_text())
+        output.print_file(shipped_vocabulary_text())
         return
     if (flags["wanted"] or flags["count"]) and not flags["sheet"]:
         raise click.UsageError("--select and --n choose images for a contact sheet: name it with --sheet FILE.png")
     settings = settings_from(flags)
-    one = named(source, settings, extension=flags["extension"], resolution=flags["resolution"])
+    one = named(full_name(source, settings), settings, extension=flags["extension"], resolution=flags["resolution"])
     vocabulary = load_vocabulary(flags["vocabulary"])
     with output.counting("hashing images", patience=0.5) as tell:
         stats = gather(one, settings, vocabulary, separator=flags["separator"], top=top, tell=tell)

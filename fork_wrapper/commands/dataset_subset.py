@@ -1,5 +1,6 @@
 """`kft dataset subset`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fork_wrapper import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.words import counted
 
 EPILOG = """\b
 Examples:
@@ -20,7 +22,7 @@ Examples:
 
 
 @click.command(name="subset", epilog=EPILOG, short_help=VERBS["subset"])
-@click.argument("source", metavar="SRC", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[DST]", required=False, type=click.Path(path_type=Path))
 @click.option("--n", "n", type=click.IntRange(min=1), metavar="N", help="So many images.")
 @click.option(
@@ -28,14 +30,14 @@ Examples:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other images.")
 @click.option("--stratify", multiple=True, metavar="TAG", help="Keep the share of captions with this tag. Repeatable.")
-@click.option("--caption-extension", "extension", default=".txt", show_default=True, help="How captions end.")
+@click.option("--caption-extension", "extension", metavar="EXT", help="How captions end.  [as most do, or .txt]")
 @click.option("--separator", default=",", show_default=True, help="Between tags.")
 @click.option(
     "--list", "listing", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write names instead."
 )
 @setting_flags(*PLACES)
 def command(source: Path, target: Path | None, n: int | None, fraction: float | None, **flags: Any) -> None:
-    """Make DST of some images of SRC, with their captions: to see how quality grows with the data.
+    """Make DST of some images of SRC, a folder or a metadata file, with captions: to see how quality grows with data.
 
     The same seed gives nested parts: the 500 are within the 1000, however they are named and wherever they lie.
     Images are hard links where the disk can do that. DST/subset.json says what was chosen; with --list nothing is
@@ -46,7 +48,6 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
     if (target is None) == (flags["listing"] is None):
         raise click.UsageError("say where to: either DST or --list FILE")
     from dataset_tools.subset import make_folder  # noqa: PLC0415 - not for --help
-    from fork_wrapper.words import counted  # noqa: PLC0415
 
     settings = settings_from(flags)
     subset, rows = _chosen(source, n, fraction, settings.cache, flags)
@@ -65,14 +66,25 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     from dataset_tools.errors import DatasetError  # noqa: PLC0415
     from dataset_tools.fingerprint import fingerprint  # noqa: PLC0415
     from dataset_tools.hashing import HashCache  # noqa: PLC0415
-    from dataset_tools.scan import scan_folder  # noqa: PLC0415
+    from dataset_tools.metadata_file import describes_images, scan_metadata  # noqa: PLC0415
+    from dataset_tools.scan import PICTURE_LIKE, scan_folder  # noqa: PLC0415
     from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
+    from fork_wrapper.training_folders import most_common_extension  # noqa: PLC0415
 
-    scan = scan_folder(source, flags["extension"])
+    if describes_images(source):
+        scan, _ = scan_metadata(source, source.absolute().parent, separator=flags["separator"])
+        images = tuple(
+            one for one in scan.pictures if one.image.name.lower().endswith(PICTURE_LIKE)
+        )  # it may name any file
+        scan = replace(scan, pictures=images, caption_extension=flags["extension"] or ".txt")
+    else:
+        scan = scan_folder(source, flags["extension"] or most_common_extension(source))
     wanted = part_of(scan.images, n, fraction)
     if wanted > scan.images:
         raise DatasetError(
-            f"there are {scan.images} images, not {wanted}", where=source, next_step="Ask for fewer of them."
+            f"there {'is' if scan.images == 1 else 'are'} {counted(scan.images, 'image')}, not {wanted}",
+            where=source,
+            next_step="Ask for fewer of them.",
         )
     with output.counting("hashing images", patience=0.5) as tell:
         digest = fingerprint([scan], HashCache(cache / "hashes.json"), tell)
@@ -114,4 +126,4 @@ def _list(subset: Any, target: Path, source: Path) -> None:
     names = "".join(f"{item.one.picture.image.absolute()}\n" for item in subset.chosen)
     write_whole(target, names.encode("utf-8", "surrogateescape"))
     write_whole(manifest, subset.manifest().encode("utf-8", "backslashreplace"))
-    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {subset.of} images, seed {subset.seed}")
+    output.say(f"{target}, {manifest}: {len(subset.chosen)} of {counted(subset.of, 'image')}, seed {subset.seed}")

@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.diff.document import Diff, compare_sources
 from fork_wrapper.diff.parent import parent_of
 from fork_wrapper.diff.sections import summary
@@ -14,8 +15,8 @@ from fork_wrapper.source import open_source
 
 
 @click.command(name="diff", short_help="Compare two configurations or two runs by meaning.")
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="[B]", required=False)
+@click.argument("first", metavar="A", shell_complete=completing.sources)
+@click.argument("second", metavar="[B]", required=False, shell_complete=completing.sources)
 @click.option("--all", "everything", is_flag=True, help="Show what is the same, too.")
 @click.option("--only-training", is_flag=True, help="Show, and count, only what changes training.")
 @click.option("--md", "as_markdown", is_flag=True, help="Print Markdown.")
@@ -34,17 +35,19 @@ def command(
 ) -> None:
     """Compare A with B by meaning; without B, the parent of A with A.
 
-    A and B are experiments, runs, sidecars or checkpoints. Defaults are filled in and equal spellings are equal, so
-    what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something does.
+    A and B are experiments, runs, sidecars or checkpoints; EXPERIMENT@latest is its newest run, @-2 the one before,
+    and :epoch5, :step1200 or :final behind a run its checkpoint. Defaults are filled in and equal spellings are
+    equal, so what is shown is what sd-scripts would do otherwise. Exit code 0 when nothing differs, 1 when something
+    does.
     """
     if as_json and as_markdown:
         raise click.UsageError("--json and --md are two ways to print: name one")
     settings = settings_from(flags)
-    one = open_source(first, settings, allow)
+    one = open_source(full_name(first, settings), settings, allow)
     if second is None:
         one, two = open_source(parent_of(one), settings, allow), one
     else:
-        two = open_source(second, settings, allow)
+        two = open_source(full_name(second, settings), settings, allow)
     found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:
@@ -54,7 +57,7 @@ def command(
     elif as_markdown:
         from fork_wrapper.diff.markdown import markdown  # noqa: PLC0415
 
-        output.print_text(markdown(found, everything=everything, only_training=only_training))
+        output.print_file(markdown(found, everything=everything, only_training=only_training))
     else:
         _print(found, same=same, everything=everything, only_training=only_training)
     if not same:

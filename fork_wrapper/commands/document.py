@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.document.coverage import Coverage, coverage
-from fork_wrapper.document.gather import Document, gather
-from fork_wrapper.document.page import markdown
-from fork_wrapper.document.speech import LANGUAGES, words
-from fork_wrapper.document.subjects import find_subjects, iterations, parent_subject
+from fork_wrapper.document.gather import Document, document_of
+from fork_wrapper.document.page import markdown, not_told_of
+from fork_wrapper.document.speech import LANGUAGES
+from fork_wrapper.document.subjects import iterations, left_out
 from fork_wrapper.document.written import beside, marked, write
 from fork_wrapper.experiment import find_experiment
 from fork_wrapper.settings import Settings
@@ -40,7 +41,7 @@ class Target:
 
 
 @click.command(name="document", epilog=EPILOG, short_help="Write the documentation of experiments from their records.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sources)
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Its language.")
 @click.option("-o", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write this file; default stdout.")
 @click.option(
@@ -70,19 +71,23 @@ def command(
 ) -> None:
     """Write how NAMES were trained, every value with its origin, from records alone; without NAMES all experiments.
 
-    NAMES are experiments, runs, sidecars, checkpoints or config files. An experiment's name means its newest completed
-    run, else its newest rehearsal (with the values that were meant), else its file. What is not known says so, and
-    where it could come from.
+    NAMES are experiments, runs (EXPERIMENT/RUN, or EXPERIMENT@latest, @-2), sidecars, checkpoints or config files.
+    An experiment's name means its newest completed run, else its newest rehearsal (with the values that were meant),
+    else its file. What is not known says so, and where it could come from.
     """
     target = Target(**{name: flags.pop(name) for name in ("file", "is_beside", "force")})
     _check_flags(target, only_coverage=only_coverage, as_json=as_json)
     settings = settings_from(flags)
+    names = tuple(full_name(name, settings) for name in names)
     if target.is_beside:
         made = _beside(names or tuple(iterations(settings)), language, settings, allow)
+        if not names:
+            for name, why in left_out(settings):
+                output.say(f"{name}: left out, {'it is a template' if why == 'template' else 'its file is gone'}")
         _write({path: marked(markdown(one)) for path, one in made.items()}, force=target.force)
         _judge(list(made.values()), fail_under)
         return
-    document = _document(names, language, settings, allow)
+    document = document_of(names, language, settings, allow)
     if as_json:
         from fork_wrapper.document.plain import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
 
@@ -92,7 +97,7 @@ def command(
     elif target.file is not None:
         _write({target.file: marked(markdown(document))}, force=target.force)
     else:
-        output.print_text(marked(markdown(document)))
+        output.print_file(marked(markdown(document)))
     _judge([document], fail_under)
 
 
@@ -107,18 +112,7 @@ def _check_flags(target: Target, *, only_coverage: bool, as_json: bool) -> None:
 def _beside(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str]) -> dict[Path, Document]:
     """A document for each experiment, by the file beside it."""
     files = {name: find_experiment(name, settings.experiments) for name in names}
-    return {beside(path): _document([name], language, settings, allow) for name, path in files.items()}
-
-
-def _document(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str]) -> Document:
-    subjects = find_subjects(names, settings, allow)
-    there = {subject.name for subject in subjects}
-    outside = {
-        subject.label: parent
-        for subject in subjects
-        if subject.told.parent not in there and (parent := parent_subject(subject, settings)) is not None
-    }
-    return gather(subjects, outside, words(language), settings)
+    return {beside(path): document_of([name], language, settings, allow) for name, path in files.items()}
 
 
 def _write(texts: dict[Path, str], *, force: bool) -> None:
@@ -148,8 +142,9 @@ def _print_coverage(found: Coverage, document: Document) -> None:
         "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
     )
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
-    waiting = said("state_rehearsed", count=rehearsed).strip() if rehearsed else ""
+    waiting = said.numbered("state_rehearsed", rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
+    output.print_text("".join(f"{line}\n" for line in not_told_of(document)))
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:

@@ -8,10 +8,12 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.bundle import bundle, write_bundle
-from fork_wrapper.commands.flags import PLACES, allow_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, setting_flags, settings_from
 from fork_wrapper.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.files import write_whole
 from fork_wrapper.source import open_source
+from fork_wrapper.words import counted
 
 FORMS = ("toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle")
 
@@ -28,7 +30,7 @@ Examples:
 @click.command(
     name="export-config", epilog=EPILOG, short_help="Write the exact configs of an experiment, a run or a checkpoint."
 )
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @click.option("--format", "form", type=click.Choice(FORMS), default="toml", show_default=True)
 @click.option(
     "-o",
@@ -42,12 +44,14 @@ Examples:
 def command(source: str, form: Form, folder: Path | None, strict: bool, allow: tuple[str, ...], **flags: Any) -> None:
     """Write the configs that sdxl_train.py reads, of an experiment NAME, a RUN, a sidecar or a checkpoint.
 
+    EXPERIMENT@latest is its newest run, @-2 the one before; with :epoch5, :step1200 or :final behind, a checkpoint.
+
     Of a run, a sidecar or a checkpoint they are what trained; of an experiment, what would train now. The GUI forms
     load in the kohya_ss GUI's finetune or dreambooth tab, `command` is one line for the shell, `bundle` a folder with
     everything but the weights. What a form cannot say is named on stderr.
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = open_source(full_name(source, settings), settings, allow)
     if form == "bundle":
         if folder is None:
             raise click.UsageError("a bundle is a folder: name it with -o FOLDER")
@@ -70,7 +74,7 @@ def command(source: str, form: Form, folder: Path | None, strict: bool, allow: t
 def _write(exported: Exported, folder: Path | None) -> None:
     if folder is None:
         texts = exported.files.items()
-        output.print_text("\n".join(_headed(name, text, alone=len(texts) == 1) for name, text in texts))
+        output.print_file("\n".join(_headed(name, text, alone=len(texts) == 1) for name, text in texts))
         return
     paths = [folder / name for name in exported.files]
     refuse_to_overwrite(paths)
@@ -85,7 +89,7 @@ def _headed(name: str, text: str, *, alone: bool) -> str:
 
 def _report(lost: Mapping[str, str]) -> None:
     if lost:
-        values = "1 value" if len(lost) == 1 else f"{len(lost)} values"
+        values = counted(len(lost), "value")
         output.say("  • ", ("warning: ", "warning"), f"{values} cannot travel in this form:")
     for key, why in sorted(lost.items()):
         output.say(f"    {key}: {why}")

@@ -1,13 +1,18 @@
 """Command-line options that several verbs share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fork_wrapper import output
 from fork_wrapper.checkout import detached_head, is_checkout
+from fork_wrapper.commands import completing
 from fork_wrapper.sdscripts.options import table_for, using
 from fork_wrapper.settings import NAMES, Settings, load_settings
+
+if TYPE_CHECKING:
+    from fork_wrapper.short_names import Meant, Purpose
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +72,27 @@ def _commit(settings: Settings) -> str | None:
     return git_commit(settings.sd_scripts)
 
 
+def full_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> str:
+    """What is meant by a short name, which is said on stderr; any other name as it is.
+
+    `bare` is what a run is asked for, where an experiment's name alone means one of its runs.
+    """
+    found = short_name(text, settings, bare)
+    return found.text if found else text
+
+
+def short_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> "Meant | None":
+    """The run, and the checkpoint, that a short name stands for, which is said on stderr; None where it is none."""
+    if bare is None and "@" not in text and ":" not in text:
+        return None
+    from fork_wrapper.short_names import meant  # noqa: PLC0415 - most names are whole
+
+    if found := meant(text, settings, bare=bare):
+        file = f", {found.checkpoint.name}" if found.checkpoint else ""
+        output.say(f"{text} is {found.run.run_id}{file}", (f": {found.why}" if found.why else "", "dim"))
+    return found
+
+
 def json_flag(function: F) -> F:
     """`--json` on a reader."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
@@ -78,14 +104,27 @@ def allow_flag(function: F) -> F:
     return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
 
 
+ROOM = ("disk", "gpu-memory")
+"""What `--allow` lets a run go on without: room on a disk, memory of a GPU."""
+
+
+def room_flag(function: F) -> F:
+    """`--allow` for what the machine has too little of."""
+    text = "Start although it has too little of this. Recorded. Repeatable."
+    return click.option("--allow", "allowed", multiple=True, type=click.Choice(ROOM), help=text)(function)
+
+
 def override_flags(function: F) -> F:
     """`--set`, `--unset` and `--allow-unknown`."""
-    unset = click.option("--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.")
+    unset = click.option(
+        "--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.", shell_complete=completing.keys
+    )
     sets = click.option(
         "--set",
         "assignments",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=completing.assignments,
         help="Override a value, by name or key path (seed, dataset.general.flip_aug). Repeatable.",
     )
     return sets(unset(allow_flag(function)))

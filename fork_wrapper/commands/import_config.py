@@ -12,6 +12,8 @@ from fork_wrapper.experiment_text import left_text, then_text
 from fork_wrapper.formats.group import read_all
 from fork_wrapper.formats.gui_table import Version, spell_version, version, versions
 from fork_wrapper.importing import Import, plan_imports, to_json, write_import
+from fork_wrapper.settings import begin
+from fork_wrapper.words import counted
 
 EPILOG = """\b
 Examples:
@@ -69,10 +71,13 @@ def command(
         if not only_print:
             write_import(one)
         _report(one)
+    if not only_print and (todo := begin(settings.experiments)):
+        output.say("  • ", ("note: ", "note"), todo)
     if as_json:
         output.print_json([to_json(one) for one in planned])
     else:
-        output.print_text("".join(one.text if only_print else f"{one.path}\n" for one in planned))
+        tell = output.print_file if only_print else output.print_text
+        tell("".join(one.text if only_print else f"{one.path}\n" for one in planned))
 
 
 def _report(one: Import) -> None:
@@ -81,7 +86,7 @@ def _report(one: Import) -> None:
     for file in found.files:
         output.say((f"  {file.path}", "dim"))
     subsets = sum(len(dataset.get("subsets", ())) for dataset in fitted.dataset.get("datasets", ()))
-    output.say(f"  {_count(len(fitted.training), 'option')}, {_count(subsets, 'subset')} of images")
+    output.say(f"  {counted(len(fitted.training), 'option')}, {counted(subsets, 'subset')} of images")
     for note in found.notes:
         output.say("  • ", ("note: ", "note"), note)
     if found.then:
@@ -93,7 +98,3 @@ def _report(one: Import) -> None:
     for item in found.left_out:
         output.say("    ", left_text(item))
     output.say(("  → ", "title"), f"kft check {shlex.quote(one.name)}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -2,9 +2,12 @@
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -27,6 +30,15 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"fork_wrapper.commands.{self.prefix}{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """The verbs without importing any, and the group's own options."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks
+
+        verbs = [
+            CompletionItem(name, help=line) for name, line in sorted(self.verbs.items()) if name.startswith(incomplete)
+        ]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of verbs without importing any."""

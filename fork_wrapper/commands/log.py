@@ -2,17 +2,22 @@
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
+from fork_wrapper.diagnosis import Diagnosis, diagnose
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
 from fork_wrapper.named_run import named_run
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.run_state import SUCCESSES, RunState
+from fork_wrapper.verdict import TAIL, explain
+from fork_wrapper.words import pace
 
 POLL = 0.25
 """Seconds between two looks at a log that grows."""
@@ -22,13 +27,14 @@ INTERVAL = 5.0
 
 EPILOG = """\b
 Examples:
-  kft log humanoid_05/20261122-101500 -n 20
+  kft log humanoid_05 -n 20
+  kft log console.txt
   kft log humanoid_05/20261122-101500 -f && kft promote humanoid_05/20261122-101500
 """
 
 
 @click.command(name="log", epilog=EPILOG, short_help="Show the trainer's log of a run, or follow it.")
-@click.argument("run")
+@click.argument("run", metavar="RUN|FILE", shell_complete=completing.runs)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
 @click.option("-n", "--lines", "last", type=click.IntRange(min=0), help="Only the last LINES.", metavar="LINES")
 @click.option("--raw", is_flag=True, help="The bytes as the trainer wrote them, colours and redrawn bars included.")
@@ -37,13 +43,22 @@ Examples:
 def command(run: str, following: bool, last: int | None, raw: bool, as_json: bool, **flags: Any) -> None:
     """Show what the trainer of RUN printed: of a progress bar its last state, and no colours.
 
-    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. With -f the exit code says how the run ended:
-    0 when it did its job, 1 when it failed, was interrupted or killed. Ctrl-C ends the look and not the run.
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it; EXPERIMENT means its newest run, EXPERIMENT@-2
+    the one before. A FILE in its place is the log of any training, one that kft did not run too: how far it came, why
+    it ended and what helps, exit code 1 where it tells of a failure. With -f the exit code says how the run ended: 0
+    when it did its job, 1 when it failed, was interrupted or killed. Ctrl-C ends the look and not the run.
     """
+    if _is_log(Path(run)):
+        _diagnose(Path(run), last, as_json=as_json, else_asked=following or raw)
+        return
     if as_json and (following or raw):
         raise click.UsageError("--json is for the lines of a log as they are now: leave out -f and --raw")
-    folder = named_run(run, settings_from(flags)).folder
+    settings = settings_from(flags)
+    folder = named_run(full_name(run, settings, "any"), settings).folder
     state = RunState(run=folder)
+    if not folder.holds(folder.log):
+        finding = Finding(what="it is a link to a file elsewhere", where=str(folder.log), todo="open that file itself")
+        raise InputError(f"{folder.run_id} has no log of its own", [finding])
     if not following:
         _show(folder, state, last, raw=raw, as_json=as_json)
         return
@@ -53,6 +68,40 @@ def command(run: str, following: bool, last: int | None, raw: bool, as_json: boo
     output.say((f"{folder.run_id}: {status}", "title"), f": {failure['what']}" if failure else "")
     if status not in SUCCESSES:
         click.get_current_context().exit(1)
+
+
+def _is_log(path: Path) -> bool:
+    """Whether it is a file that can be a log, and neither a record, a sidecar nor a checkpoint."""
+    return path.is_file() and path.suffix.lower() not in (".json", ".toml", ".safetensors")
+
+
+def _diagnose(path: Path, last: int | None, *, as_json: bool, else_asked: bool) -> None:
+    """What the log of any trainer tells: data on stdout, exit code 1 where it tells of a failure."""
+    if else_asked:
+        raise click.UsageError("a log that is a FILE is diagnosed: leave out -f and --raw")
+    found = diagnose(path, TAIL if last is None else last)
+    if as_json:
+        output.print_json(found.to_json())
+    else:
+        output.print_table(("", ""), _rows(found))
+        if found.failure:
+            output.print_text("\n")
+            output.print_findings(explain(found.failure, path))
+    if found.failure:
+        click.get_current_context().exit(1)
+
+
+def _rows(found: Diagnosis) -> list[tuple[str, str]]:
+    progress, loss = found.progress, found.progress.loss
+    rows = [("log", str(found.path))]
+    if progress.total:
+        speed = f", {pace(progress.steps_per_second)}" if progress.steps_per_second else ""
+        rows.append(("steps", f"{progress.step} of {progress.total}{speed}"))
+    if loss is not None:
+        rows.append(("loss", f"{progress.losses[0][1]:.4f} -> {loss:.4f}"))
+    if progress.nan_step:
+        rows.append(("loss", f"NaN since step {progress.nan_step}"))
+    return [*rows, ("end", found.ended)]
 
 
 def _show(run: RunFolder, state: RunState, last: int | None, *, raw: bool, as_json: bool) -> None:
@@ -123,5 +172,5 @@ class _Screen:
 
     def _wipe(self) -> None:
         if self._drawn:
-            output.print_text("\r" + " " * len(self._drawn) + "\r")
+            output.draw("\r" + " " * len(self._drawn) + "\r")
             self._drawn = ""

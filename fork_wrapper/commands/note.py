@@ -8,7 +8,8 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import note_rows
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment import DECISIONS
 from fork_wrapper.named_run import named_run
 from fork_wrapper.notes import add_note, read_notes
@@ -16,14 +17,14 @@ from fork_wrapper.notes import add_note, read_notes
 EPILOG = """\b
 Examples:
   kft note humanoid_05/20261122-101500
-  kft note humanoid_05/20261122-101500 "the hands are better than in 04"
+  kft note humanoid_05 "the hands are better than in 04"
   kft note humanoid_05/20261122-101500 --problem "overfits from epoch 8" --solution "take epoch 6"
   kft note humanoid_05/20261122-101500 --decision selected "base of all LoRAs"
 """
 
 
 @click.command(name="note", epilog=EPILOG, short_help="Note what was found out about a run, or show it.")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.argument("text", required=False)
 @click.option("--problem", "problems", multiple=True, metavar="TEXT", help="What went wrong. Repeatable.")
 @click.option("--solution", "solutions", multiple=True, metavar="TEXT", help="What was done about it. Repeatable.")
@@ -41,10 +42,12 @@ def command(
 ) -> None:
     """Add a note to RUN, with the time; without anything to note, show its notes.
 
-    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it. Notes lie in its folder beside the record,
+    RUN is EXPERIMENT/RUN, its folder, or a sidecar or checkpoint of it; EXPERIMENT means its newest run, EXPERIMENT@-2
+    the one before. Notes lie in its folder beside the record,
     which stays as it was archived; they are only ever added to.
     """
-    folder = named_run(run, settings_from(flags)).folder
+    settings = settings_from(flags)
+    folder = named_run(full_name(run, settings, "any"), settings).folder
     if text is None and not (problems or solutions or decision):
         notes = read_notes(folder)
     else:

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.sdscripts.options import DatasetKey, Option, dataset_keys, elsewhere, gui_name, options
 
 
 @click.command(name="options", short_help="Explain the options of sdxl_train.py and the keys of the data set.")
-@click.argument("pattern", nargs=-1)
+@click.argument("pattern", nargs=-1, shell_complete=completing.keys)
 @json_flag
 @setting_flags(*PLACES)
 def command(pattern: tuple[str, ...], as_json: bool, **flags: Any) -> None:

@@ -6,14 +6,16 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.check import check
-from fork_wrapper.commands.flags import PLACES, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.configuration import configuration
 from fork_wrapper.plan_text import bucket_rows, rows
 from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import parse_overrides, resolve
+from fork_wrapper.resolve import parse_overrides
 
 
 @click.command(name="plan", short_help="Say what a run would do: images, buckets, steps, rates, files, disk.")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
 @json_flag
 @setting_flags(*PLACES, "num_processes")
@@ -27,11 +29,13 @@ def command(
 ) -> None:
     """Say what a run of the experiment NAME would do, computed as sd-scripts computes it.
 
+    NAME is an experiment, a run, a sidecar, a checkpoint, or a file that `kft import-config` takes.
+
     Time and VRAM are given only where an earlier run of this machine has measured a configuration whose steps cost the
     same; its id stands beside them.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
     plan = check(resolved, settings, real_trainer(settings)).plan
     if as_json:
         output.print_json(plan.to_json())

@@ -8,7 +8,8 @@ import click
 
 from fork_wrapper import output
 from fork_wrapper.chosen import Chosen, choose, doubts
-from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding
 from fork_wrapper.known_bases import recognise
 from fork_wrapper.model_card import Card, License, card_text
@@ -19,7 +20,8 @@ from fork_wrapper.source import open_source
 
 EPILOG = """\b
 Examples:
-  kft promote humanoid_05/20261122-101500 --author "Ana"
+  kft promote humanoid_05 --author "Ana"
+  kft promote humanoid_05@latest:epoch8 --name humanoid_base
   kft promote humanoid_05/20261122-101500 --checkpoint humanoid_05-000008.safetensors --name humanoid_base
   kft promote runs/humanoid_05/20261122-101500/humanoid_05.json --to /data/models/humanoid --link
 """
@@ -28,7 +30,7 @@ Examples:
 @click.command(
     name="promote", epilog=EPILOG, short_help="Make a checkpoint the base of LoRAs: with card, sha256, note."
 )
-@click.argument("source", metavar="RUN|CHECKPOINT|SIDECAR")
+@click.argument("source", metavar="RUN|CHECKPOINT|SIDECAR", shell_complete=completing.runs)
 @click.option(
     "--checkpoint", metavar="FILE", help="Which one of a run's; by default the final one, or the newest whole."
 )
@@ -52,6 +54,9 @@ Examples:
 def command(source: str, **flags: Any) -> None:
     """Copy a checkpoint to where models lie, verified, with its sidecar, its sha256 and a model card.
 
+    EXPERIMENT alone means its newest completed run, else its newest rehearsal; EXPERIMENT@latest its newest of all,
+    @-2 the one before. With :epoch5, :step1200 or :final behind a run, that checkpoint.
+
     The card is what the Hugging Face Hub reads; it says what the sidecar says, and the story and notes. The run gets
     a note with the decision "selected", a rehearsal one without a decision. Nothing is replaced; until it is whole
     and verified it has no name.
@@ -60,7 +65,7 @@ def command(source: str, **flags: Any) -> None:
     given = license_of(flags["license_id"], flags["license_name"], flags["license_link"])
     base = {flags["base_model"]: "--base-model"} if flags["base_model"] else {}
     check_hub_names({**base, **dict.fromkeys(flags["hub_datasets"], "--dataset")})
-    chosen = choose(open_source(source, settings), settings, flags["checkpoint"])
+    chosen = choose(open_source(full_name(source, settings, "done"), settings), settings, flags["checkpoint"])
     promotion = plan_promotion(
         chosen,
         settings,

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import write_whole
 from fork_wrapper.report.choose import choose
 from fork_wrapper.report.gather import Report, gather
@@ -20,7 +21,7 @@ PATIENCE = 0.5
 
 
 @click.command(name="report", short_help="Write one page of curves, samples and values of runs.")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completing.sources)
 @click.option(
     "-o",
     "file",
@@ -35,13 +36,14 @@ PATIENCE = 0.5
 def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bool, **flags: Any) -> None:
     """Write a page about runs: how they went, what changed between them, losses, rates, samples, data, machines.
 
-    NAMES are experiments (the newest completed run, else the newest rehearsal), runs or sidecars; without any, every
+    NAMES are experiments (the newest completed run, else the newest rehearsal), runs (EXPERIMENT/RUN, or
+    EXPERIMENT@latest, @-2) or sidecars; without any, every
     experiment that has run. The page is one file that needs no network. --png writes curves and sample sheets as PNG.
     """
     settings = settings_from(flags)
     refuse_to_overwrite([file])
     with output.counting("reading runs", patience=PATIENCE) as tell:
-        report = gather(choose(names, settings), settings, tell)
+        report = gather(choose([full_name(name, settings) for name in names], settings), settings, tell)
     with output.counting("making images smaller", patience=PATIENCE) as tell:
         text, made = page(report, tell)
     written = [file]

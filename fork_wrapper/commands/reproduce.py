@@ -1,18 +1,21 @@
 """`kft reproduce`."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
 
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.commands.run import draw_samples, summarise
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, ROOM, SCALE, full_name, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.run import draw_samples, offer_next, summarise
+from fork_wrapper.errors import Finding
 from fork_wrapper.reproduce.item import ALLOWABLE, Item
 from fork_wrapper.reproduce.original import original_of
 from fork_wrapper.reproduce.places import parse_maps
-from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, prove, refuse_real, reproduction
+from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, refuse_real, reproduction
 from fork_wrapper.reproduce.text import go_on, item_lines, item_rows, title, to_json
-from fork_wrapper.run import run
+from fork_wrapper.run import foresee, render_job, run
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from fork_wrapper.watch import watch_run
@@ -30,15 +33,15 @@ Examples:
 
 
 @click.command(name="reproduce", epilog=EPILOG, short_help="Repeat a run from its sidecar, record or checkpoint alone.")
-@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE")
+@click.argument("source", metavar="SIDECAR|RECORD|CHECKPOINT|FILE", shell_complete=completing.runs)
 @click.option("--check", "only_check", is_flag=True, help="Compare and print; start nothing.")
 @click.option("--rehearse", "rehearsal", is_flag=True, help="Repeat a rehearsal, or rehearse a real run on a CPU.")
 @click.option(
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice(tuple(ALLOWABLE)),
-    help="Go on although this is different. Recorded. Repeatable.",
+    type=click.Choice((*ALLOWABLE, *ROOM)),
+    help="Go on although this is different, or there is too little of it. Recorded. Repeatable.",
 )
 @click.option(
     "--map", "maps", multiple=True, metavar="OLD=NEW", help="Paths that moved, by how they begin. Repeatable."
@@ -58,6 +61,9 @@ def command(
 ) -> None:
     """Repeat a run from one file: a sidecar, a record, a checkpoint, or a config file of the GUI or of sd-scripts.
 
+    EXPERIMENT alone means its newest completed run, else its newest rehearsal; EXPERIMENT@latest its newest of all,
+    @-2 the one before, and :epoch5, :step1200 or :final behind a run its checkpoint.
+
     Nothing else needs to be left of it. What it was made with is compared with this machine, item by item; a
     difference stops it until it is allowed by name. The configs that are launched are the archived ones byte for
     byte, up to the paths of this machine and the run's own folder. Exit code 1 when something stands against it.
@@ -65,6 +71,7 @@ def command(
     if as_json and not only_check:
         raise click.UsageError("--json prints the comparison: it goes with --check")
     settings = settings_from(flags)
+    source = full_name(source, settings, "done")
     original = original_of(open_source(source, settings), settings)
     if original.rehearsal is not None and not (rehearsal or only_check):
         raise refuse_real(original)
@@ -72,22 +79,42 @@ def command(
     with output.counting("comparing images", patience=0.5) as tell:
         found = reproduction(original, settings, rehearse=rehearsal, maps=parse_maps(maps), trust=trust, tell=tell)
     stopping, asking = found.stopping(allowed), () if trust else found.asking()
-    if as_json:
-        output.print_json(to_json(found, allowed, trust=trust))
-    else:
+    if not as_json:
         _print(found, allowed)
-    prove(found, settings)
+    findings = _foreseen(found, settings, allowed, trusted=not asking) if only_check or stopping or asking else ()
+    errors = [one for one in findings if one.severity == "error"]
+    if as_json:
+        output.print_json({**to_json(found, allowed, trust=trust), "findings": [asdict(one) for one in findings]})
+    elif errors:
+        output.say(("it could not start here:", "error"))
+        output.show_findings(errors)
     if stopping or asking:
         _refuse(source, found, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust)
+    if stopping or asking or errors:
         click.get_current_context().exit(1)
     if not only_check:
         _repeat(found, settings, allowed)
 
 
+def _foreseen(
+    found: Reproduction, settings: Settings, allowed: tuple[str, ...], *, trusted: bool
+) -> tuple[Finding, ...]:
+    """What a launch would find; InputError where it would not be what was archived.
+
+    Before it is trusted nothing that the archive names is opened.
+    """
+    job = replace(job_of(found, settings, None), allowed=allowed)
+    if not trusted:
+        render_job(job, settings)
+        return ()
+    draw_samples(job, settings)
+    return foresee(job, settings).findings
+
+
 def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -> None:
     if found.original.kind == "checkpoint":  # the record names it by its sha256: gigabytes to read
         output.say(f"hashing {found.original.path.name} ({size(found.original.path.stat().st_size)})")
-    job = job_of(found, settings, allowed)
+    job = replace(job_of(found, settings, allowed), allowed=allowed)
     if job.rehearsal is not None:
         if found.repetition.anew:
             words = f"rehearsal of {found.original.name} ({job.trainer.kind})"
@@ -95,6 +122,7 @@ def _repeat(found: Reproduction, settings: Settings, allowed: tuple[str, ...]) -
         draw_samples(job, settings)
     record = run(job, settings, watch_run())
     summarise(record)
+    offer_next(record, settings)
     if not found.repetition.anew:
         _say_outcome(outcome(found.original, record))
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import click
 
+from dataset_tools.faults import KINDS
+from dataset_tools.prepare_outcome import PROBLEMS
 from fork_wrapper import output
+from fork_wrapper.commands import completing
 from fork_wrapper.commands.flags import json_flag
 from fork_wrapper.errors import SEVERITIES, Finding, InputError
 from fork_wrapper.rules.rule import PHASES, Rule
@@ -19,27 +22,52 @@ from fork_wrapper.words import counted
 
 
 @click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")
-@click.argument("pattern", default="", metavar="[ID]")
+@click.argument("pattern", default="", metavar="[ID]", shell_complete=completing.rule_ids)
 @json_flag
 def command(pattern: str, as_json: bool) -> None:
     """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
 
-    A word instead of an ID lists the rules that speak of it.
+    A word instead of an ID lists the rules that speak of it. What `kft dataset check` finds, `kft dataset prepare`
+    leaves out and `kft reproduce` compares has an ID too.
     """
-    chosen = _chosen(pattern)
+    other = _elsewhere(pattern)
+    chosen = _chosen(pattern, needed=other is None)
     if as_json:
+        others = [other] if other else []
         known = {"rules": [_as_json(one) for one in chosen], "cannot_occur": {} if pattern else dict(NOT_RULES)}
-        output.print_json(known)
-    elif pattern and len(chosen) == 1:
+        output.print_json({**known, "others": others})
+        return
+    if other:
+        facts = [f"  {key.replace('_', ' '):<13}{text}" for key, text in other.items() if key not in ("id", "severity")]
+        output.print_folded("\n".join([f"{other['id']} ({other['severity']})", "", *facts]) + "\n", indent=15)
+    if pattern and len(chosen) == 1 and not other:
         output.print_folded(_explained(chosen[0]), indent=22)
-    else:
+    elif chosen:
+        output.print_text("\n" if other else "")
         _list(chosen, everything=not pattern)
 
 
-def _chosen(pattern: str) -> list[Rule]:
+def _elsewhere(pattern: str) -> Mapping[str, str] | None:
+    """What there is to say of an id that is no rule's: of `kft dataset`, or of what a run is compared by."""
+    from fork_wrapper.reproduce.item import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
+
+    spelt = pattern.lower().replace("_", "-")
+    if kind := KINDS.get(spelt):
+        facts = {"it_finds": kind.title, "what_to_do": kind.fix, "said_by": "kft dataset check"}
+        return {"id": spelt, "severity": kind.severity, **facts}
+    if spelt in PROBLEMS:
+        facts = dict(zip(("it_finds", "what_to_do"), PROBLEMS[spelt], strict=True))
+        return {"id": spelt, "severity": "left out", **facts, "said_by": "kft dataset prepare"}
+    if spelt not in COMPARED:
+        return None
+    allowed = {"what_to_do": f"where it may differ: --allow {spelt}"} if spelt in ALLOWABLE else {}
+    return {"id": spelt, "severity": "item", "it_compares": COMPARED[spelt], **allowed, "said_by": "kft reproduce"}
+
+
+def _chosen(pattern: str, *, needed: bool = True) -> list[Rule]:
     """The rule of that id, however it is spelt, or those that speak of the word, the gravest first.
 
-    InputError when there is none.
+    InputError when there is none and one is needed.
     """
     spelt = pattern.lower().replace("_", "-")
     if spelt in rules():
@@ -48,7 +76,7 @@ def _chosen(pattern: str) -> list[Rule]:
         finding = Finding(what=f"it cannot occur: {NOT_RULES[spelt]}", where=spelt, severity="note")
         raise InputError(f"{spelt} is no rule", [finding])
     found = _speaking_of(rf"\b{re.escape(pattern.lower())}\b") or _speaking_of(re.escape(pattern.lower()))
-    if not found:
+    if not found and needed:
         near = difflib.get_close_matches(spelt, rules(), n=3)
         todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them all"
         raise InputError(f"no rule speaks of {pattern!r}", [Finding(what="no such rule", where=pattern, todo=todo)])
@@ -68,9 +96,12 @@ def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
     if everything:
         output.print_text(f"\n{len(NOT_RULES)} traps of sd-scripts that kft does not leave open:\n")
         output.print_table(("", ""), list(NOT_RULES.items()))
+        output.print_text(f"\n{len(KINDS)} kinds of what `kft dataset check` finds:\n")
+        output.print_table(("kind", "severity", "what"), [(key, one.severity, one.title) for key, one in KINDS.items()])
 
 
 def _explained(one: Rule) -> str:
+    acknowledge = f'  if it is meant so   in the experiment: [acknowledge] {one.id} = "why"'
     lines = [
         f"{one.id} ({one.severity})",
         "",
@@ -79,6 +110,7 @@ def _explained(one: Rule) -> str:
         "",
         f"  sd-scripts says so  {PHASES[one.phase]}",
         f"  what to do          {one.fix}",
+        *([] if one.severity == "error" else [acknowledge]),
         f"  source              {one.source}, at {pinned_commit()[:8]}",
     ]
     return "\n".join(lines) + "\n"

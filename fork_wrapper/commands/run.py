@@ -1,21 +1,36 @@
 """`kft run`."""
 
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper import output
-from fork_wrapper.commands.flags import PLACES, SCALE, override_flags, setting_flags, settings_from
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import (
+    PLACES,
+    SCALE,
+    full_name,
+    override_flags,
+    room_flag,
+    setting_flags,
+    settings_from,
+)
+from fork_wrapper.configuration import configuration, refuse_borrowed_name
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.history import list_runs
+from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record
-from fork_wrapper.rehearsal.plan import rehearse, sample_folders
+from fork_wrapper.rehearsal.picked import copy_picked, remove_caches
+from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
 from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import Resolved, parse_overrides, resolve
+from fork_wrapper.resolve import Resolved, parse_overrides
 from fork_wrapper.run import Job, run
 from fork_wrapper.settings import Settings
 from fork_wrapper.watch import watch_run
-from fork_wrapper.words import clock, size
+from fork_wrapper.words import clock, counted, pace, size
 
 EPILOG = """\b
 Examples:
@@ -30,8 +45,9 @@ Examples:
     epilog=EPILOG,
     short_help="Train an experiment, or rehearse it on a CPU.",
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completing.experiments)
 @override_flags
+@room_flag
 @click.option("--rehearse", "rehearsal", is_flag=True, help="The same pipeline on a CPU with a miniature SDXL.")
 @click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")
 @setting_flags(*PLACES, *SCALE)
@@ -40,27 +56,33 @@ def command(
     assignments: tuple[str, ...],
     unset: tuple[str, ...],
     allow: tuple[str, ...],
+    allowed: tuple[str, ...],
     rehearsal: bool,
     stand_in: bool,
     **flags: Any,
 ) -> None:
     """Train the experiment NAME with sd-scripts' sdxl_train.py and archive every checkpoint.
 
+    NAME is an experiment, or anything that `kft import-config` takes, imported on the way: the record then says of
+    what.
+
     Everything missing is said at once, before anything starts. The run gets a folder of its own; beside every
     checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
     """
     settings = settings_from(flags)
-    resolved = resolve(name, settings, parse_overrides(assignments, unset), allow)
+    resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
+    refuse_borrowed_name(resolved, settings)
     if rehearsal or stand_in:
         job = _rehearsal(resolved, settings, stand_in=stand_in)
     else:
         job = Job(resolved=resolved, trainer=real_trainer(settings))
     try:
-        record = run(job, settings, watch_run())
+        record = run(replace(job, allowed=allowed), settings, watch_run())
     except InputError as error:
         _offer_rehearsal(error, name)
         raise
     summarise(record)
+    offer_next(record, settings)
 
 
 def _offer_rehearsal(error: InputError, name: str) -> None:
@@ -80,21 +102,49 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
 
 
 def draw_samples(job: Job, settings: Settings) -> None:
-    """Draw the sample set, where the rehearsal trains on it and it is not there."""
+    """Draw the sample set, or copy a part of the images, where the rehearsal trains on it and it is not there."""
     for folder in sample_folders(job, settings):
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)
+    try:
+        copy_picked(job.picks)
+        remove_caches(own_folders(job, settings))
+    except OSError as error:
+        finding = Finding(
+            what=str(error), where=str(settings.cache), todo="see that the images can be read, and make room"
+        )
+        raise InputError("the images of the rehearsal cannot be copied", [finding]) from error
+
+
+def offer_next(record: Record, settings: Settings) -> None:
+    """What a person does with a run that did its job, as commands."""
+    run, name = shlex.quote(str(record.run["id"])), shlex.quote(record.name)
+    steps = {f"kft show {run}": "how it was made and how it went"}
+    if record.rehearsal is not None:
+        steps |= {f"kft check {name}": "what stands between it and the real run", f"kft run {name}": "the real run"}
+    else:
+        lines = list_runs(settings.outputs, record.name, cache=settings.cache)
+        before = [line.run_id for line in lines if line.status == "completed" and line.run_id != record.run["id"]]
+        if before:
+            steps[f"kft diff {shlex.quote(before[-1])} {run}"] = "what is other than in the run before"
+        steps |= {
+            f"kft report {run}": "curves and samples on one page",
+            f"kft promote {run}": "its last checkpoint as the base of LoRAs",
+        }
+    longest = max(map(len, steps))
+    for command_line, what in steps.items():
+        output.say(("  → ", "title"), f"{command_line:<{longest}}  ", (what, "dim"))
 
 
 def summarise(record: Record) -> None:
     """How a run went, and its checkpoints with their steps in the training."""
     facts = record.run
-    loss, speed = facts["loss"], facts["steps_per_second"]
-    words = [f"{facts['id']}: {facts['status']} in {clock(facts['seconds'])}", f"{facts['steps']} steps"]
+    loss, speed = losses_of(facts), facts["steps_per_second"]
+    words = [f"{facts['id']}: {facts['status']} in {clock(facts['seconds'])}", counted(facts["steps"], "step")]
     if speed:
-        words.append(f"{speed:.2f} it/s")
+        words.append(pace(speed))
     if loss:
-        words.append(f"loss {loss['first']:.4f} -> {loss['last']:.4f}")
+        words.append(f"loss {loss}")
     if facts["nan_step"]:
         words.append(f"LOSS IS NaN SINCE STEP {facts['nan_step']}")
     if facts["peak_vram_mib"]:

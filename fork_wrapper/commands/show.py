@@ -1,27 +1,32 @@
 """`kft show`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
 
 from fork_wrapper import output
 from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
-from fork_wrapper.commands.flags import PLACES, allow_flag, json_flag, setting_flags, settings_from
+from fork_wrapper.archived import acknowledged_in
+from fork_wrapper.checkpoints import inputs_of, position_of
+from fork_wrapper.commands import completing
+from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
 from fork_wrapper.history import resumed_by
 from fork_wrapper.lineage import planned_steps, position, resumed_from, segments, shares
+from fork_wrapper.losses import losses_of, mean_at
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
+from fork_wrapper.run_state import KILLED, live, status_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source, open_source
 from fork_wrapper.spelling import harmless
-from fork_wrapper.words import size
+from fork_wrapper.words import clock, counted, pace, size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")
-@click.argument("source")
+@click.argument("source", shell_complete=completing.sources)
 @allow_flag
 @json_flag
 @setting_flags(*PLACES)
@@ -29,17 +34,24 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     """Show how SOURCE was, or would be, trained: values with their origins, provenance, how the run went.
 
     SOURCE is an experiment's name, a run (EXPERIMENT/RUN or its folder), a sidecar, or a .safetensors checkpoint,
-    which tells how it was made even when its sidecar is lost. Of a run that is here also: its story and notes, the
-    run that it comes from, and those that came of it.
+    which tells how it was made even when its sidecar is lost. EXPERIMENT@latest is its newest run, @-2 the one before;
+    :epoch5, :step1200 or :final behind a run is its checkpoint (EXPERIMENT@latest:epoch5). Of a run that is here also:
+    its story and notes, the run that it comes from, and those that came of it.
     """
     settings = settings_from(flags)
-    opened = open_source(source, settings, allow)
+    opened = _as_it_is(open_source(full_name(source, settings), settings, allow))
     after = afterwards(opened, settings)
     if as_json:
         output.print_json(_as_json(opened, after))
         return
     output.print_text(harmless(f"{opened.kind} {opened.label}\n{opened.path}\n\n"))
-    facts = [*_facts(opened), *_lineage(opened, settings), *_kin(opened, after), *_story(opened)]
+    facts = [
+        *_facts(opened),
+        *_lineage(opened, settings),
+        *_kin(opened, after),
+        *_story(opened),
+        *_acknowledged(opened),
+    ]
     if facts:
         output.print_table(("", ""), facts)
         output.print_text("\n")
@@ -52,11 +64,21 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
     output.print_table(("key", "value", "origin", "said by"), rows)
 
 
+def _as_it_is(source: Source) -> Source:
+    """A run that is not closed yet with the status that it has now, and how far its log says that it is."""
+    record = source.record
+    if record is None or record.status != "running":
+        return source
+    if source.kind == "run":
+        record = live(RunFolder(folder=source.path.absolute().parent), record)
+    return replace(source, record=record.with_run(status=status_of(record)))
+
+
 def _as_json(source: Source, after: Afterwards | None) -> Mapping[str, Any]:
     more = after.to_json() if after else UNKNOWN
     if source.record is not None:
         archived: Mapping[str, Any] = read_json(source.path)
-        return {**archived, **more}
+        return {**archived, "run": dict(source.record.run), **more}
     if source.header is not None:
         return {"kind": source.kind, **source.header, **more}
     return {
@@ -71,10 +93,11 @@ def _as_json(source: Source, after: Afterwards | None) -> Mapping[str, Any]:
 
 def _facts(source: Source) -> list[tuple[str, str]]:
     if source.record is not None:
-        return [*_checkpoint_facts(source.checkpoint), *_run_facts(source.record)]
+        return [*_checkpoint_facts(source.checkpoint, source.record), *_run_facts(source.record)]
     if source.header is not None:
-        run = source.header["run"]
-        return [(name, str(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+        run, meta = source.header["run"], source.header["header"]
+        facts = [(name, _spell(run[name])) for name in ("run", "started", "trainer", "rehearsal") if name in run]
+        return [*_position(meta), *facts, *_inputs(inputs_of(meta))]
     return []
 
 
@@ -84,6 +107,12 @@ def _story(source: Source) -> list[tuple[str, str]]:
         return story_rows(source.resolved.story)
     told = source.record.experiment.get("story") if source.record is not None else None
     return story_rows(told) if isinstance(told, Mapping) else []
+
+
+def _acknowledged(source: Source) -> list[tuple[str, str]]:
+    """What its check would say and is meant so, with the reasons."""
+    known = source.resolved.acknowledged if source.resolved else acknowledged_in(source.record) if source.record else {}
+    return [("acknowledged", f"{rule}: {' '.join(one.reason.split())}  ({one.by})") for rule, one in known.items()]
 
 
 def _kin(source: Source, after: Afterwards | None) -> list[tuple[str, str]]:
@@ -111,18 +140,20 @@ def _lineage(source: Source, settings: Settings) -> list[tuple[str, str]]:
     return facts
 
 
-def _checkpoint_facts(entry: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _checkpoint_facts(entry: Mapping[str, Any] | None, record: Record) -> list[tuple[str, str]]:
     if entry is None:
         return []
-    loss = "-" if entry.get("loss") is None else f"{entry['loss']:.4f}"
+    step, epoch, loss = (entry.get(name) for name in ("step", "epoch", "loss"))
     whole = (
         f" (of the training: {entry['training_step']}, {entry.get('training_epoch', '?')})"
         if "training_step" in entry
         else ""
     )
+    mean = mean_at(record.run, step or 0, loss) if loss is not None else None
     return [
         ("checkpoint", f"{entry['file']}  {_size(entry)}  {entry.get('kind', '?')}"),
-        ("step, epoch, loss", f"{entry.get('step', '?')}, {entry.get('epoch', '?')}, {loss}{whole}"),
+        ("step, epoch", f"{'?' if step is None else step}, {'?' if epoch is None else epoch}{whole}"),
+        ("loss", f"{mean.value:.4f}, {mean.over()}" if mean else "-"),
         ("sha256", str(entry.get("sha256", "?"))),
     ]
 
@@ -133,26 +164,73 @@ def _size(entry: Mapping[str, Any]) -> str:
 
 def _run_facts(record: Record) -> list[tuple[str, str]]:
     run, origin = record.run, record.provenance
-    loss = run["loss"]
+    speed, steps = run["steps_per_second"], str(run["steps"])
+    if run["total_steps"] is not None:
+        steps += f" of {run['total_steps']}"
+    going = run["status"] in ("running", KILLED)
     facts = [
-        ("run", f"{run['id']}  {run['status']}  exit code {run['exit_code']}"),
+        ("run", f"{run['id']}  {_ended(run)}"),
         ("trainer", str(record.launch["trainer"])),
-        ("time", f"{run['started']} to {run['ended']}"),
-        ("steps", f"{run['steps']} of {run['total_steps']}, {run['steps_per_second']} per second"),
-        ("loss", f"{loss['first']:.4f} -> {loss['last']:.4f}, lowest {loss['lowest']:.4f}" if loss else "-"),
+        ("time", f"{run['started']} to {run['ended']}" if run["ended"] else f"since {run['started']}"),
+        ("steps", f"{steps}, {pace(speed)}" if speed else steps),
+        ("loss", str(losses_of(run) or "-")),
+        *(_so_far(run) if going else ()),
     ]
-    scripts, base, data = origin.get("sd_scripts"), origin.get("base_model"), origin.get("dataset")
+    scripts = origin.get("sd_scripts")
     if scripts:
         dirty = " (with local changes)" if scripts.get("dirty") else ""
-        facts.append(("sd-scripts", f"{scripts.get('commit', '?')}{dirty}"))
+        facts.append(("sd-scripts", f"{scripts.get('commit') or 'commit unknown'}{dirty}"))
+    facts += _inputs(origin)
+    if run["failure"]:
+        facts += _failure(run["failure"])
+    return facts
+
+
+def _ended(run: Mapping[str, Any]) -> str:
+    """The status, and what says so."""
+    if run["status"] == KILLED:
+        return f"{KILLED}; kft archive {run['id']} closes it"
+    if run.get("evidence"):
+        return f"{run['status']}, judged {run['evidence']}"
+    return str(run["status"]) + ("" if run["exit_code"] is None else f"  exit code {run['exit_code']}")
+
+
+def _so_far(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Of a run in progress: what is left, and what its log told last where no step is done."""
+    if run["status"] == "running" and run.get("seconds_left") is not None:
+        return [("left", clock(run["seconds_left"]))]
+    return [("last line", harmless(str(run["last_line"])))] if run.get("last_line") and not run["steps"] else []
+
+
+def _position(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Where in its training a lone checkpoint was saved."""
+    place = position_of(metadata) or {}
+    total = f" of {place['steps']}" if "steps" in place else ""
+    return [(name, f"{place[name]}{more}") for name, more in (("step", total), ("epoch", "")) if name in place]
+
+
+def _inputs(known: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run was made from, as far as somebody kept it."""
+    facts, base, data = [], known.get("base_model"), known.get("dataset")
     if base:
         facts.append(("base model", f"{base['path']}  sha256 {base.get('sha256', '?')}"))
     if data:
-        images, captions, sha256 = (data.get(name, "?") for name in ("images", "captions", "sha256"))
-        facts.append(("data set", f"{images} images, {captions} captions, sha256 {sha256}"))
-    if run["failure"]:
-        facts.append(("failure", str(run["failure"]["what"])))
+        parts = [counted(data[f"{name}s"], name) for name in ("image", "caption") if data.get(f"{name}s") is not None]
+        facts.append(("data set", f"{', '.join(parts) or '?'}, sha256 {data.get('sha256', '?')}"))
+    facts += [("sample prompt", line) for line in str(known.get("sample_prompts", "")).splitlines() if line.strip()]
     return facts
+
+
+def _failure(failure: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What happened, its named cause, and what to do about it."""
+    facts = [("failure", str(failure["what"]))]
+    cause, less = failure.get("cause"), failure.get("remedies")
+    if isinstance(cause, Mapping):
+        facts.append(("cause", f"{cause.get('name')}: {cause.get('what')}"))
+        if not less:
+            facts.append(("what to do", str(cause.get("todo"))))
+    rows = [one["flags"] for one in less if "flags" in one] if isinstance(less, list) else []
+    return facts + [("less memory", " ".join(map(str, flags))) for flags in rows]
 
 
 def _origin(source: Source, key: str) -> tuple[str, str]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fork_wrapper.files import sha256_text
+from fork_wrapper.losses import losses_of
 from fork_wrapper.record import Record
+from fork_wrapper.run_state import status_of
 from fork_wrapper.source import Source
-from fork_wrapper.words import clock
+from fork_wrapper.words import clock, counted
 
 BASE_MODEL = "base model sha256"
 """Name of the fact about the bytes of the base model."""
@@ -139,7 +141,7 @@ def _processes(record: Record) -> str | None:
 
 def _prompts(record: Record) -> str | None:
     text = record.experiment.get("sample_prompts")
-    return None if text is None else f"{len(text.splitlines())} lines, sha256 {sha256_text(text)[:8]}"
+    return None if text is None else f"{counted(len(text.splitlines()), 'line')}, sha256 {sha256_text(text)[:8]}"
 
 
 def _python(record: Record) -> str | None:
@@ -174,9 +176,22 @@ def _speed(record: Record) -> str | None:
     return None if speed is None else f"{speed:.3g}"
 
 
-def _loss(name: str) -> Callable[[Record], str | None]:
+def _last_loss(record: Record) -> str | None:
+    found = losses_of(record.run)
+    return f"{found.last.value:.4f}" if found else None
+
+
+def _loss_steps(record: Record) -> str | None:
+    """Over which steps the last mean is: one over fewer is no better or worse than one over more."""
+    found = losses_of(record.run)
+    return f"{found.last.first} to {found.last.step}" if found and found.last.first else None
+
+
+def _epoch_loss(name: Literal["first", "lowest"]) -> Callable[[Record], str | None]:
+    """Of a whole epoch: what the trainer shows earlier is a mean over fewer steps, at first of one."""
+
     def loss(record: Record) -> str | None:
-        value = (record.run["loss"] or {}).get(name)
+        value = getattr(losses_of(record.run), name, None)
         return None if value is None else f"{value:.4f}"
 
     return loss
@@ -203,13 +218,14 @@ _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
 """Before the packages."""
 
 _CAME_OF_IT: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
-    ("status", "outcome", lambda record: str(record.run["status"])),
+    ("status", "outcome", status_of),
     ("steps", "outcome", _steps),
     ("time", "outcome", _time),
     ("steps per second", "outcome", _speed),
-    ("first loss", "outcome", _loss("first")),
-    ("last loss", "outcome", _loss("last")),
-    ("lowest loss", "outcome", _loss("lowest")),
+    ("first epoch's mean loss", "outcome", _epoch_loss("first")),
+    ("last mean loss", "outcome", _last_loss),
+    ("over the steps", "outcome", _loss_steps),
+    ("lowest epoch's mean loss", "outcome", _epoch_loss("lowest")),
     ("peak VRAM", "outcome", _vram),
 )
 """Of a whole run."""

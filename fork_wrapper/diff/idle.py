@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from fork_wrapper.diff.values import Value
 from fork_wrapper.rules.case import Case, Level
 from fork_wrapper.rules.optimizers import optimizer
+from fork_wrapper.rules.rates import block_rates
 
 Why = Callable[[Case], str]
 """Why an option does nothing, in words that go on from `no effect`; empty where it does something."""
@@ -108,9 +109,26 @@ def _rate(key: str) -> Why:
     def why(case: Case) -> str:
         if key != "learning_rate" and not case.get("train_text_encoder"):
             return "without train_text_encoder"  # sdxl_train.py:293-319
-        return "" if case.get(key) == 0 or not optimizer(case).relative else "Adafactor finds its own rates"
+        if case.get(key) == 0:
+            return ""
+        if optimizer(case).relative:
+            return "Adafactor finds its own rates"
+        return "beside block_lr" if key == "learning_rate" and _is_beside_blocks(case) else ""
 
     return why
+
+
+def _is_beside_blocks(case: Case) -> bool:
+    """Whether block_lr takes the place of learning_rate (sdxl_train.py:train).
+
+    Text encoders without a rate of their own take it, and some schedulers compute with it.
+    """
+    inherited = case.get("train_text_encoder") and None in [case.get(f"learning_rate_te{one}") for one in (1, 2)]
+    return block_rates(case) is not None and not inherited and _scheduler(case) in _RELATIVE
+
+
+_RELATIVE = [("named", name) for name in ("constant", "constant_with_warmup", "linear", "cosine")]
+"""Schedulers that multiply whatever the rates are."""
 
 
 def _block_rates(case: Case) -> str:

@@ -47,5 +47,5 @@ def _by_subject(found: Iterable[Finding]) -> dict[tuple[str, str], Finding]:
 
 def _recorded(rows: Iterable[Mapping[str, Any]], known: set[str]) -> dict[tuple[str, str], Finding]:
     """What was found at the launch by rules that the configuration alone says nothing to; each named once."""
-    found = [Finding(**row) for row in rows if row.get("rule") and row["rule"] not in known]
+    found = [Finding(**{**row, "acknowledged": ""}) for row in rows if row.get("rule") and row["rule"] not in known]
     return {(finding.rule, ""): finding for finding in found}

@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from fork_wrapper.document.subjects import Subject
 
 Kind = Literal[
-    "documented", "recovered", "measured", "computed", "noted", "archived", "default", "kft", "rehearsed", "assumed"
+    "documented",
+    "recovered",
+    "measured",
+    "noted",
+    "chosen",
+    "computed",
+    "archived",
+    "default",
+    "kft",
+    "rehearsed",
+    "assumed",
 ]
 
 KINDS: tuple[Kind, ...] = (
-    *("documented", "recovered", "measured", "noted", "computed", "archived", "default", "kft", "rehearsed", "assumed"),
+    *("documented", "recovered", "measured", "noted", "chosen", "computed", "archived", "default", "kft", "rehearsed"),
+    "assumed",
 )
 """Every origin that a value can have, the surest first; of several values the least sure one speaks for all."""
 

@@ -18,7 +18,7 @@ class Step:
     """From one iteration to the next."""
 
     before: Subject
-    """The one that it builds on, or that comes before it."""
+    """The one that it builds on."""
     after: Subject
     """The iteration."""
     rows: tuple[Row, ...]
@@ -39,7 +39,7 @@ class Step:
 def steps(
     subjects: Sequence[Subject], outside: Mapping[str, Subject], understood: Mapping[str, Understood]
 ) -> dict[str, Step]:
-    """For every subject but the first of all what led to it, by label.
+    """For every subject that goes on from another one what led to it, by label.
 
     `outside` are parents that are not in the document themselves, by the label of their child.
     """
@@ -54,10 +54,10 @@ def steps(
 def _before(
     subject: Subject, earlier: Sequence[Subject], subjects: Sequence[Subject], outside: Subject | None
 ) -> Subject | None:
-    """An earlier one of the same experiment, what it extends, or else the one before it in the document."""
+    """An earlier one of the same experiment, or what it extends; None where it stands alone: nothing is guessed."""
     again = [one for one in earlier if one.name == subject.name]
     parents = [one for one in subjects if one.name == subject.told.parent]
-    found = [*again[-1:], *parents[-1:], *([outside] if outside else []), *earlier[-1:]]
+    found = [*again[-1:], *parents[-1:], *([outside] if outside else [])]
     return found[0] if found else None
 
 
@@ -82,8 +82,10 @@ def _same_place(row: Row) -> bool:
     return named and len({last_part(str(text)) for text in texts}) == 1
 
 
-def changes(step: Step | None, words: Words) -> Answer:
-    """How much changed; the first iteration has nothing to be compared with."""
+def changes(subject: Subject, step: Step | None, words: Words) -> Answer:
+    """How much changed; what stands alone has nothing to be compared with."""
     if step is None:
-        return Answer(text=words("first_iteration"), kind="computed")
+        parent = subject.told.parent
+        text = words("goes_on_from", name=parent) if parent else words("stands_alone")
+        return Answer(text=text, kind="computed")
     return Answer(text=words("changes_from", count=step.count, name=step.before.label), kind="computed")

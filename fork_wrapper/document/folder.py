@@ -9,7 +9,7 @@ from fork_wrapper.document.intended import changed
 from fork_wrapper.document.subjects import Subject
 from fork_wrapper.files import canonical_json
 from fork_wrapper.settings import Settings
-from fork_wrapper.subsets import fingerprint_subsets, subsets, survey_subsets
+from fork_wrapper.subsets import at_hand, described, fingerprint_subsets, subsets, survey_subsets
 
 if TYPE_CHECKING:
     from dataset_tools.stats import CaptionStats
@@ -42,14 +42,15 @@ class Folders:
 
     def of(self, subject: Subject) -> Folder | None:
         """What a subject's images are; None where they are not at hand, or not those of its run."""
-        dataset = subject.source.dataset
-        sets = subsets(subject.source.training, dataset)
-        if subject.basis == "miniature" or not sets or not all(one.image_dir.is_dir() for one in sets):
+        training, dataset = subject.source.training, subject.source.dataset
+        if subject.basis == "miniature" or not at_hand(training, dataset):
             return None
         recorded = _recorded(subject)
         if subject.real and recorded is None:  # it may have been other images
             return None
-        key = canonical_json([[str(one.image_dir), one.caption_extension] for one in sets]) + str(recorded)
+        named = [[str(one.image_dir), one.caption_extension] for one in subsets(training, dataset)]
+        named += [[str(one.metadata), one.separator] for one in described(training, dataset)]
+        key = canonical_json(named) + str(recorded)
         if key not in self._known:
             self._known[key] = self._look(subject) if self._unchanged(subject, recorded) else None
         return self._known[key]

@@ -59,7 +59,7 @@ def image_size(asked: Asked) -> Answer | None:
         if len(shown) > 1:
             shown = [f"{size} ({count})" for size, (_, count) in zip(shown, asked.folder.sizes, strict=True)]
         rest = len(shown) - 3
-        text = ", ".join(shown[:3]) + (asked.words("and_more", count=rest) if rest > 0 else "")
+        text = ", ".join(shown[:3]) + (asked.words.numbered("and_more", rest) if rest > 0 else "")
         measured = Answer(text=text, kind="measured")
     return beside(measured, told("image_size")(asked))
 
@@ -75,7 +75,7 @@ def caption_convention(asked: Asked) -> Answer | None:
         for one in found.coverage
         if one.part in COVERAGE
     ]
-    text = asked.words("convention", count=found.captions, parts=", ".join(parts).replace("%", " %"))
+    text = asked.words.numbered("convention", found.captions, parts=", ".join(parts).replace("%", " %"))
     if found.tags_each is not None:
         text += asked.words("tags_each", least=found.tags_each.least, most=found.tags_each.most)
     if found.prefixes:

@@ -10,6 +10,7 @@ from fork_wrapper.document.answers import Answer, Answering, Asked, Kind, joined
 from fork_wrapper.document.folder import regularising
 from fork_wrapper.document.speech import Words
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
+from fork_wrapper.rules.rates import block_rates, blocks_in_words
 from fork_wrapper.sdscripts.meaning import kind_of
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.sizes import trained
@@ -44,6 +45,15 @@ def key(name: str) -> Answering:
         return joined((of_value(value, asked.words, name) for value in values(asked, name)), "; ")
 
     return answer
+
+
+def caption_files(asked: Asked) -> Answer | None:
+    """How the files of captions end, or what the metadata file is called that holds them."""
+    reg = regularising(asked.understood.case.dataset)
+    levels = [level for level in asked.understood.case.subsets if level.path not in reg]
+    keys = {level.path: "metadata_file" if "metadata_file" in level.own else "caption_extension" for level in levels}
+    found = ((value_of(asked.understood, level, keys[level.path]), keys[level.path]) for level in levels)
+    return joined((of_value(value, asked.words, name) for value, name in found), "; ")
 
 
 def values(asked: Asked, name: str) -> Iterator[Value]:
@@ -123,6 +133,19 @@ def _by(value: Value) -> str:
     return value.origin.by if value.said and value.origin else ""
 
 
+def unet_rate(asked: Asked) -> Answer:
+    """The learning rate of the U-Net: that of its blocks, where block_lr says any; 0 freezes it whatever they say."""
+    options_, blocks = asked.understood.options, block_rates(asked.understood.case)
+    rate = options_["learning_rate"]
+    plain = of_value(rate, asked.words)
+    if not rate.raw:
+        return Answer(text=f"{plain.text} ({asked.words('frozen')})", kind=plain.kind, by=plain.by)
+    if blocks is None:
+        return plain
+    said = options_["block_lr"]
+    return Answer(text=blocks_in_words(blocks, asked.words("frozen")), kind=kind(said), by=_by(said))
+
+
 def text_rate(number: int) -> Answering:
     """How the learning rate of a text encoder is answered; one that is not trained has none."""
 
@@ -149,7 +172,7 @@ def samples_when(asked: Asked) -> Answer | None:
     for unit in ("epochs", "steps"):
         value = asked.understood.options[f"sample_every_n_{unit}"]
         if value.raw:
-            text = asked.words(f"every.{unit}", count=value.raw) if value.raw != 1 else asked.words(f"every.{unit}.one")
+            text = asked.words.numbered(f"every.{unit}", value.raw)
             return Answer(text=text, kind=kind(value), by=_by(value))
     return Answer(text=asked.words("never"), kind="default")
 

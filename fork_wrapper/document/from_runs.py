@@ -8,6 +8,8 @@ from typing import Any
 from fork_wrapper.document.answers import Answer, Answering, Asked, beside
 from fork_wrapper.document.from_people import told
 from fork_wrapper.document.samples import sample_files
+from fork_wrapper.document.speech import Words
+from fork_wrapper.losses import Mean, losses_of
 from fork_wrapper.record import Record
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.words import clock
@@ -66,11 +68,22 @@ def _from_where(asked: Asked) -> str:
 
 
 def _losses(_record: Record, asked: Asked) -> str:
-    found = [segment.record.run["loss"] for segment in asked.subject.segments if segment.record.run["loss"]]
+    found = [one for segment in asked.subject.segments if (one := losses_of(segment.record.run))]
     if not found:
         return ""
-    lowest = min(one["lowest"] for one in found)
-    return f"{found[0]['first']:.4f} → {found[-1]['last']:.4f} (min {lowest:.4f}){_from_where(asked)}"
+    last, before = found[-1].last, asked.subject.segments[-1].step
+    if found[0].first is None or any(one.lowest is None or one.last.span != last.span for one in found):
+        return f"{last.value:.4f} ({mean_words(last, before, asked.words)})"
+    lowest = min(one.lowest for one in found if one.lowest is not None)
+    means = asked.words("epoch_means", steps=asked.words.counted(last.span or 0, "step"))
+    return f"{found[0].first:.4f} → {last.value:.4f} (min {lowest:.4f}; {means}){_from_where(asked)}"
+
+
+def mean_words(mean: Mean, before: int, words: Words) -> str:
+    """Over which steps of the whole training a mean is; `before` of them were done by earlier runs."""
+    if mean.first is None:
+        return words("running_mean")
+    return words("mean_of", first=mean.first + before, last=mean.step + before)
 
 
 def _vram(_record: Record, asked: Asked) -> str:

@@ -9,10 +9,10 @@ from fork_wrapper.document.answers import Answer, Answering, Asked
 from fork_wrapper.document.evolution import Step, changes, steps
 from fork_wrapper.document.fields import Field, fields
 from fork_wrapper.document.folder import Folders
-from fork_wrapper.document.from_options import key, option, text_rate
+from fork_wrapper.document.from_options import caption_files, key, option, text_rate, unet_rate
 from fork_wrapper.document.samples import prompts
-from fork_wrapper.document.speech import Words
-from fork_wrapper.document.subjects import Subject
+from fork_wrapper.document.speech import Words, words
+from fork_wrapper.document.subjects import Subject, find_subjects, in_order, left_out, parent_subject
 from fork_wrapper.settings import Settings
 
 
@@ -27,7 +27,7 @@ class Column:
     set_options: Mapping[str, Answer]
     """Every option and dataset key that is set, by name."""
     step: Step | None
-    """What led to it; None for the first iteration."""
+    """What led to it; None where it stands alone, or its parent is not at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +35,13 @@ class Document:
     """All of it."""
 
     columns: tuple[Column, ...]
-    """In the order of the names."""
+    """Parents before children, then by time."""
     words: Words
     """Its language."""
     settings: Settings
     """For the words that say where a gap can be filled."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Experiments that it does not tell of, and why: `template` or `no_file`."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -72,10 +74,11 @@ _ANSWERS: Mapping[str, Answering] = {
     **{name: key(name) for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")},
     "base_model": from_options.base_model,
     "output_format": from_options.output_format,
-    "caption_files": key("caption_extension"),
+    "caption_files": caption_files,
     "repeats": key("num_repeats"),
     "regularisation_images": from_options.regularisation_images,
     "optimizer": option("optimizer_type"),
+    "learning_rate": unet_rate,
     "learning_rate_te1": text_rate(1),
     "learning_rate_te2": text_rate(2),
     "text_encoder": from_options.text_encoder,
@@ -89,7 +92,25 @@ _ANSWERS: Mapping[str, Answering] = {
 """How every field is answered, but for `changes`."""
 
 
-def gather(subjects: Sequence[Subject], outside: Mapping[str, Subject], words: Words, settings: Settings) -> Document:
+def document_of(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str] = ()) -> Document:
+    """The document of these names, or of all experiments."""
+    subjects = in_order(find_subjects(names, settings, allow))
+    there = {subject.name for subject in subjects}
+    outside = {
+        subject.label: parent
+        for subject in subjects
+        if subject.told.parent not in there and (parent := parent_subject(subject, settings)) is not None
+    }
+    return gather(subjects, outside, words(language), settings, () if names else left_out(settings))
+
+
+def gather(
+    subjects: Sequence[Subject],
+    outside: Mapping[str, Subject],
+    words: Words,
+    settings: Settings,
+    left_out: Sequence[tuple[str, str]] = (),
+) -> Document:
     """Answer every field of every subject; `outside` are parents that are compared with but not told of."""
     folders = Folders(settings)
     understood = {one.label: understand(one.source) for one in (*outside.values(), *subjects)}
@@ -98,6 +119,7 @@ def gather(subjects: Sequence[Subject], outside: Mapping[str, Subject], words: W
         columns=tuple(_column(one, understood[one.label], led.get(one.label), folders, words) for one in subjects),
         words=words,
         settings=settings,
+        left_out=tuple(left_out),
     )
 
 
@@ -106,7 +128,8 @@ def _column(subject: Subject, understood: Understood, step: Step | None, folders
     return Column(
         subject=subject,
         answers={
-            field.id: changes(step, words) if field.id == "changes" else _ANSWERS[field.id](asked) for field in fields()
+            field.id: changes(subject, step, words) if field.id == "changes" else _ANSWERS[field.id](asked)
+            for field in fields()
         },
         set_options=from_options.set_options(asked),
         step=step,

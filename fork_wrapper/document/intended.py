@@ -9,6 +9,7 @@ from typing import Any
 
 from fork_wrapper import keypath
 from fork_wrapper.document.told import Told
+from fork_wrapper.experiment import OWN
 from fork_wrapper.lineage import resumed_from
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import KFT, Origin
@@ -25,9 +26,15 @@ def intended(record: Record, said: Told) -> tuple[Mapping[str, Any], Mapping[str
             keypath.drop(tree, path)
             continue
         keypath.put(tree, path, was)
-        found = said.origin(path)
+        found = _typed(record, path) or said.origin(path)
         origins[path] = Origin(kind=found[0], by=found[1]) if found else KFT  # type: ignore[arg-type]
     return tree["training"], tree["dataset"], origins
+
+
+def _typed(record: Record, path: str) -> tuple[str, str] | None:
+    """The origin of a value that was said at the launch and of which a rehearsal took a part: somebody's images."""
+    said = [str(text).removeprefix("--set ").partition("=")[0] for text in record.experiment.get("overrides") or ()]
+    return (OWN, "--set") if {path, path.rpartition(".")[2]} & {*said} else None
 
 
 def _of_resume(record: Record) -> Iterable[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from fork_wrapper.document.from_options import of_value
 from fork_wrapper.document.gather import Column, Document
 from fork_wrapper.document.samples import Sample, prompts, sample_files
 from fork_wrapper.document.saying import hint_for, label, listed, said, spread
+from fork_wrapper.document.subjects import templates
 from fork_wrapper.markdown_text import aligned_table, code, plain
 from fork_wrapper.rules.prompt_file import Prompt
 
@@ -18,16 +19,29 @@ from fork_wrapper.rules.prompt_file import Prompt
 def evolution(document: Document) -> Iterator[str]:
     """What changed from one to the next, why, which problems were found and what was done about them."""
     for column in document.columns:
-        step, words = column.step, document.words
+        step = column.step
         before = f"{plain(step.before.label)} → " if step is not None else ""
         yield from (f"### {before}{plain(column.subject.label)}", "")
-        yield from _changes(step, document) if step is not None else (words("first_iteration_long"), "")
+        yield from _changes(step, document) if step is not None else (_alone(column, document), "")
         for field in fields_of("evolution"):
             if field.id != "changes":
                 answer = column.answers[field.id]
                 why = "" if answer is not None else f": {hint_for(field, [column], document)}"
                 yield f"- **{label(field, document)}:** {said(answer, document)}{why}"
         yield ""
+
+
+def _alone(column: Column, document: Document) -> str:
+    """Why nothing is compared."""
+    parent = column.subject.told.parent
+    if not parent:
+        return document.words("stands_alone_long")
+    why = (
+        "on_a_template"
+        if parent in dict(document.left_out) or parent in templates(document.settings)
+        else "on_what_is_gone"
+    )
+    return document.words(why, name=code(parent))
 
 
 def _changes(step: Step, document: Document) -> Iterator[str]:
@@ -117,7 +131,7 @@ def _prompt(number: int, one: Prompt, document: Document) -> str:
     parts = [
         words("prompt.seed", seed=seed) if seed is not None else words("prompt.no_seed"),
         f"{width}x{height}",
-        words("prompt.steps", count=values.get("sample_steps", 30)),
+        words.counted(values.get("sample_steps", 30), "step"),
         words("prompt.scale", scale=values.get("scale", 7.5)),
     ]
     negative = values.get("negative_prompt")

@@ -15,6 +15,7 @@ def to_json(document: Document) -> dict[str, Any]:
     return {
         "language": document.words.language,
         "subjects": [_subject(column, document) for column in document.columns],
+        "left_out": [{"experiment": name, "why": why} for name, why in document.left_out],
         "coverage": coverage_json(coverage(document)),
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from fork_wrapper.document.intended import changed
 from fork_wrapper.document.subjects import Subject
 from fork_wrapper.rules.prompt_file import Prompt, PromptFileError, read_prompts
+from fork_wrapper.source import named_prompts
 
 _NAME = re.compile(r"(?:e(?P<epoch>\d{6,})|(?P<step>\d{6,}))_(?P<index>\d{2,})_\d{14}(?:_(?P<seed>-?\d+))?\.png$")
 """Behind the run's name (library/train_util.py:6572-6577)."""
@@ -37,7 +38,7 @@ def sample_files(subject: Subject) -> tuple[Sample, ...]:
     """Every sample image of a subject's runs, the first of the training first."""
     found = []
     for segment in subject.segments:
-        for path in sorted(segment.run.samples.glob("*.png")):
+        for path in segment.run.drawn():
             if match := _NAME.search(path.name):
                 epoch, step, seed = match["epoch"], match["step"], match["seed"]
                 found.append(
@@ -59,11 +60,7 @@ def prompts_text(subject: Subject) -> str | None:
     if record is not None and PROMPTS not in changed(record):
         text = record.experiment.get("sample_prompts")
         return None if text is None else str(text)
-    name = subject.source.training.get("sample_prompts")
-    try:
-        return Path(str(name)).read_text(encoding="utf-8") if name else None
-    except (OSError, UnicodeDecodeError, ValueError):
-        return None
+    return named_prompts(subject.source)
 
 
 def prompts(subject: Subject) -> tuple[Prompt, ...]:

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fork_wrapper.archived import acknowledged_in
 from fork_wrapper.document.coverage import coverage
 from fork_wrapper.document.fields import fields, fields_of
+from fork_wrapper.document.from_runs import mean_words
 from fork_wrapper.document.gather import Column, Document
 from fork_wrapper.document.saying import hint_for, label, listed, said, side_by_side
+from fork_wrapper.lineage import Segment
+from fork_wrapper.losses import mean_at
 from fork_wrapper.markdown_text import aligned_table, code, plain
 from fork_wrapper.words import size
 
@@ -32,6 +36,25 @@ def parameters(document: Document) -> Iterator[str]:
         yield f"- {label(field, document)}, {names}: {hint_for(field, columns, document)}"
     yield from ("",) if unknown else ()
     yield from _further(document)
+    yield from _acknowledged(document)
+
+
+def _acknowledged(document: Document) -> Iterator[str]:
+    """What the check says of these values and the experiments mean so, each reason with those that give it."""
+    found: dict[str, list[str]] = {}
+    for column in document.columns:
+        source = column.subject.source
+        known = source.resolved.acknowledged if source.resolved else {}
+        known = acknowledged_in(source.record) if source.record else known
+        for rule, one in known.items():
+            line = f"- {code(rule)}: {plain(' '.join(one.reason.split()))}"
+            found.setdefault(line, []).append(column.subject.label)
+    if found:
+        yield from (f"### {document.words('title.acknowledged')}", "")
+    for line, labels in found.items():
+        every = len(labels) == len(document.columns)
+        yield line if every else f"{line} ({', '.join(map(code, labels))})"
+    yield from ("",) if found else ()
 
 
 def _further(document: Document) -> Iterator[str]:
@@ -79,7 +102,7 @@ def checkpoints(document: Document) -> Iterator[str]:
             yield from (f"- {code(column.subject.label)}: {words('no_checkpoints')}", "")
             continue
         yield from (f"### {plain(column.subject.label)}{_of_rehearsal(column, document)}", "")
-        yield from (_checkpoint(entry, segment.step, segment.epoch, document) for segment, entry in entries)
+        yield from (_checkpoint(entry, segment, document) for segment, entry in entries)
         yield ""
 
 
@@ -87,13 +110,19 @@ def _of_rehearsal(column: Column, document: Document) -> str:
     return f" ({document.words('of_the_miniature')})" if column.subject.basis == "rehearsal" else ""
 
 
-def _checkpoint(entry: Mapping[str, Any], steps: int, epochs: int, document: Document) -> str:
+def _checkpoint(entry: Mapping[str, Any], segment: Segment, document: Document) -> str:
     words = document.words
     step, epoch, loss = (entry.get(name) for name in ("step", "epoch", "loss"))
     parts = [
-        words("at_step", count=step + steps) if step is not None else "",
-        words("at_epoch", count=epoch + epochs) if epoch is not None else "",
-        words("with_loss", loss=f"{loss:.4f}") if loss is not None else "",
+        words("at_step", count=step + segment.step) if step is not None else "",
+        words("at_epoch", count=epoch + segment.epoch) if epoch is not None else "",
+        words(
+            "with_loss",
+            loss=f"{loss:.4f}",
+            mean=mean_words(mean_at(segment.record.run, step or 0, loss), segment.step, words),
+        )
+        if loss is not None
+        else "",
         size(entry["bytes"]) if entry.get("bytes") else "",
         f"sha256 {code(str(entry['sha256']))}" if entry.get("sha256") else "",
     ]

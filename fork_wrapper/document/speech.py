@@ -27,6 +27,10 @@ class Words:
         """`1 image`, `2 images`: of the keys `one.NOUN` and `many.NOUN`."""
         return f"{count} {self(f'one.{noun}' if count == 1 else f'many.{noun}')}"
 
+    def numbered(self, key: str, count: int, **values: Any) -> str:
+        """The words of a key with a count; of `KEY.one` where there is one."""
+        return self(f"{key}.one" if count == 1 else key, count=count, **values)
+
     def has(self, key: str) -> bool:
         """Whether there are words for it."""
         return key in self.table

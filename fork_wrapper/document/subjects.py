@@ -6,6 +6,7 @@ became is part of the document. A run, a sidecar, a checkpoint or a config file 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +19,17 @@ from fork_wrapper.files import flatten, read_text
 from fork_wrapper.history import newest_of
 from fork_wrapper.lineage import Segment, segments
 from fork_wrapper.notes import Note, read_notes
-from fork_wrapper.paths import RunFolder, sidecar_of
+from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import Record
 from fork_wrapper.resolve import Origin
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
 from fork_wrapper.source import Source, open_source
+from fork_wrapper.words import natural
 
 Basis = Literal["run", "rehearsal", "experiment", "checkpoint", "miniature", "file"]
+
+NEVER = "~"
+"""Sorts behind all dates."""
 
 WANTED = ("completed", "rehearsed")
 """Statuses of runs that answer for an experiment, the best first."""
@@ -77,7 +82,7 @@ def find_subjects(names: Sequence[str], settings: Settings, allow: Sequence[str]
         finding = Finding(
             what="there is no experiment",
             where=str(settings.experiments),
-            todo="write one, or `kft import-config FILE`",
+            todo=begin(settings.experiments) or "write one, or `kft import-config FILE`",
         )
         raise InputError("nothing to document", [finding])
     runs = newest_of(settings.outputs, chosen, WANTED, cache=settings.cache)
@@ -101,9 +106,9 @@ def _named(error: InputError) -> list[Finding]:
 
 
 def parent_subject(subject: Subject, settings: Settings) -> Subject | None:
-    """What an experiment extends, as a subject of its own; None where that is nothing, gone, or common ground."""
+    """What an experiment extends, as a subject of its own; None where that is nothing, gone, or a template."""
     parent = subject.told.parent
-    if not parent or parent in _common_ground(settings):
+    if not parent or parent in templates(settings):
         return None
     try:
         return find_subjects([parent], settings)[0]
@@ -112,17 +117,64 @@ def parent_subject(subject: Subject, settings: Settings) -> Subject | None:
 
 
 def iterations(settings: Settings) -> list[str]:
-    """The experiments of the project without those that are but the common ground of others."""
-    ground = _common_ground(settings)
-    return [name for name in experiment_names(settings.experiments) if name not in ground]
+    """The experiments of the project, or all files where there are but templates."""
+    names = experiment_names(settings.experiments)
+    left_out = templates(settings)
+    return [name for name in names if name not in left_out] or names
 
 
-def _common_ground(settings: Settings) -> set[str]:
-    """Experiments that others extend, that never ran and about which nobody decided anything."""
-    raw = {name: _read(settings.experiments / f"{name}.toml") for name in experiment_names(settings.experiments)}
-    parents = {str(one.get("extends", "")).removesuffix(".toml") for one in raw.values()}
-    undecided = {name for name, one in raw.items() if not one.get("story", {}).get("decision")}
-    return {name for name in parents & undecided if not (settings.outputs / name).is_dir()}
+def templates(settings: Settings) -> list[str]:
+    """Experiment files that say they are there to be extended only, and that never ran."""
+    names = experiment_names(settings.experiments)
+    said = [name for name in names if _read(settings.experiments / f"{name}.toml").get("template") is True]
+    return [name for name in said if not (settings.outputs / name).is_dir()]
+
+
+def left_out(settings: Settings) -> list[tuple[str, str]]:
+    """What a document of all experiments does not tell of, and why: templates, and runs without an experiment file."""
+    known = experiment_names(settings.experiments)
+    told_of = iterations(settings)
+    orphans = {one.run_id.partition("/")[0] for one in newest_records(settings.outputs)} - set(known)
+    return [
+        *((name, "template") for name in sorted(set(known).difference(told_of), key=natural)),
+        *((name, "no_file") for name in sorted(orphans, key=natural)),
+    ]
+
+
+def in_order(subjects: Sequence[Subject]) -> list[Subject]:
+    """Parents before children; among those that could come next the one whose training, or a child's, began first.
+
+    What never trained comes last, by name, numbers by their value.
+    """
+    left, found = list(subjects), []
+    while left:
+        waiting = {id(one) for one in left if any(_leads_to(other, one) for other in left)}
+        ready = [one for one in left if id(one) not in waiting] or left  # a circle can only have been made by hand
+        found.append(min(ready, key=lambda one: (_began(one, left), natural(one.label))))
+        left.remove(found[-1])
+    return found
+
+
+def _leads_to(one: Subject, other: Subject) -> bool:
+    """Whether one is what another extends, or an earlier run of the same experiment."""
+    if one.name == other.name:
+        return _started(one) < _started(other)
+    return one.name == other.told.parent
+
+
+def _began(one: Subject, subjects: Sequence[Subject], above: frozenset[str] = frozenset()) -> str:
+    """When its training or the first of its descendants' began; a text behind all dates where none did."""
+    kin = [other for other in subjects if other.told.parent == one.name and other.name not in above]
+    return min([_started(one), *(_began(other, subjects, above | {one.name}) for other in kin)])
+
+
+def _started(one: Subject) -> str:
+    """In UTC; a text behind all dates of what never trained."""
+    first = one.segments[0].record.run["started"] if one.real else None
+    try:
+        return datetime.fromisoformat(str(first)).astimezone(timezone.utc).isoformat() if first else NEVER
+    except ValueError:  # a damaged record
+        return NEVER
 
 
 def _read(path: Path) -> Mapping[str, Any]:

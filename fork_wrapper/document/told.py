@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.experiment import LANGUAGES, origins_of
+from fork_wrapper.experiment import LANGUAGES, OWN, origins_of, source_of
 from fork_wrapper.files import flatten, parse_toml
 
 OF_ITS_IMAGES = frozenset(["images", "image_size", "image_mode", "content", "preparation", "captions"])
@@ -50,6 +50,8 @@ class Told:
     """By file: the origin of every value and of every part of the story, by key path."""
     folders: tuple[Mapping[str, str], ...] = field(repr=False)
     """By file: the folders of images that it names, by key path."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """The documents that the files name for what is documented in them: (experiment, document), root first."""
     now: "Told | None" = None
     """Of an archived chain what its files tell now, which fills the gaps of its story; None where nobody asks them."""
 
@@ -91,7 +93,7 @@ class Told:
             if value:
                 said = [f"story.{key}", f"story.{table}.{key}"]
                 own = [kinds[path] for path in said if path in kinds]
-                return Said(value=value, kind=own[0] if own else "assumed", by=self.names[number])
+                return Said(value=value, kind=own[0] if own else OWN, by=self.names[number])
         return None
 
 
@@ -103,6 +105,9 @@ def told(files: Sequence[tuple[str, str]]) -> Told:
         stories=tuple(one.get("story", {}) for one in found),
         kinds=tuple(_origins(text) for _, text in files),
         folders=tuple(_folders(one) for one in found),
+        sources=tuple(
+            (name, source) for (name, _), one in zip(files, found, strict=True) if (source := source_of(one))
+        ),
     )
 
 
@@ -116,7 +121,7 @@ def tables(text: str) -> Mapping[str, Any]:
         found = parse_toml(text, Path("experiment"))
     except InputError:
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, dict) or key == "extends"}
+    return {key: value for key, value in found.items() if isinstance(value, dict) or key in ("extends", "template")}
 
 
 @lru_cache(maxsize=256)

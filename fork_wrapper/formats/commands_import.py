@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.formats.command_line import words_to_options
-from fork_wrapper.formats.config_files import flat, read_config_toml, read_dataset_config
+from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_named_dataset_config
 from fork_wrapper.formats.found import (
     SCRIPTS,
     SDXL_TRAIN,
@@ -20,15 +21,19 @@ from fork_wrapper.formats.found import (
     sounds_secret,
     source_file,
 )
+from fork_wrapper.formats.launchers import begins, directives, is_launcher, launch_left, program_name
 from fork_wrapper.formats.scripts import Command, commands
+from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings, unquoted
 from fork_wrapper.schema import SECRETS
+from fork_wrapper.sdscripts.options import options as known_options
 
 _UNFILLED = re.compile(r"\$\w|\$[{(]|%\w+%|<[^<>]+>|\{\w+\}")
 """What a shell or a program would have put a value in place of."""
 
 _A_SCRIPT = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, (SDXL_TRAIN, *SCRIPTS)))})(?!\w)")
 
-_LAUNCHERS = ("accelerate", "python", "torchrun", "deepspeed")
+PROGRAMS = frozenset([".py", ".ipynb"])
+"""Suffixes of files in which `{name}` stands for a variable."""
 
 
 def mentions_training(text: str) -> bool:
@@ -39,7 +44,8 @@ def mentions_training(text: str) -> bool:
 def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
     """What the command in a text trains; InputError when there is none, several, or one of another script."""
     where = "the command line" if literal else str(path)
-    line, words = _the_one(text, path, where)
+    command = _the_one(text, path, where)
+    line, words = command.line, command.words
     at = next(index for index, word in enumerate(words) if _script(word) == SDXL_TRAIN)
     options, problems = words_to_options(words[at + 1 :])
     if not options:
@@ -47,43 +53,113 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
         raise refuse(path, what, "name a file with a whole command")
     what = "a command line of sdxl_train.py" + ("" if literal else f", line {line}")
     files = [source_file(path, text, what)]
-    notes = [*problems, *_unfilled(options)]
+    notes = [*command.notes, *problems, *_unfilled(options)]
+    if command.folder:
+        notes.append(f"it was started in {command.folder}: relative paths belong there")
     options, left, then, more = _with_config(options, path.parent, files)
-    dataset, told = _dataset(options, path.parent, files)
+    dataset, told, out = _dataset(options, path.parent, files)
     return Found(
         kind="command",
         what=what,
         files=tuple(files),
         options=options,
         dataset=dataset,
-        left_out=(*_launch(words[:at]), *left),
+        left_out=(*_around(command, at, text), *left, *out),
         then=tuple(then),
         notes=(*notes, *more, *told),
     )
 
 
-def _the_one(text: str, path: Path, where: str) -> tuple[int, tuple[str, ...]]:
-    """The only command of sdxl_train.py, with its line; equal ones count once."""
-    found: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+def _around(command: Command, at: int, text: str) -> list[LeftOut]:
+    """What is said before the script, and what the text sets for it and does not use itself."""
+    env = [
+        f"{name}={value}"
+        for name, value in command.environment.items()
+        if not re.search(rf"[$%{{](?:\{{|env:)?{re.escape(name)}\b(?!\s*\+?=)", text)
+    ]
+    return [*directives(text), *launch_left([*env, *command.words[:at]])]
+
+
+def _the_one(text: str, path: Path, where: str) -> Command:
+    """The only command of sdxl_train.py, its words from its launch on; equal ones count once."""
+    found: dict[tuple[str, ...], Command] = {}
     others: dict[str, int] = {}
-    for command in commands(text):
+    program = path.suffix.lower() in PROGRAMS
+    whole_text, mended = _unbroken(out_of_strings(text) if program else text, path)
+    rest = list(commands(whole_text, program=program))
+    for number, command in enumerate(rest):
         at = next((index for index, word in enumerate(command.words) if _script(word)), -1)
         if at < 0 or not _starts(command.words, at):
             continue
         if _script(command.words[at]) == SDXL_TRAIN:
-            found.setdefault(command.words[at + 1 :], (command.line, _from_launch(command)))
+            _refuse_a_tail(command, rest[number + 1 :], path)
+            notes = (*command.notes, *([_JOINED] if command.line in mended else []))
+            whole = replace(command, words=command.words[begins(command.words[:at]) :], notes=notes)
+            found.setdefault(command.words[at + 1 :], whole)
         else:
             others.setdefault(_script(command.words[at]), command.line)
     if len(found) == 1:
         return next(iter(found.values()))
-    raise _not_one(path, where, sorted(line for line, _ in found.values()), others)
+    raise _not_one(path, where, sorted(one.line for one in found.values()), others)
+
+
+_JOINED = "its lines were broken by a console or a log, and are joined here"
+
+
+def _refuse_a_tail(command: Command, rest: Sequence[Command], path: Path) -> None:
+    """InputError where what follows a command can only be its end, on lines of their own."""
+    for later in rest:
+        if any(word.endswith(".py") or is_launcher(word) for word in later.words):
+            return
+        if _has_options(later.words):
+            what = f"line {later.line} belongs to the command of line {command.line}, and nothing joins them"
+            raise refuse(
+                path, what, "join the lines of the command into one, or end each but the last with a backslash"
+            )
+
+
+def _has_options(words: Sequence[str]) -> bool:
+    """Whether words hold options that only sdxl_train.py can mean: other programs have a --seed, too."""
+    flags = [word.split("=", 1)[0].lstrip("-") for word in words if word.startswith("--")]
+    return any("_" in flag and flag in known_options() for flag in flags)
+
+
+def _unbroken(text: str, path: Path) -> tuple[str, frozenset[int]]:
+    """The text with commands on one line that a console or a log has broken, and which lines those are, from 1.
+
+    InputError where no reading is whole.
+    """
+    text = unquoted(text)
+    lines, mended = text.split("\n"), set[int]()
+    for start, end, pieces in broken_lines(text):
+        alone, by_words, by_letters = (_faults(one) for one in (pieces[0], *joined(pieces)))
+        least = len(lines[start]) - len(lines[start].lstrip())
+        deeper = all(len(one) - len(one.lstrip()) > least for one in lines[start + 1 : end])
+        if not deeper and ((by_words and by_letters) or not (alone or _has_options(" ".join(pieces[1:]).split()))):
+            continue  # what follows is something else
+        if by_words and by_words == by_letters:
+            what = f"the command of line {start + 1} is broken over lines, and it cannot be told where its words end"
+            raise refuse(path, what, "join its lines into one")
+        best = joined(pieces)[0 if by_words <= by_letters else 1]
+        indented = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
+        lines[start] = indented + best
+        lines[start + 1 : end] = [""] * (end - start - 1)
+        mended.add(start + 1)
+    return "\n".join(lines), frozenset(mended)
+
+
+def _faults(line: str) -> int:
+    """How much of a command line its own parser would refuse; a line that starts no training is all wrong."""
+    for command in commands(line):
+        at = next((index for index, word in enumerate(command.words) if _script(word) == SDXL_TRAIN), -1)
+        if at >= 0:
+            return len(words_to_options(command.words[at + 1 :])[1])
+    return len(line.split())
 
 
 def _starts(words: Sequence[str], at: int) -> bool:
     """Whether words with a script among them start it; a text may only speak of it."""
-    return any(_program(word).startswith(_LAUNCHERS) for word in words[:at]) or any(
-        word.startswith("--") for word in words[at + 1 :]
-    )
+    return any(is_launcher(word) for word in words[:at]) or any(word.startswith("--") for word in words[at + 1 :])
 
 
 def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, int]) -> InputError:
@@ -100,23 +176,10 @@ def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, 
     return refuse(path, f"it starts no {SDXL_TRAIN}", todo)
 
 
-def _program(word: str) -> str:
-    """The name of a program or a script, without its folder."""
-    return word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
-
-
 def _script(word: str) -> str:
     """The training script that a word names, if it does."""
-    name = _program(word)
+    name = program_name(word)
     return name if name == SDXL_TRAIN or name in SCRIPTS else ""
-
-
-def _from_launch(command: Command) -> tuple[str, ...]:
-    """The words from `accelerate` or `python` on: what a log printed before them is no part of the command."""
-    for index, word in enumerate(command.words):
-        if _program(word).startswith(_LAUNCHERS) or _script(word):
-            return command.words[index:]
-    return command.words
 
 
 def _unfilled(options: Mapping[str, Any]) -> list[str]:
@@ -125,24 +188,6 @@ def _unfilled(options: Mapping[str, Any]) -> list[str]:
         f"{key} holds what a shell or a program would have filled in: {value}"
         for key, value in sorted(options.items())
         if key not in SECRETS and _UNFILLED.search(value if isinstance(value, str) else "")
-    ]
-
-
-def _launch(words: Sequence[str]) -> list[LeftOut]:
-    """The flags for accelerate itself."""
-    flags: dict[str, str] = {}
-    for index, word in enumerate(words):
-        if not word.startswith("--"):
-            continue
-        name, _, value = word.partition("=")
-        following = words[index + 1] if index + 1 < len(words) else ""
-        flags[name] = value or ("" if following.startswith("-") else following)
-    why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
-    plain = {("--num_processes", "1"), ("--num_machines", "1"), ("--dynamo_backend", "no")}
-    return [
-        LeftOut(key=name, value=value, why=why)
-        for name, value in flags.items()
-        if (name, value) not in plain and name not in ("--mixed_precision", "--num_cpu_threads_per_process")
     ]
 
 
@@ -157,6 +202,8 @@ def _with_config(
     if path is None:
         return dict(options), [], [], [f"its --config_file {named} is not here: name that file too"]
     raw, text, notes = read_config_toml(path)
+    if is_dataset(raw):
+        return dict(options), [], [], [f"its --config_file {named} is a dataset config: it sets no option"]
     files.append(source_file(path, text, "the --config_file that it names"))
     written, left, more = flat(raw)
     why = "the command line wins over the --config_file"
@@ -169,16 +216,17 @@ def _with_config(
 
 
 def _dataset(
-    options: Mapping[str, Any], folder: Path, files: list[SourceFile]
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """The dataset config that the options name, where it can be found."""
+    options: dict[str, Any], folder: Path, files: list[SourceFile]
+) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
+    """The dataset config that the options name, where it can be found; what is none leaves the options."""
     named = options.get("dataset_config")
     path = nearby(str(named), folder) if named else None
     if path is None:
-        return None, []
-    raw, text, notes = read_dataset_config(path)
-    files.append(source_file(path, text, "the --dataset_config that it names"))
-    return raw, notes
+        return None, [], []
+    found = read_named_dataset_config(str(named), path, files, "the --dataset_config that it names")
+    if found[2]:
+        del options["dataset_config"]
+    return found
 
 
 def nearby(named: str, folder: Path) -> Path | None:

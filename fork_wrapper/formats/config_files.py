@@ -8,10 +8,12 @@ from typing import Any
 
 import toml
 
-from fork_wrapper.errors import InputError
-from fork_wrapper.files import parse_toml, read_json, read_text
-from fork_wrapper.formats.found import LeftOut, refuse, sounds_secret
-from fork_wrapper.sdscripts.options import dataset_keys
+from fork_wrapper.errors import InputError, raise_if_any
+from fork_wrapper.experiment import TABLES
+from fork_wrapper.files import flatten, parse_toml, read_json, read_text
+from fork_wrapper.formats.found import LeftOut, SourceFile, refuse, sounds_secret, source_file
+from fork_wrapper.sdscripts.options import dataset_keys, options
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 BOM = "\ufeff"
 
@@ -76,13 +78,23 @@ def read_config_toml(path: Path) -> tuple[dict[str, Any], str, list[str]]:
         raw = toml.loads(mark + text)
     except (toml.TomlDecodeError, IndexError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raw = parse_toml(text, path)
+        raise_if_any(f"cannot import {path.name}", swallowed_backslashes(flatten(raw), text, path))
         notes.append(f"sd-scripts' TOML reader cannot read this file ({error}); another one can")
     else:
+        raise_if_any(f"cannot import {path.name}", swallowed_backslashes(_flat_or_none(raw), text, path))
         _same_or_note(raw, text, path, notes)
     refuse_odd(raw, path)
     if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         notes.append("it is UTF-16, which sd-scripts cannot read")
     return raw, text, notes
+
+
+def _flat_or_none(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by key path; none of what is nested so deep that it is refused anyway."""
+    try:
+        return flatten(raw)
+    except RecursionError:
+        return {}
 
 
 def _same_or_note(raw: Mapping[str, Any], text: str, path: Path, notes: list[str]) -> None:
@@ -109,6 +121,8 @@ def read_plain_json(path: Path) -> Any:
     """The JSON of a file; InputError also where it is odder than any config is."""
     raw = read_json(path)
     refuse_odd(raw, path)
+    if isinstance(raw, Mapping) and "kind" not in raw:  # what kft itself has written holds what was meant
+        raise_if_any(f"cannot import {path.name}", swallowed_backslashes(flatten(raw), "", path))
     return raw
 
 
@@ -124,6 +138,33 @@ def refuse_odd(raw: Any, path: Path) -> None:
         json.dumps(raw, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         raise refuse(path, "it holds half of a character (a lone surrogate)", "mend the file") from None
+
+
+def no_dataset_config(raw: Mapping[str, Any]) -> str:
+    """What a parsed file is that someone has named as a dataset config, and that is none; empty for one."""
+    if not raw or "datasets" in raw or is_dataset(raw):
+        return ""
+    if raw.keys() <= TABLES.keys():
+        return "an experiment of kft"
+    written, _, _ = flat(raw)
+    known = [key for key in written if key in options()]
+    if known:
+        return f"a training config: it sets {', '.join(known[:3])}{', ...' if len(known) > 3 else ''}"
+    return "something else: it has no [[datasets]]"
+
+
+def read_named_dataset_config(
+    named: str, path: Path, files: list[SourceFile], what: str
+) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
+    """The dataset config that another file names, which joins `files`; with notes, and what is left out.
+
+    None where the file is something else.
+    """
+    raw, text, notes = read_dataset_config(path)
+    if other := no_dataset_config(raw):
+        return None, notes, [LeftOut(key="dataset_config", value=named, why=f"it is no dataset config but {other}")]
+    files.append(source_file(path, text, what))
+    return raw, notes if raw else [*notes, f"{path.name} is empty: it names no images"], []
 
 
 def read_dataset_config(path: Path) -> tuple[dict[str, Any], str, list[str]]:

@@ -41,7 +41,11 @@ def fit(found: Found) -> Fitted:
     then = list(found.then)
     for key in sorted(found.options):
         value = found.options[key]
-        if key in _ELSEWHERE or key.startswith("metadata_kft_") or (key, value) == ("dynamo_backend", "no"):
+        if key.startswith("metadata_kft_") or (key, value) == ("dynamo_backend", "no"):
+            continue
+        if key in _ELSEWHERE:
+            if why := _passed_over(key, found):
+                left.append(LeftOut(key=key, value=value, why=why))
             continue
         if reason := _stays_out(key):
             left.append(LeftOut(key=key, value=NOTHING if key in SECRETS else value, why=reason))
@@ -54,6 +58,26 @@ def fit(found: Found) -> Fitted:
     notes = (*notes, *_relative(training, dataset))
     changed = replace(found, left_out=_safe(left), then=_told(then, left), notes=(*found.notes, *notes))
     return Fitted(training=training, dataset=dataset, found=changed)
+
+
+def _passed_over(key: str, found: Found) -> str:
+    """Why an option about where the images are does not count; empty where it does, or says nothing."""
+    value = found.options[key]
+    if not value:
+        return ""
+    if key == "dataset_config":
+        read = {file.path.name for file in found.files}
+        named = PureWindowsPath(str(value)).name
+        return (
+            "the dataset config that was read stands for it" if found.dataset is not None and named not in read else ""
+        )
+    if found.dataset is not None or found.options.get("dataset_config"):
+        return "beside a dataset config sd-scripts ignores it"
+    if key == "reg_data_dir" and found.options.get("in_json"):
+        return "beside in_json sd-scripts ignores it: regularisation images are for folders of captions"
+    if key == "reg_data_dir" and not found.options.get("train_data_dir"):
+        return "without train_data_dir it has no effect"
+    return ""
 
 
 def _safe(left: list[LeftOut]) -> tuple[LeftOut, ...]:

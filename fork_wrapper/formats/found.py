@@ -7,9 +7,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from dataset_tools.hashing import sha256_file
 from fork_wrapper.errors import Finding, InputError
 
 FoundKind = Literal[
@@ -36,10 +38,19 @@ class SourceFile:
 
     path: Path
     """As it was named, absolute."""
-    sha256: str
-    """Hex, of its bytes."""
+    read: str = ""
+    """Hex sha256 of its bytes, where all of them were read; empty for a model, of which the header was."""
     what: str
     """What it is, in words."""
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex, of all its bytes: what `sha256sum` says. Gigabytes are read when it is asked for, and not before.
+
+        Raises:
+            DatasetError: the file has gone since, or changes while it is read.
+        """
+        return self.read or sha256_file(self.path) or ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +97,8 @@ class Found:
     """The text of the sample prompts; None where the source has none."""
     story: Mapping[str, Any] = field(default_factory=dict)
     """The words of a kft record."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """What its experiment acknowledged: the reason by the rule's id."""
     then: tuple[Then, ...] = ()
     """Where the file and what took effect differ."""
     left_out: tuple[LeftOut, ...] = ()
@@ -94,6 +107,10 @@ class Found:
     """What else the user should know, one line each."""
     assumed: frozenset[str] = frozenset()
     """Options, and dataset keys by their full path, that are ours and not the file's."""
+    chosen: frozenset[str] = frozenset()
+    """The same for those that the user said instead."""
+    source: str = ""
+    """Of a source that is kft's own: the document that its documented values stand in."""
     origins: Mapping[str, str] | None = None
     """Of a source that is kft's own: whose a value or a part of its story is, by full key path; what is not in it is
     assumed. None where all is recovered from a file that kft did not make."""
@@ -113,7 +130,7 @@ class Found:
 def source_file(path: Path, text: str, what: str) -> SourceFile:
     """The entry of a file whose text was read: by its bytes, as `sha256sum` names it; a typed text is no file."""
     data = path.read_bytes() if is_file(path) else text.encode(errors="surrogateescape")
-    return SourceFile(path=path.absolute(), sha256=hashlib.sha256(data).hexdigest(), what=what)
+    return SourceFile(path=path.absolute(), read=hashlib.sha256(data).hexdigest(), what=what)
 
 
 def is_file(path: Path) -> bool:

@@ -26,7 +26,7 @@ def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int
     errors: list[Finding] = []
     for source in dict.fromkeys(sources):
         try:
-            found.append(_read(source, gui_version, images))
+            found.append(read_one(source, gui_version, images))
         except InputError as error:
             errors += error.findings
     if errors:
@@ -34,7 +34,8 @@ def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int
     return [with_own_record(one) for one in _joined_datasets(_joined_tomls(_without_what_others_read(found)))]
 
 
-def _read(source: str, gui_version: Version | None, images: int | None) -> Found:
+def read_one(source: str, gui_version: Version | None = None, images: int | None = None) -> Found:
+    """What one file holds, or a command line itself; InputError says why it is not for kft."""
     if is_literal_command(source) and not is_file(Path(source)):
         try:
             source.encode()
@@ -85,6 +86,8 @@ def _joined_datasets(found: list[Found]) -> list[Found]:
             run = wanting[0]
             files, notes = (*run.files, *dataset.files), (*run.notes, *dataset.notes)
             runs[runs.index(run)] = replace(run, dataset=dataset.dataset, files=files, notes=notes)
+        elif not runs and not dataset.dataset:
+            raise refuse(dataset.path, "it is empty", "name it together with the config that it belongs to")
         elif not runs:
             return datasets
         else:

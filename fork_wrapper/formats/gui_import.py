@@ -13,8 +13,9 @@ from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
 from fork_wrapper.formats.gui_file import Form, read_form
-from fork_wrapper.formats.gui_table import Tab, Version, fresh_form, gui_keys, spell_version
-from fork_wrapper.formats.gui_then import OVERRIDDEN, Images, handed, handed_by_one_of
+from fork_wrapper.formats.gui_table import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
+from fork_wrapper.formats.gui_then import OVERRIDDEN, Handed, Images, handed, handed_by_one_of
+from fork_wrapper.formats.launchers import gui_launch
 from fork_wrapper.schema import MANAGED
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.words import counted
@@ -28,9 +29,12 @@ SINCE = (24, 0, 0)
 APART = 2
 """Seconds that the stamps of one start's two files may differ."""
 
-_NOISE = frozenset(["dynamo_backend", "epoch", "no_token_padding", "noise_offset_type", "prior_loss_weight"])
-_NOISE |= {"stop_text_encoder_training", "train_inpainting", "wandb_run_name", "sample_prompts"}
-"""Keys of the GUI's TOML that sdxl_train.py ignores, or that name a file of the run."""
+_IGNORED = frozenset(["dynamo_backend", "epoch", "no_token_padding", "noise_offset_type", "prior_loss_weight"])
+_IGNORED |= {"stop_text_encoder_training", "train_inpainting"}
+"""Keys of the GUI's TOML that sdxl_train.py ignores."""
+
+_NOISE = _IGNORED | {"wandb_run_name", "sample_prompts"}
+"""Those, and what names a file of the run."""
 
 
 def read_gui(
@@ -49,7 +53,7 @@ def read_gui(
         options={key: value for key, value in result.options.items() if key != "sample_prompts"},
         prompts=prompts,
         then=result.then,
-        left_out=(*form.left_out, *_unused(form)),
+        left_out=(*form.left_out, *_unused(form, result)),
         notes=(*filter(None, [doubt]), *_missing(form), *result.notes),
         assumed=result.assumed,
     )
@@ -91,21 +95,93 @@ def _missing(form: Form) -> tuple[str, ...]:
     return (f"{lacks}: the GUI would have used what its form showed{guess}",)
 
 
-def _unused(form: Form) -> tuple[LeftOut, ...]:
-    """What the form says that is no option: keys of nobody, and settings of the launch that are not a new form's."""
+def _unused(form: Form, result: Handed) -> tuple[LeftOut, ...]:
+    """What the form says and nothing came of: no value of a key that says more than a new form vanishes."""
     fresh = fresh_form(form.tab)
+    told = {one.key for one in result.then}
     left = []
     for key, value in form.values.items():
         known = gui_keys().get(key)
         if known is None:
             left.append(LeftOut(key=key, value=value, why="not a key of the GUI's finetune or dreambooth tab"))
-        elif key == "train_inpainting" and value:
-            why = "it trained an inpainting model, which sd-scripts learnt after the commit that kft knows"
-            left.append(LeftOut(key=key, value=value, why=why))
-        elif known.how == "launch" and str(value) != str(fresh.get(key)):
-            why = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
-            left.append(LeftOut(key=key, value=value, why=why))
+        elif any(_is_idle(value, usual) for usual in (fresh.get(key), *held_by_a_new_form(key))):
+            continue
+        elif not _arrived(known, value, form, result, told):
+            left.append(LeftOut(key=key, value=value, why=_why_unused(known, form, value)))
     return tuple(left)
+
+
+def _is_idle(value: Any, usual: Any) -> bool:
+    """Whether a value says nothing: as in a new form, or empty, unticked or zero where that field holds nothing."""
+    texts = [str(one).strip().lower() for one in (value, usual)]
+    if texts[0] == texts[1] or (texts[0] in _EMPTY and (usual is None or texts[1] in _EMPTY)):
+        return True
+    try:
+        return not isinstance(value, bool) and float(value) == float(usual)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+_EMPTY = frozenset(["", "false", "none", "0", "0.0"])
+
+
+_CARRIED = frozenset(
+    (
+        *(
+            "additional_parameters",
+            "dataset_repeats",
+            "image_folder",
+            "lr_scheduler_args",
+            "lr_warmup",
+            "optimizer_args",
+        ),
+        *("reg_data_dir", "sample_prompts", "save_model_as", "sdxl", "sdxl_checkbox", "train_batch_size"),
+        *("train_data_dir", "train_dir", "use_8bit_adam", "use_latent_files", "use_wandb", "xformers"),
+    )
+)
+"""Keys whose value goes over under other names, whatever else the form says."""
+
+
+def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: set[str]) -> bool:
+    """Whether a value reached sd-scripts under its option's name or another one, or what became of it is told."""
+    if key.name in ("caption_metadata_filename", "latent_metadata_filename"):
+        return str(result.options.get("in_json", "")).endswith(f"/{value}")
+    if key.name == "epoch":
+        return bool({"max_train_steps", "max_train_epochs", "lr_scheduler_num_cycles"} & told)
+    if key.name == "noise_offset_type":
+        return form.span.last < SINCE
+    if key.how in ("ui", "other", "launch") or key.name in _WHY_UNUSED:
+        return False
+    return key.name in _CARRIED or key.option in told or key.option in result.options
+
+
+_PREPARED = "for the GUI's own preparation of the images, before the training"
+
+_WHY_UNUSED: Mapping[str, str] = {
+    "epoch": "the GUI makes steps of it only where the form says no max_train_steps",
+    "learning_rate_te": "SDXL has two text encoders: learning_rate_te1 and learning_rate_te2 count",
+    "no_token_padding": "sdxl_train.py has no such option: captions are padded always",
+    "noise_offset_type": "it chooses what the form shows: since v24 every kind of noise that is filled in is passed on",
+    "prior_loss_weight": "sdxl_train.py has no such option: regularisation images count as much as the others",
+    "stop_text_encoder_training": "sdxl_train.py has no such option: text encoders train to the end, or not at all",
+    "train_inpainting": "it trained an inpainting model, which sd-scripts learnt after the commit that kft knows",
+    **dict.fromkeys(["batch_size", "create_buckets", "create_caption", "full_path"], _PREPARED),
+    **dict.fromkeys(["caption_metadata_filename", "latent_metadata_filename"], _PREPARED),
+    **dict.fromkeys(["generate_caption_database", "generate_image_buckets"], _PREPARED),
+    **dict.fromkeys(["convert_to_ckpt", "convert_to_safetensors", "use_safetensors"], "of a version before SDXL"),
+}
+
+
+def _why_unused(key: GuiKey, form: Form, value: Any) -> str:
+    if key.name in _WHY_UNUSED:
+        return _WHY_UNUSED[key.name]
+    if key.how == "launch":
+        return gui_launch(key.name, value)
+    if key.how == "other":
+        return "of another model family: it has no effect on SDXL"
+    if key.how == "ui":
+        return "the GUI's own, and no part of a training"
+    return f"{form.span} passed it on only beside other fields, which this form has not"
 
 
 def _images(form: Form, said: int | None) -> Images:
@@ -162,6 +238,13 @@ def with_toml(found: Found, path: Path) -> Found:
         for key in sorted((real.keys() | expected.keys()) - MANAGED.keys())
         if not _alike(key, real.get(key, NOTHING), expected.get(key, NOTHING))
     ]
+    said = {one.key for one in found.left_out}
+    ignored = [
+        LeftOut(key=key, value=written[key], why=_WHY_UNUSED.get(key, "sdxl_train.py ignores it"))
+        for key in sorted(_IGNORED & written.keys() - said)
+        if not _is_idle(written[key], fresh_form("dreambooth").get(key))
+        and (key, written[key]) != ("dynamo_backend", "no")
+    ]
     then = [one for one in found.then if one.key not in differs]
     then += [
         Then(
@@ -178,7 +261,7 @@ def with_toml(found: Found, path: Path) -> Found:
         files=(*found.files, source_file(path, text, "the TOML that the GUI started sd-scripts with")),
         options=real,
         then=tuple(then),
-        left_out=(*found.left_out, *left),
+        left_out=(*found.left_out, *left, *ignored),
         notes=(*(note for note in found.notes if "say --gui-version" not in note), *notes, *more),
         assumed=frozenset(),
     )

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,11 +103,12 @@ def spell_version(number: Version) -> str:
     return "the newest known" if number == NEWEST else "v" + ".".join(map(str, number))
 
 
-def saved_by(tab: Tab, number: Version) -> set[str]:
+@cache
+def saved_by(tab: Tab, number: Version) -> frozenset[str]:
     """The keys that a version of a tab saved."""
-    return {
+    return frozenset(
         name for name, key in gui_keys().items() if tab in key.tabs and key.tabs[tab][0] <= number <= key.tabs[tab][1]
-    }
+    )
 
 
 def span_of(tab: Tab, keys: Collection[str]) -> Span:
@@ -141,6 +142,11 @@ def fresh_form(tab: Tab) -> dict[str, Any]:
     Paths and names are empty. `gui_fresh.json` was read off the fields of kohya_ss at 45088f04 (after v26.0.0).
     """
     return dict(_file("gui_fresh.json")[tab])
+
+
+def held_by_a_new_form(key: str) -> tuple[Any, ...]:
+    """Values that a field had in new forms of earlier versions, where they are not that of the newest, nor empty."""
+    return tuple(_file("gui_fresh.json")["earlier"].get(key, ()))
 
 
 def allows(key: str, value: Any) -> bool:

@@ -1,19 +1,21 @@
 """kft's own records, sidecars, exports and checkpoints, and the headers that sd-scripts itself writes."""
 
 import contextlib
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, read_metadata
+from fork_wrapper.archived import acknowledged_in
+from fork_wrapper.checkpoints import CONFIG_KEY, embedded_config, inputs_of, read_metadata
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import ORIGINS, origins_of, story_findings
+from fork_wrapper.experiment import ORIGINS, origins_of, source_of, story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
-from fork_wrapper.formats.found import Found, SourceFile, refuse, source_file
+from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file
+from fork_wrapper.formats.launchers import launch_left
+from fork_wrapper.model_kinds import in_words, look_at_model
 from fork_wrapper.record import Record, from_json
 
 SPEC = "modelspec."
@@ -38,9 +40,21 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
         dataset=record.dataset,
         prompts=_text(record.experiment.get("sample_prompts")),
         story=_story(record),
+        acknowledged={rule: one.reason for rule, one in acknowledged_in(record).items()},
+        left_out=_launched(record),
         notes=_rehearsed(record),
         origins=_origins(record),
+        source="; ".join(dict.fromkeys(_sources(record))),
     )
+
+
+def _launched(record: Record) -> tuple[LeftOut, ...]:
+    """What its launch said beyond the options: how many processes, on how many machines, in what way."""
+    argv = record.launch.get("argv")
+    words = [str(word) for word in argv] if isinstance(argv, list) and not record.rehearsal else []
+    at = next((index for index, word in enumerate(words) if word.endswith(".py")), 0)
+    ours = ("--mixed_precision", "--num_cpu_threads_per_process")  # the option's own, and what kft always says
+    return tuple(one for one in launch_left(words[:at]) if one.key not in ours)
 
 
 def _origins(record: Record) -> Mapping[str, str]:
@@ -50,6 +64,13 @@ def _origins(record: Record) -> Mapping[str, str]:
     told = origins_of(_tables(str(files[-1]["text"]))) if files else {}
     known |= {path: kind for path, kind in told.items() if path.startswith("story.")}
     return {path: kind for path, kind in known.items() if kind in ORIGINS}
+
+
+def _sources(record: Record) -> Iterator[str]:
+    """The documents that its experiment files name."""
+    for file in record.experiment["files"]:
+        if said := source_of(_tables(str(file["text"]))):
+            yield said
 
 
 def _story(record: Record) -> Mapping[str, Any]:
@@ -108,9 +129,10 @@ def read_checkpoint(path: Path) -> Found:
     return Found(
         kind="checkpoint",
         what=what,
-        files=(_of_header(path, what),),
+        files=(SourceFile(path=path.absolute(), what=what),),
         options=dict(config["training"]),
         dataset=config["dataset"],
+        prompts=inputs_of(config["header"]).get("sample_prompts"),
         origins={},
     )
 
@@ -129,22 +151,12 @@ def with_own_record(found: Found) -> Found:
     return found
 
 
-def _of_header(path: Path, what: str) -> SourceFile:
-    """A checkpoint is named by the hash of its header: gigabytes are not read for a few lines."""
-    with path.open("rb") as file:
-        head = file.read(8)
-        head += file.read(min(int.from_bytes(head, "little"), 100_000_000))
-    return SourceFile(
-        path=path.absolute(), sha256=hashlib.sha256(head).hexdigest(), what=f"{what} (sha256 of the header)"
-    )
-
-
 def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     _refuse_others(path, metadata)
     spec = {key.removeprefix(SPEC): value for key, value in metadata.items() if key.startswith(SPEC)}
     if not spec:
         todo = "look for its JSON or TOML beside it: a full fine-tune's header has no other record"
-        raise refuse(path, "its header says nothing of how it was made", todo)
+        raise refuse(path, f"{in_words(look_at_model(str(path)))}; its header says nothing of how it was made", todo)
     what = f"the header of a checkpoint by {spec.get('implementation_version', 'an unnamed program')}"
     options: dict[str, Any] = {f"metadata_{key}": spec[key] for key in _PLAIN if key in spec}
     if "title" in spec and not spec["title"].startswith("Checkpoint@"):
@@ -164,7 +176,12 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
     ]
     notes += [f"{key} is {spec[key]}" for key in ("date", "architecture", "implementation_version") if key in spec]
     return Found(
-        kind="checkpoint", what=what, files=(_of_header(path, what),), options=options, dataset={}, notes=tuple(notes)
+        kind="checkpoint",
+        what=what,
+        files=(SourceFile(path=path.absolute(), what=what),),
+        options=options,
+        dataset={},
+        notes=tuple(notes),
     )
 
 

@@ -11,7 +11,14 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import TABLES
 from fork_wrapper.files import read_text
 from fork_wrapper.formats.commands_import import mentions_training, nearby, read_command
-from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_dataset_config, read_plain_json
+from fork_wrapper.formats.config_files import (
+    flat,
+    is_dataset,
+    read_config_toml,
+    read_named_dataset_config,
+    read_plain_json,
+    refuse_odd,
+)
 from fork_wrapper.formats.found import SCRIPTS, Found, is_folder, refuse, source_file
 from fork_wrapper.formats.gui_file import is_gui
 from fork_wrapper.formats.gui_import import read_gui, read_gui_and_toml
@@ -38,6 +45,9 @@ _FORMS = (
     "a run's record or a .safetensors checkpoint"
 )
 
+
+_DATASET_NAME = re.compile("data", re.IGNORECASE)
+"""In the name of a dataset config that may be empty, as that of a training without images is."""
 
 LARGEST = 10_000_000
 """Characters of a config; only logs are longer."""
@@ -86,7 +96,7 @@ def read_any(path: Path, *, gui_version: Version | None = None, images: int | No
         raise refuse(path, "such files hold no configuration", "look for the JSON or TOML beside it")
     text = read_text(path)
     if not text.strip():
-        raise refuse(path, "it is empty", f"name {_FORMS}")
+        return _empty(text, path)
     if suffix not in (".json", ".toml", ".ipynb") and mentions_training(text):
         return read_command(text, path)
     if len(text) > LARGEST:
@@ -100,6 +110,13 @@ def read_any(path: Path, *, gui_version: Version | None = None, images: int | No
             raise
         raise _unknown(text, path) from None
     return _toml(raw, text, notes, path)
+
+
+def _empty(text: str, path: Path) -> Found:
+    """The dataset config of a training without images, which an export of kft has; InputError for other empty files."""
+    if path.suffix.lower() == ".toml" and _DATASET_NAME.search(path.name):
+        return _dataset({}, text, ["it is empty: it names no images"], path)
+    raise refuse(path, "it is empty", f"name {_FORMS}")
 
 
 def _is_json(text: str) -> bool:
@@ -120,6 +137,9 @@ def _unknown(text: str, path: Path) -> InputError:
 
 def _json(path: Path, text: str, version: Version | None, images: int | None, *, pairs: bool) -> Found:
     raw = read_plain_json(path)
+    if isinstance(raw, str) and _is_json(raw):  # a JSON that someone has put into quotes once more
+        raw = json.loads(raw)
+        refuse_odd(raw, path)
     if isinstance(raw, Mapping) and raw.get("kind") in ("run", "sidecar"):
         return read_record_file(raw, text, path)
     if isinstance(raw, Mapping) and isinstance(raw.get("cells"), list):
@@ -212,6 +232,14 @@ def with_dataset_config(found: Found) -> Found:
     path = nearby(str(named), found.path.parent) if named and found.dataset is None else None
     if path is None:
         return found
-    raw, text, notes = read_dataset_config(path)
-    files = (*found.files, source_file(path, text, "the dataset config that it names"))
-    return replace(found, files=files, dataset=raw, notes=(*found.notes, *notes))
+    files = list(found.files)
+    dataset, notes, left = read_named_dataset_config(str(named), path, files, "the dataset config that it names")
+    options = {key: value for key, value in found.options.items() if not left or key != "dataset_config"}
+    return replace(
+        found,
+        files=tuple(files),
+        options=options,
+        dataset=dataset,
+        notes=(*found.notes, *notes),
+        left_out=(*found.left_out, *left),
+    )

@@ -8,13 +8,15 @@ import contextlib
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-_LIST = re.compile(r"'?\[\s*(?:[\"'][^\[\]]*)?\bsdxl_train\.py[\"'][^\[\]]*\]'?")
+from fork_wrapper.formats.transcript import holds_a_command, out_of_strings, straight
+
+_LIST = re.compile(r"'?\[\s*(?:[\"'fF][^\[\]]*)?\bsdxl_train\.py[\"'][^\[\]]*\]'?")
 _ARRAY = re.compile(r"^[ \t]*(?:\$?\w+[ \t]*\+?=[ \t]*@?)\([^()]*\)[ \t]*$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(#|::|rem\b|@rem\b|@?echo\b)", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
-    r"^\s*(?P<how>export\s+|set\s+|local\s+|declare\s+(?:-\w+\s+)*|\$env:|\$)?\"?(?P<name>[A-Za-z_]\w*)\s*"
+    r"^\s*(?P<how>export\s+|%env\s+|set\s+|local\s+|declare\s+(?:-\w+\s+)*|\$env:|\$)?\"?(?P<name>[A-Za-z_]\w*)\s*"
     r"(?P<more>\+?)=\s*(?P<value>.*?)\s*$",
     re.IGNORECASE,
 )
@@ -35,6 +37,12 @@ class Command:
     """The line on which it begins, from 1."""
     words: tuple[str, ...]
     """Its words, quotes removed, known variables filled in."""
+    folder: str = ""
+    """Where the text changes to before it; empty where it does not."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the text has set for programs that it starts."""
+    notes: tuple[str, ...] = ()
+    """What was mended to read it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +55,67 @@ class Variable:
     """What it becomes where it stands alone."""
 
 
-def commands(text: str) -> Iterator[Command]:
-    """Every command of the text, in order."""
+def commands(text: str, *, program: bool = False) -> Iterator[Command]:
+    """Every command of the text, in order. In a `program`, `{name}` stands for a variable."""
     known: dict[str, Variable] = {}
-    for number, line in _logical_lines(_ARRAY.sub(_on_one_line, _LIST.sub(_as_shell, text))):
+    exported: dict[str, str] = {}
+    folder = ""
+    text = _LIST.sub(_as_shell, text)
+    text = out_of_strings(text) if program else text
+    for number, raw, mended in _logical_lines(_ARRAY.sub(_on_one_line, text)):
+        line = straight(raw)
         if not line.strip() or _COMMENT.match(line):
             continue
-        if not _assign(line, known):
-            for words in _split(line, known):
-                if words:
-                    yield Command(line=number, words=tuple(words))
+        typeset = ("typographic quotes, dashes or spaces were read as plain ones",) if line != raw else ()
+        if _assign(line, known, exported, program=program):
+            continue
+        for words in _split(line, known, program=program):
+            if words and words[0].lower() in _CHANGES and len(words) > 1:
+                folder = words[-1]
+            if words:
+                yield Command(
+                    line=number,
+                    words=tuple(_opened(words, known)),
+                    folder=folder,
+                    environment=dict(exported),
+                    notes=(*mended, *typeset),
+                )
+
+
+def _opened(words: list[str], known: Mapping[str, Variable]) -> Iterator[str]:
+    """The words, with a command that is one of them taken apart; what it does before the training is no part of it."""
+    for word in words:
+        if holds_a_command(word):
+            yield from next((own for own in _split(word, known) if any("sdxl_train" in one for one in own)), [word])
+        else:
+            yield word
+
+
+_CHANGES = frozenset(["cd", "%cd", "pushd", "set-location", "chdir"])
 
 
 def _as_shell(found: re.Match[str]) -> str:
-    """A command that Python shows as a list, in a log or a program, as shell words: `['python', 'sdxl_train.py']`."""
+    """A command that Python shows as a list, in a log or a program, as shell words: `['python', 'sdxl_train.py']`.
+
+    What a program puts in when it runs stays in braces: `f"--vae={vae}"`, `str(steps)`.
+    """
     with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-        words = ast.literal_eval(found[0].strip("'"))
-        if all(isinstance(word, str) for word in words):
+        listed = ast.parse(found[0].strip("'"), mode="eval").body
+        if isinstance(listed, ast.List):
+            words = [_element(one) for one in listed.elts]
             return f"; {shlex.join(words)};" + "\n" * found[0].count("\n")
     return found[0]
+
+
+def _element(node: ast.expr) -> str:
+    """One item of a list in a program, as a word."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_element(part) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return _element(node.value)
+    if isinstance(node, ast.Call) and len(node.args) == 1 and ast.unparse(node.func) in ("str", "repr", "int", "float"):
+        return _element(node.args[0])
+    return str(node.value) if isinstance(node, ast.Constant) else f"{{{ast.unparse(node)}}}"
 
 
 def _on_one_line(found: re.Match[str]) -> str:
@@ -74,40 +124,66 @@ def _on_one_line(found: re.Match[str]) -> str:
     return " ".join(lines) + "\n" * (len(lines) - 1)
 
 
-def _assign(line: str, known: dict[str, Variable]) -> bool:
+def _assign(line: str, known: dict[str, Variable], exported: dict[str, str], *, program: bool) -> bool:
     """Take a line that sets a variable into `known`; False for a line that does something else as well."""
     found = _ASSIGNMENT.match(line)
     if found is None:
         return False
     how, value = (found["how"] or "").strip().lower(), found["value"]
+    if program and how != "%env":
+        value = re.sub(r"^[rRfFbBuU]{1,2}(?=[\"'])", "", value)
+        if re.match(r"[^\"'#]*\(", value):  # what a function makes is not known here
+            return False
     array = re.fullmatch(r"@?\((.*)\)", value)
     whole = how == "set"  # cmd.exe takes all of the line
-    parts = [[_filled(value.strip('"'), known)]] if whole else list(_split(array[1] if array else value, known))
+    if whole or how == "%env":
+        parts = [[_filled(value.strip('"'), known, program=program)]]
+    else:
+        parts = list(_split(array[1] if array else value, known, program=program))
     if len(parts) > 1 or (len(parts[0]) > 1 and not array):
         return False
     words = [word for word in (part.rstrip(",") for part in parts[0]) if word] if array else parts[0]
     before = known[found["name"]].words if found["more"] and found["name"] in known else ()
     alone = (*before, *(words if array or how == "$" else " ".join(words).split()))
     known[found["name"]] = Variable(text=" ".join((*before, *words)), words=alone)
+    if how in _EXPORTS or how.startswith("declare -x"):
+        exported[found["name"]] = known[found["name"]].text
     return True
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their continuations joined, each with the number of its first one.
+_EXPORTS = frozenset(["export", "set", "$env:", "%env"])
+"""How a text sets a variable for the programs that it starts."""
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+    """Lines with their continuations joined, each with the number of its first one and what was mended.
 
     A line that begins with an option goes on with the one above: people keep commands so, to paste them as one line.
+    A comment within a continued command would end it in a shell; what follows is meant to belong to it all the same.
     """
     parts: list[str] = []
-    start, goes_on = 1, False
+    start, goes_on, notes = 1, False, list[str]()
     for number, raw in enumerate(text.split("\n"), start=1):
         line = _SAID_BY.sub("", raw.rstrip())
+        if parts and goes_on and (comment := _WITHIN.match(line)):
+            notes.append(f"line {number} is a comment within the command, where a shell would have ended it")
+            goes_on = comment["on"] is not None
+            continue
+        line = _BEHIND.sub(r"\1", line)
         if parts and not goes_on and not (parts[-1] and _OPTION.match(line)):
-            yield start, " ".join(parts)
-            parts = []
+            yield start, " ".join(parts), tuple(notes)
+            parts, notes = [], []
         start = start if parts else number
         goes_on = _goes_on(line)
         parts.append(line[:-1] if goes_on else line)
-    yield start, " ".join(parts)
+    yield start, " ".join(parts), tuple(notes)
+
+
+_WITHIN = re.compile(r"\s*#.*?(?P<on>\s[\\^`])?$")
+"""A line of comment; it goes on like the command where it ends like one."""
+
+_BEHIND = re.compile(r"(\s[\\^`])\s+#.*$")
+"""A comment behind a sign of continuation."""
 
 
 def _goes_on(line: str) -> bool:
@@ -117,7 +193,7 @@ def _goes_on(line: str) -> bool:
     return line.endswith(("^", " `", "\t`"))
 
 
-def _split(line: str, known: Mapping[str, Variable]) -> Iterator[list[str]]:
+def _split(line: str, known: Mapping[str, Variable], *, program: bool = False) -> Iterator[list[str]]:
     """The commands of one line as lists of words."""
     windows = bool(_WINDOWS.search(line))
     words: list[str] = []
@@ -134,7 +210,7 @@ def _split(line: str, known: Mapping[str, Variable]) -> Iterator[list[str]]:
         elif token["alone"] and word is None:
             words += _spread(token["alone"], known)
         else:
-            word = (word or "") + _unquoted(token, known, windows=windows)
+            word = (word or "") + _unquoted(token, known, windows=windows, program=program)
     yield words + ([] if word is None else [word])
 
 
@@ -147,16 +223,16 @@ _TOKEN = re.compile(
 """The smallest pieces of a line; the last branch also takes a lone quote, and `<name>` that stands for a value."""
 
 
-def _unquoted(token: re.Match[str], known: Mapping[str, Variable], *, windows: bool) -> str:
+def _unquoted(token: re.Match[str], known: Mapping[str, Variable], *, windows: bool, program: bool) -> str:
     """What a piece of a word stands for; on Windows a backslash is a letter like any other."""
     if token["single"] is not None:
-        return token["single"]
+        return _braces(token["single"], known) if program else token["single"]
     if token["double"] is not None:
         text = token["double"] if windows else re.sub(r'\\(["\\$`])', r"\1", token["double"])
-        return _filled(text, known)
+        return _filled(text, known, program=program)
     if token["escape"] is not None and not windows:
         return token["escape"][1]
-    return _filled(token[0], known)
+    return _filled(token[0], known, program=program)
 
 
 def _spread(word: str, known: Mapping[str, Variable]) -> list[str]:
@@ -165,11 +241,17 @@ def _spread(word: str, known: Mapping[str, Variable]) -> list[str]:
     return list(known[name].words) if name in known else [word.strip('"')]
 
 
-def _filled(word: str, known: Mapping[str, Variable]) -> str:
+def _braces(word: str, known: Mapping[str, Variable]) -> str:
+    """`{name}` of a notebook or an f-string."""
+    return re.sub(r"\{(\w+)\}", lambda match: known[match[1]].text if match[1] in known else match[0], word)
+
+
+def _filled(word: str, known: Mapping[str, Variable], *, program: bool) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1] or match[3] or match[4]
         if name in known:
             return known[name].text
         return match[2] if match[2] is not None else match[0]
 
-    return _VARIABLE.sub(value, word)
+    filled = _VARIABLE.sub(value, word)
+    return _braces(filled, known) if program else filled

@@ -8,6 +8,9 @@ from pathlib import Path
 MINIATURE_VERSION = 1
 """Raised whenever a rebuilt miniature would differ; it names the folder, so an old cache is not used."""
 
+SETS = "rehearsal-sets"
+"""Folder in the cache that holds copies of somebody's images, one folder for each choice."""
+
 WIDTH = 32
 """Channels of the U-Net's first level; 320 in SDXL. Group norm has 32 groups, so it cannot be smaller."""
 

@@ -5,7 +5,7 @@ Nothing here imports torch; the miniature is built by the trainer's process.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from dataset_tools.sample_set import sample_set_folder
 from fork_wrapper import keypath
 from fork_wrapper.check import would_stop
 from fork_wrapper.files import flatten, read_text
-from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, base_model, miniature_folder, tokenizers
+from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
+from fork_wrapper.rehearsal.picked import Pick, has_metadata, pick_images
 from fork_wrapper.render import ENVIRONMENT, Trainer
 from fork_wrapper.resolve import Origin, Resolved
 from fork_wrapper.rules.case import Case
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings
-from fork_wrapper.subsets import subsets
+from fork_wrapper.subsets import MASKS, subsets
 
 STEPS = 3
 SAVE_EVERY = 2
@@ -60,10 +61,12 @@ def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False, 
     tree: keypath.Tree = keypath.merge({"training": resolved.training, "dataset": resolved.dataset}, {})
     origins = dict(resolved.origins)
     changes = []
-    for path, value, why in _wanted(resolved, settings, sampling=prompts is not None):
+    picks = pick_images(resolved.training, resolved.dataset, settings)
+    for path, value, why in (*_picked(picks), *_wanted(resolved, settings, picks, sampling=prompts is not None)):
         was = flatten(tree).get(path)
         said = origins.get(path)
-        if was == value or (said is not None and said.by == "--set"):
+        kept = said is not None and said.by == "--set" and why != BESIDE and path not in _paths(picks)
+        if was == value or kept:
             continue
         changes.append(Change(key=path, value=value, was=was, why=why))
         if value is None:
@@ -79,7 +82,9 @@ def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False, 
             "trainer": trainer.kind,
             "miniature": MINIATURE_VERSION,
             "changes": [change.__dict__ for change in changes],
+            **({"picked": [pick.to_json() for pick in picks]} if picks else {}),
         },
+        picks=tuple(picks),
         files={PROMPTS_FILE: prompts} if prompts else None,
         warnings=would_stop(resolved),
     )
@@ -90,6 +95,13 @@ def sample_folders(job: Job, settings: Settings) -> list[Path]:
     drawn = sample_set_folder(settings.cache)
     rendered = subsets(job.resolved.training, job.resolved.dataset)
     return [drawn] if any(one.image_dir == drawn for one in rendered) else []
+
+
+def own_folders(job: Job, settings: Settings) -> list[Path]:
+    """Image folders of the rehearsal that are kft's own: the sample set, and copies of somebody's images."""
+    rendered = subsets(job.resolved.training, job.resolved.dataset)
+    copied = [one.image_dir for one in rendered if one.image_dir.is_relative_to(settings.cache / SETS)]
+    return [*sample_folders(job, settings), *copied]
 
 
 def rehearsal_trainer(settings: Settings, *, stand_in: bool) -> Trainer:
@@ -116,7 +128,24 @@ def rehearsal_trainer(settings: Settings, *, stand_in: bool) -> Trainer:
     )
 
 
-def _wanted(resolved: Resolved, settings: Settings, *, sampling: bool) -> Iterator[tuple[str, Any, str]]:
+def _picked(picks: Sequence[Pick]) -> Iterator[tuple[str, Any, str]]:
+    """The images of a rehearsal in place of all."""
+    for pick in picks:
+        what = "all images, copied" if len(pick.files) == pick.of else f"{len(pick.files)} of {pick.of} images"
+        across = ", picked across buckets and copied" if what[0] != "a" and pick.option == "image_dir" else ""
+        why = f"scale: {what}{across}"
+        yield f"{pick.key}.{pick.option}", pick.target.as_posix(), why
+        if pick.masks is not None:
+            yield f"{pick.key}.{MASKS}", pick.masks.as_posix(), why
+
+
+def _paths(picks: Sequence[Pick]) -> set[str]:
+    return {path for path, _, _ in _picked(picks)}
+
+
+def _wanted(
+    resolved: Resolved, settings: Settings, picks: Sequence[Pick], *, sampling: bool
+) -> Iterator[tuple[str, Any, str]]:
     """Every override that could be needed, as (key path, value or None, reason)."""
     miniature = miniature_folder(settings.cache)
     yield "training.pretrained_model_name_or_path", base_model(miniature).as_posix(), MINIATURE
@@ -131,19 +160,20 @@ def _wanted(resolved: Resolved, settings: Settings, *, sampling: bool) -> Iterat
         yield "training.sdpa", True, "takes the place of xformers"
     yield from _length(resolved.training)
     yield from _sampling(sampling=sampling)
-    for key in ("cache_latents_to_disk", "cache_text_encoder_outputs_to_disk"):
-        yield f"training.{key}", None, BESIDE
-    yield from _dataset(resolved, settings)
+    if has_metadata(resolved.dataset):
+        for key in ("cache_latents_to_disk", "cache_text_encoder_outputs_to_disk"):
+            yield f"training.{key}", None, BESIDE
+    yield from _dataset(resolved, settings, {pick.key for pick in picks})
 
 
 def _length(training: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
     yield "training.max_train_epochs", None, SCALE
     yield "training.max_train_steps", STEPS, SCALE
-    for key in ("save_every_n_epochs", "save_n_epoch_ratio", "save_state", "save_state_on_train_end"):
+    for key in ("save_every_n_epochs", "save_n_epoch_ratio"):
         yield f"training.{key}", None, SCALE
     yield "training.save_every_n_steps", SAVE_EVERY, SCALE
-    if isinstance(training.get("lr_warmup_steps"), int):
-        yield "training.lr_warmup_steps", None, SCALE
+    if isinstance(training.get("lr_warmup_steps"), int) and training["lr_warmup_steps"] > 1:
+        yield "training.lr_warmup_steps", 1, SCALE
     if training.get("gradient_accumulation_steps", 1) > 1:
         yield "training.gradient_accumulation_steps", None, SCALE
     yield "training.max_data_loader_n_workers", 0, SCALE
@@ -152,21 +182,22 @@ def _length(training: Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
 
 def _sampling(*, sampling: bool) -> Iterator[tuple[str, Any, str]]:
     yield "training.sample_every_n_epochs", None, SCALE
-    yield "training.sample_at_first", None, SCALE
+    if not sampling:
+        yield "training.sample_at_first", None, "there are no prompts to take"
     yield "training.sample_every_n_steps", STEPS if sampling else None, SCALE
     yield "training.sample_prompts", f"{{run}}/{PROMPTS_FILE}" if sampling else None, SCALE
 
 
-def _dataset(resolved: Resolved, settings: Settings) -> Iterator[tuple[str, Any, str]]:
+def _dataset(resolved: Resolved, settings: Settings, picked: Collection[str]) -> Iterator[tuple[str, Any, str]]:
     for path, value in flatten({"dataset": resolved.dataset}).items():
         key = path.split(".")[-1].split("[")[0]
-        if key == "cache_info":
+        if key == "cache_info" and has_metadata(resolved.dataset):
             yield path, None, BESIDE
         elif key == "batch_size" and isinstance(value, int) and value > BATCH:
             yield path, BATCH, SCALE
     yield from _sizes(Case(training=resolved.training, dataset=resolved.dataset))
     for one in subsets(resolved.training, resolved.dataset):
-        if not one.image_dir.is_dir():
+        if not one.image_dir.is_dir() and one.key not in picked:
             folder = sample_set_folder(settings.cache).as_posix()
             yield f"{one.key}.image_dir", folder, "the images are not on this machine: a drawn sample set"
 

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.history import newest_of
 from fork_wrapper.paths import RunFolder, newest_records, sidecar_of
 from fork_wrapper.record import Record, read_record
-from fork_wrapper.settings import Settings
+from fork_wrapper.settings import Settings, begin
 from fork_wrapper.source import Source, open_source
 
 BEST = ("completed", "rehearsed", "interrupted", "failed", "running")
@@ -23,7 +24,7 @@ def choose(names: Sequence[str], settings: Settings) -> tuple[Source, ...]:
     """
     if not names:
         return _of_all(settings)
-    known = best_runs(settings, {name for name in names if _is_plain(name)})
+    known = best_runs(settings, {name for name in names if is_plain(name)})
     found, wrong = [], []
     for name in dict.fromkeys(names):
         try:
@@ -69,15 +70,11 @@ def _of_all(settings: Settings) -> tuple[Source, ...]:
         finding = Finding(
             what="there is no run that can be read",
             where=str(settings.outputs),
-            todo="run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs",
+            todo=begin(settings.outputs)
+            or "run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs",
         )
         raise InputError("there is nothing to report", [finding])
     return tuple(open_source(run_id, settings) for run_id in best.values())
-
-
-def _is_plain(name: str) -> bool:
-    """Whether it can be an experiment's name and not a path."""
-    return name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|\0')
 
 
 def _named(name: str, settings: Settings) -> Source:

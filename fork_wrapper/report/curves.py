@@ -77,7 +77,8 @@ def curves_of(story: Sequence[Segment]) -> Curves:
 
 def _scalars(segment: Segment) -> dict[str, list[tuple[int, float]]]:
     """Losses and rates of one run by their tags, in its own steps."""
-    found = read_scalars(segment.run.logs) if segment.run.logs.is_dir() else {}
+    logs = segment.run.logs
+    found = read_scalars(logs) if logs.is_dir() and segment.run.holds(logs) else {}
     return {
         tag: sorted(zip(series.steps, series.values, strict=True), key=lambda pair: pair[0])
         for tag, series in found.items()

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 from fork_wrapper.diff.facts import is_rehearsal
 from fork_wrapper.errors import Finding
-from fork_wrapper.history import KILLED
 from fork_wrapper.lineage import Segment, segments
 from fork_wrapper.notes import Note, read_notes
-from fork_wrapper.owner import is_alive
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record
 from fork_wrapper.report.choose import folder_of
 from fork_wrapper.report.curves import Curves, curves_of
 from fork_wrapper.report.matrix import Matrix, matrix_of
 from fork_wrapper.report.sheets import Sheet, sheet_of
+from fork_wrapper.run_state import status_of
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import Source
 
@@ -50,8 +49,7 @@ class Shown:
     @property
     def status(self) -> str:
         """As `kft list` says it."""
-        status, process = self.record.status, self.record.run.get("process")
-        return KILLED if status == "running" and process and not is_alive(process) else status
+        return status_of(self.record)
 
     @property
     def decision(self) -> str:

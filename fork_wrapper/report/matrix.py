@@ -22,7 +22,7 @@ class Cell:
     shown: str
     """As people read it; a default says so."""
     origin: str
-    """documented, assumed, recovered, measured or kft; empty where nobody says the value."""
+    """documented, recovered, measured, chosen, assumed or kft; empty where nobody says the value."""
     change: str
     """`trains` where it differs from the run before and training with it, `other` where only it differs, else empty."""
     remark: str

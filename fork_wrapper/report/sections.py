@@ -8,6 +8,7 @@ from fork_wrapper.diff.facts import COMPUTES, came_of, made_with, versions
 from fork_wrapper.diff.units import value_of
 from fork_wrapper.diff.values import Understood, understand
 from fork_wrapper.lineage import position
+from fork_wrapper.losses import losses_of
 from fork_wrapper.report.gather import Report, Shown
 from fork_wrapper.report.html import Html, breakable, join, tag
 from fork_wrapper.report.saved import Saved, saved
@@ -34,7 +35,7 @@ STORY = ("purpose", "changes", "problems", "solutions", "decision", "notes")
 def runs_section(report: Report) -> Html:
     """How each run went, and its checkpoints."""
     rows = [_run_row(run) for run in report.runs]
-    caption = "Loss is the trainer's mean over an epoch's length: the first, the last, and the lowest it showed."
+    caption = "Loss is the trainer's mean: over the first and the last epoch, or over the steps that are said."
     parts: list[Html | None] = [table(caption, COLUMNS, rows, name="runs-table")]
     parts += [_checkpoints(run, number) for number, run in enumerate(report.runs)]
     return join(parts)
@@ -42,8 +43,7 @@ def runs_section(report: Report) -> Html:
 
 def _run_row(run: Shown) -> Html:
     facts, record = came_of(run.record), run.record
-    loss = [facts[f"{name} loss"] for name in ("first", "last", "lowest")]
-    words = f"{loss[0]} to {loss[1]}, lowest {loss[2]}" if loss[0] else UNKNOWN
+    words = str(losses_of(record.run) or UNKNOWN)
     failure = (record.run.get("failure") or {}).get("what")
     head = join([breakable(run.label), tag("br"), tag("small", tag("bdi", breakable(record.run["id"])))])
     cells: list[Any] = [
@@ -87,7 +87,7 @@ def _checkpoints(run: Shown, number: int) -> Html | None:
         )
         for epoch, step, entry in entries
     ]
-    columns = ("checkpoint", "epoch", "step", "loss", "size", "sha256")
+    columns = ("checkpoint", "epoch", "step", "mean loss", "size", "sha256")
     inner = table(f"Checkpoints of {run.label}", columns, rows, name=f"checkpoints-{number}")
     return tag("details", tag("summary", f"{counted(len(entries), 'checkpoint')} of {run.label}"), inner)
 

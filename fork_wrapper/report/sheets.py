@@ -10,6 +10,7 @@ from fork_wrapper.lineage import Segment
 from fork_wrapper.record import Record
 from fork_wrapper.report.saved import saved
 from fork_wrapper.rules.prompt_file import Prompt, PromptFileError, read_prompts
+from fork_wrapper.words import counted
 
 _NAME = re.compile(
     r"(?:^|_)(?P<epoch>e?)(?P<moment>\d{6,})_(?P<prompt>\d{2,})_(?P<time>\d{14})(?:_(?P<seed>\d+))?\.png$"
@@ -74,7 +75,7 @@ def sheet_of(segments: Sequence[Segment]) -> Sheet:
     for number, segment in enumerate(segments):
         prompts = prompts_of(segment.record)
         following = segments[number + 1] if number + 1 < len(segments) else None
-        for path in sorted(segment.run.samples.glob("*.png"), key=_time):
+        for path in sorted(segment.run.drawn(), key=_time):
             match = _NAME.search(path.name)
             if match is None:
                 continue
@@ -121,7 +122,7 @@ def _sample(path: Path, seed: str | None, prompt: Prompt | None) -> Sample:
 def _details(values: Mapping[str, Any]) -> str:
     words = [f"not: {values['negative_prompt']}"] if values.get("negative_prompt") else []
     words.append(f"{values.get('width', 512)} x {values.get('height', 512)}")
-    words.append(f"{values.get('sample_steps', STEPS)} steps, scale {values.get('scale', SCALE)}")
+    words.append(f"{counted(values.get('sample_steps', STEPS), 'step')}, scale {values.get('scale', SCALE)}")
     return "; ".join(words)
 
 

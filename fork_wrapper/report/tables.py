@@ -6,6 +6,7 @@ from typing import Any
 from fork_wrapper.report.gather import Report, Shown
 from fork_wrapper.report.html import Html, breakable, join, tag
 from fork_wrapper.report.matrix import Cell, Line
+from fork_wrapper.words import counted
 
 UNKNOWN = "not recorded"
 """For what no record says."""
@@ -75,7 +76,13 @@ def matrix_section(report: Report) -> Html:
         caption = "Values of the run" if alone else "Values that are the same in all of these runs"
         values = _matrix(caption, same, report, "same")
         parts.append(
-            values if alone else tag("details", tag("summary", f"{len(same)} values that stay the same"), values)
+            values
+            if alone
+            else tag(
+                "details",
+                tag("summary", f"{counted(len(same), 'value')} that {'stays' if len(same) == 1 else 'stay'} the same"),
+                values,
+            )
         )
     return join(parts)
 
@@ -107,7 +114,7 @@ def _key() -> Html:
         "p",
         "Each run is compared with the one to its left, by meaning: defaults filled in, equal spellings equal. ",
         f"{FLAGS['trains']} marks a change that changes training, {FLAGS['other']} one that does not. ",
-        "Below a value stands where it comes from: documented, assumed, recovered, measured, or set by kft.",
+        "Below a value stands where it comes from: documented, recovered, measured, chosen, assumed, or set by kft.",
     )
 
 

@@ -65,6 +65,15 @@ def dataset_item(
     item = replace(
         compared_hashes("dataset", recorded.get("sha256"), found["sha256"]), recorded=says, found=_set(found)
     )
+    return _named(item, recorded, found)
+
+
+def _named(item: Item, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Item:
+    """A data set with what changed in it, as far as the archive lists its files."""
+    if item.verdict == "same":
+        return item
+    if recorded.get("folders") is None:
+        return replace(item, why="the archive lists no files: what changed cannot be named")
     changes = file_changes(recorded, found)
     if changes is None:
         return replace(item, why="the archive's manifest is damaged: what changed cannot be named")
@@ -75,7 +84,7 @@ def _set(recorded: Any) -> str | None:
     """A data set in one line; its digest alone decides."""
     if not isinstance(recorded, Mapping) or not recorded.get("sha256"):
         return None
-    return f"{short(recorded['sha256'])}, {recorded.get('images')} images"
+    return f"{short(recorded['sha256'])}, {counted(recorded.get('images') or 0, 'image')}"
 
 
 def other_files_items(one: Repetition) -> Iterator[Item]:

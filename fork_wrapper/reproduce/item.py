@@ -28,6 +28,14 @@ ALLOWABLE: Mapping[str, str] = {
 }
 """Items whose difference can be allowed, and what each is about."""
 
+COMPARED: Mapping[str, str] = {
+    **ALLOWABLE,
+    "seed": "the seed that was set",
+    "sample-prompts": "the prompts of the sample images, by their text",
+    "kft": "the version of kft itself",
+}
+"""Every item that a comparison shows before a launch."""
+
 MISSING = "missing"
 
 

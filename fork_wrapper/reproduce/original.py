@@ -12,7 +12,8 @@ from typing import Any
 
 import tomli_w
 
-from fork_wrapper.checkpoints import CONFIG_KEY, RUN_KEY
+from fork_wrapper.archived import acknowledged_in
+from fork_wrapper.checkpoints import CONFIG_KEY, RUN_KEY, inputs_of
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment import Experiment
 from fork_wrapper.files import parse_toml, sha256_text
@@ -135,12 +136,13 @@ def _of_record(source: Source, record: Record) -> Original:
             origins={key: origin for key, origin in source.origins.items() if key.rsplit(".", 1)[-1] not in MANAGED},
             overrides=texts_of(experiment.get("overrides")),
             allowed=texts_of(experiment.get("allowed_unknown")),
+            acknowledged=acknowledged_in(record),
         ),
     )
 
 
 def _of_checkpoint(source: Source, header: Mapping[str, Any]) -> Original:
-    """A header says what was configured; of the run it knows the id and the program, of its surroundings nothing."""
+    """A header says what was configured, from what, and by which run and program; of the machine it knows nothing."""
     meta, run = header["header"], header["run"]
     name = str(header.get("experiment"))
     check_values(source.path, source.training, source.dataset)
@@ -150,6 +152,7 @@ def _of_checkpoint(source: Source, header: Mapping[str, Any]) -> Original:
     chain = [_link(str(file.get("name")), Path(f"{file.get('name')}.toml"), "", file.get("sha256")) for file in files]
     commit = str(meta.get(IMPLEMENTATION, "")).removeprefix("sd-scripts/")
     known = {"commit": commit, "dirty": None} if len(commit) == 40 else None  # a full hash
+    inputs = inputs_of(meta)
     return Original(
         path=source.path,
         kind=source.kind,
@@ -162,9 +165,9 @@ def _of_checkpoint(source: Source, header: Mapping[str, Any]) -> Original:
         identity=identity_of(meta[CONFIG_KEY], source.path),
         trainer=text_of(run.get("trainer")),
         rehearsal={} if run.get("rehearsal") else None,
-        provenance={"sd_scripts": known},
+        provenance={"sd_scripts": known, **{name: inputs.get(name) for name in ("base_model", "dataset")}},
         record=None,
-        prompts=None,
+        prompts=text_of(inputs.get("sample_prompts")),
         resolved=Resolved(
             name=name,
             chain=tuple(chain) or (_link(name, source.path, "", None),),

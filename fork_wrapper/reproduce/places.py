@@ -17,8 +17,8 @@ from dataset_tools.sample_set import sample_set_folder
 from fork_wrapper import keypath
 from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.provenance import base_model
+from fork_wrapper.rehearsal.layout import SETS, miniature_folder, tokenizers
 from fork_wrapper.rehearsal.layout import base_model as miniature_model
-from fork_wrapper.rehearsal.layout import miniature_folder, tokenizers
 from fork_wrapper.reproduce.original import Original
 from fork_wrapper.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.settings import Settings
@@ -150,7 +150,8 @@ class _Finder:
         text = self._original.prompts
         if key != PROMPTS or (text is None and Path(value).is_file()):
             return None
-        suffix = ".txt" if text is None or self._original.record is None else _pure(value).suffix
+        ours = self._original.record is not None or self._original.identity is not None
+        suffix = _pure(value).suffix if ours and text is not None else ".txt"
         name = f"sample_prompts{suffix}"
         self.files[name] = NO_PROMPTS if text is None else text
         how = "nobody knows the prompts" if text is None else "the archive's own text"
@@ -174,6 +175,10 @@ class _Finder:
             "training.tokenizer_cache_dir": (tokenizers(miniature), _pure(value).parent.name.startswith("miniature-v")),
         }
         place, known = own.get(key, (drawn, _option(key) == "image_dir" and name_of(value) == drawn.name))
+        *_, sets, choice, name = ("", "", "", *_pure(value).parts)
+        copies = self._settings.cache / SETS / choice / name
+        if not known and sets == SETS and ".." not in (choice, name) and copies.exists():
+            place, known = copies, True
         if not known or place.as_posix() == value:
             return None
         return Move(key=key, old=value, new=place.as_posix(), how="this machine's cache")
@@ -228,7 +233,7 @@ def _tails(root: Path, value: str) -> Iterator[Path]:
     seen = set()
     for start in range(1, len(parts)):
         path = root.joinpath(*parts[start:])
-        if path.exists() and path not in seen:
+        if ".." not in parts[start:] and path.exists() and path not in seen:
             seen.add(path)
             yield path
     yield from (path for path in _named(root, name_of(value)) if path not in seen)

@@ -13,7 +13,8 @@ from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
 from fork_wrapper.lineage import REPRODUCTION
-from fork_wrapper.paths import RunFolder, new_run_folder
+from fork_wrapper.losses import losses_of
+from fork_wrapper.paths import RunFolder
 from fork_wrapper.provenance import probe_python
 from fork_wrapper.record import Record
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
@@ -118,19 +119,13 @@ def compare_items(
     )
 
 
-def prove(found: Reproduction, settings: Settings) -> None:
-    """InputError where a launch would not be what was archived: it is rendered for a folder that nobody makes."""
-    job, now = _job(found, settings, None), datetime.now().astimezone()
-    assert job.rendered is not None
-    job.rendered(new_run_folder(settings.outputs, found.original.name, now, rehearsal=job.trainer.rehearsal), now)
+def job_of(found: Reproduction, settings: Settings, allowed: Sequence[str] | None) -> Job:
+    """The job that repeats the run; its launch is refused where it would not be what was archived.
 
-
-def job_of(found: Reproduction, settings: Settings, allowed: Sequence[str]) -> Job:
-    """The job that repeats the run; its launch is refused where it would not be what was archived."""
-    return _job(found, settings, lineage_of(found, settings, allowed))
-
-
-def _job(found: Reproduction, settings: Settings, lineage: Mapping[str, Any] | None) -> Job:
+    `allowed` are the differences that were allowed; None for a job that is looked at and never launched, which needs no
+    lineage: that of a checkpoint has the hash of gigabytes.
+    """
+    lineage = None if allowed is None else lineage_of(found, settings, allowed)
     one, original = found.repetition, found.original
     places = one.places
     resolved = replace(original.resolved, training=places.training, dataset=places.dataset)
@@ -177,8 +172,7 @@ def outcome(original: Original, record: Record) -> tuple[Item, ...]:
         return ()
     now = record.run
     pairs = [("steps", str(then.get("steps")), str(now["steps"]))]
-    losses, found = then.get("loss") or {}, now["loss"] or {}
-    pairs += [(f"{name} loss", _loss(losses.get(name)), _loss(found.get(name))) for name in ("first", "last", "lowest")]
+    pairs += [pair for pair in zip(_MEANS, _means(then), _means(now), strict=True) if pair[1:] != ("-", "-")]
     for name, part in (("base-model", "base_model"), ("dataset", "dataset")):  # of a fresh machine, known only now
         digests = [short((facts.get(part) or {}).get("sha256")) for facts in (original.provenance, record.provenance)]
         if all(digests):
@@ -189,8 +183,14 @@ def outcome(original: Original, record: Record) -> tuple[Item, ...]:
     )
 
 
-def _loss(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "-"
+_MEANS = ("first epoch's mean loss", "last mean loss", "lowest epoch's mean loss")
+
+
+def _means(run: Mapping[str, Any]) -> list[str]:
+    """The losses of the `run` section of a record by `_MEANS`; a dash for what it does not know."""
+    known = losses_of(run)
+    values = (known.first, known.last.value, known.lowest) if known else (None, None, None)
+    return ["-" if value is None else f"{value:.4f}" for value in values]
 
 
 def _rendered(
@@ -233,7 +233,9 @@ def _repeated(original: Original, trainer: Trainer) -> dict[str, Any]:
     """What the record says of a rehearsal that is repeated; a checkpoint does not say what it had changed."""
     changes = (original.rehearsal or {}).get("changes")
     known = changes if isinstance(changes, list) else []
-    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known}
+    picked = (original.rehearsal or {}).get("picked")
+    more = {"picked": picked} if isinstance(picked, list) else {}
+    return {"trainer": trainer.kind, "miniature": MINIATURE_VERSION, "changes": known, **more}
 
 
 def _limits(one: Repetition) -> Iterator[str]:

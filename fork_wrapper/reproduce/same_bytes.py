@@ -1,7 +1,8 @@
 """Whether what is about to be launched is what was archived: both files byte for byte, up to what belongs to one run.
 
-What may differ is the run's own: `output_dir`, `logging_dir`, `metadata_kft_run`, and every path that is another one
-now. In both texts these values become a mark; the rest must be equal to the last byte, `metadata_kft_config` with it.
+What may differ is the run's own: `output_dir`, `logging_dir`, `metadata_kft_run`, what `sealed` adds, and every path
+that is another one now. In both texts these values become a mark; the rest must be equal to the last byte,
+`metadata_kft_config` with it.
 """
 
 import json
@@ -15,7 +16,7 @@ from fork_wrapper.files import flatten
 from fork_wrapper.render import Rendered
 from fork_wrapper.reproduce.original import NO_FOLDERS, Original
 from fork_wrapper.reproduce.places import Move
-from fork_wrapper.reproduce.sound import CONFIG, RUN
+from fork_wrapper.reproduce.sound import CONFIG, MANAGED, RUN, SEALS
 
 SHOWN = 5
 """Lines that an error shows of each file, and of each side."""
@@ -42,7 +43,7 @@ def prove_rehearsal(original: Original, rendered: Rendered, changed: frozenset[s
     """The same of a real run that is rehearsed: every value but those that the rehearsal changes, by key path."""
     then = flatten({"training": original.training, "dataset": original.dataset})
     now = flatten({"training": rendered.training, "dataset": rendered.dataset})
-    own = {f"training.{key}" for key in ("output_dir", "output_name", "logging_dir", CONFIG, RUN)}
+    own = {f"training.{key}" for key in MANAGED}
     findings = [
         Finding(
             what=f"{key} is {now.get(key)!r} and was {then.get(key)!r}",
@@ -63,7 +64,8 @@ def normal(text: str, marks: Mapping[str, str], *, config: bool = True) -> str:
     """
     literals = {_toml(value): f"<{mark}>" for value, mark in marks.items()}
     inside = {_json(value): f"<{mark}>" for value, mark in marks.items()}
-    return "\n".join(_line(line, literals, inside if config else None) for line in text.split("\n"))
+    lines = (line for line in text.split("\n") if line.split(" = ", 1)[0] not in SEALS)
+    return "\n".join(_line(line, literals, inside if config else None) for line in lines)
 
 
 def _line(line: str, literals: Mapping[str, str], inside: Mapping[str, str] | None) -> str:

@@ -11,11 +11,14 @@ from typing import Any
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import canonical_json, flatten
 from fork_wrapper.record import Record
+from fork_wrapper.render import INPUTS, POSITION
 from fork_wrapper.schema import Where, check_dataset, check_training
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 CONFIG, RUN = "metadata_kft_config", "metadata_kft_run"
-MANAGED = ("output_dir", "output_name", "logging_dir", CONFIG, RUN)
+SEALS = (INPUTS, POSITION)
+"""What is added to a train.toml last; records of an older kft have none."""
+MANAGED = ("output_dir", "output_name", "logging_dir", CONFIG, RUN, *SEALS)
 """Options of a train.toml that belong to one run, and are made anew."""
 
 LARGEST = 2**63 - 1

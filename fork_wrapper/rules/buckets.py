@@ -8,6 +8,7 @@ from fork_wrapper.rules.case import Case, DatasetCase
 from fork_wrapper.rules.reading import bucketing, by, listed, place_of, placed, said, seen_sizes, some
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
+from fork_wrapper.words import counted
 
 LIMITS = ("min_bucket_reso", "max_bucket_reso")
 KEYS = (*LIMITS, "bucket_reso_steps", "bucket_no_upscale")
@@ -103,7 +104,7 @@ def _narrowed(buckets: Bucketing, sizes: Counter[Size]) -> str:
     most = WORTH_SAYING * max(width * height for width, height in wide.fixed)
     small = [size for size in sizes if _area(buckets, size) < most]  # the rest need not be placed twice
     less = [size for size in small if _area(buckets, size) < WORTH_SAYING * _area(wide, size)]
-    return f"{sum(sizes[size] for size in less)} of {sizes.total()} images" if less else ""
+    return f"{sum(sizes[size] for size in less)} of {counted(sizes.total(), 'image')}" if less else ""
 
 
 def _area(buckets: Bucketing, image: Size) -> int:

@@ -15,6 +15,7 @@ from fork_wrapper.rules.reading import (
     some,
 )
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 LATENT_ARRAYS = {"latents", "original_size", "crop_ltrb"}
 """What every file of latents is read for (library/strategy_base.py:587-593)."""
@@ -25,7 +26,7 @@ TEXT_ARRAYS = {"hidden_state1", "hidden_state2", "pool2"}
 
 def _is_old(file: CacheFile) -> bool:
     """Whether its name is the image's and nothing else (library/strategy_sd.py:153-156)."""
-    return file.path.name == file.image.rpartition(".")[0] + ".npz"
+    return file.path.name == file.image.rpartition("/")[2].rpartition(".")[0] + ".npz"
 
 
 def _latents(case: Case) -> Iterator[tuple[Listed, tuple[CacheFile, ...]]]:
@@ -166,7 +167,7 @@ def te_cache_stale(case: Case) -> Iterator[Hit]:
     for one, files in _reused_texts(case):
         older = [file.path for file in files if file.older]
         lengths = [(file.path.name, file.arrays["hidden_state1"][0]) for file in files]
-        other = [f"{name} ({length} tokens for {tokens})" for name, length in lengths if length != tokens]
+        other = [f"{name} ({counted(length, 'token')} for {tokens})" for name, length in lengths if length != tokens]
         if other:
             yield one.hit(f"cached text encoder outputs are of another length: {some(other)}")
         if older:

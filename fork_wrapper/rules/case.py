@@ -11,15 +11,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fork_wrapper.sdscripts.options import default_of, pinned_table
+from fork_wrapper.sdscripts.options import dataset_keys, default_of, pinned_table
 
 if TYPE_CHECKING:  # a configuration can be judged without what looks at images
     from dataset_tools.survey import FolderSurvey
+    from fork_wrapper.model_kinds import Model
 
 Kind = Literal["dreambooth", "finetuning", "masked", "mixed"]
 
 ARGUMENT_NAMES: Mapping[str, str] = {"batch_size": "train_batch_size", "num_repeats": "dataset_repeats"}
 """Dataset keys whose option of sdxl_train.py has another name (library/config_util.py:261-264)."""
+
+_SUBSETS_OWN: Mapping[str, Any] = {"class_tokens": None, "custom_attributes": None, "is_reg": False}
+"""Keys of a subset that no option stands above, and their defaults (library/config_util.py:DreamBoothSubsetParams)."""
+
+_NOT_OF: Mapping[str, frozenset[str]] = {
+    "dreambooth": frozenset(["conditioning_data_dir", "metadata_file"]),
+    "finetuning": frozenset(["cache_info", "caption_extension", "class_tokens", "conditioning_data_dir", "is_reg"]),
+    "masked": frozenset(["alpha_mask", "class_tokens", "is_reg", "metadata_file"]),
+    "mixed": frozenset(),
+}
+"""Keys that a subset of a kind does not have (library/config_util.py:BaseSubsetParams and those that extend it)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +158,10 @@ class Case:
     """By key path of the subset; None when nobody looked at the images."""
     prompts: str | None = None
     """The text of the sample prompts, where the file could be read."""
+    base: Model | None = None
+    """The base model; None when nobody looked, when it is not there, and where only unpickling could tell."""
+    vae: Model | None = None
+    """Likewise the file or folder that `vae` names."""
     managed: bool = True
     """Whether kft still adds what it manages (output_dir …); False when `training` is already what is launched."""
 
@@ -193,3 +209,33 @@ class Case:
             )
             masked = bool(self.get("masked_loss"))
             yield DatasetCase(path=path, tables=tables, own=own, subsets=subsets, masked_loss=masked)
+
+
+def effective_dataset(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The dataset config as it takes effect: every key of every dataset and subset, with what stands above it.
+
+    `{"datasets": [{KEY: value, ..., "subsets": [{KEY: value, ...}]}]}`; looked up as library/config_util.py:
+    BlueprintGenerator.generate does. `resolution` is width and height, None where it cannot be read.
+    """
+    return {"datasets": [_whole(one) for one in Case(training=training, dataset=dataset).datasets]}
+
+
+def _whole(dataset: DatasetCase) -> dict[str, Any]:
+    keys = dataset_keys()
+    own = {
+        name: dataset.get(name) for name, key in keys.items() if "dataset" in key.levels and "subset" not in key.levels
+    }
+    names = [name for name, key in keys.items() if "subset" in key.levels and name not in _NOT_OF[dataset.kind]]
+    size = dataset.resolution
+    return {
+        **own,
+        "network_multiplier": 1.0 if own["network_multiplier"] is None else own["network_multiplier"],
+        "resolution": list(size) if size else None,
+        "validation_split": own["validation_split"] or 0.0,
+        "subsets": [_subset(one, names) for one in dataset.subsets],
+    }
+
+
+def _subset(subset: SubsetCase, names: Sequence[str]) -> dict[str, Any]:
+    found = {name: subset.get(name) for name in names}
+    return {name: _SUBSETS_OWN.get(name) if value is None else value for name, value in found.items()}

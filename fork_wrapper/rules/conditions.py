@@ -26,10 +26,11 @@ from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.rules.reading import caches_latents, caches_texts, is_tagged, once, read, registered, said
 from fork_wrapper.rules.rule import Hit
 from fork_wrapper.sdscripts.options import default_of
+from fork_wrapper.words import counted
 
 Condition = Mapping[str, Any]
 
-_NAMES = re.compile(r"\{([=-]?)([\w.]+)\}")
+_NAMES = re.compile(r"\{([=-]?)([\w.]+)(?::([\w ]+))?\}")
 
 
 class Scope:
@@ -77,14 +78,18 @@ class Scope:
         return (self.level or self.case).at(self.named(place))
 
     def text(self, template: str) -> str:
-        """A text with its names replaced: `{key}` by the value, `{=key}` by `key = value`, `{-key}` by its negative."""
+        """A text with its names replaced.
+
+        `{key}` by the value, `{=key}` by `key = value`, `{-key}` by its negative; `{key:step}` by `1 step`, `2 steps`.
+        """
         return _NAMES.sub(self._word, template)
 
     def _word(self, match: re.Match[str]) -> str:
-        sign, name = match.groups()
+        sign, name, noun = match.groups()
         if sign == "=" and self.level:
             return said(self.level, self.named(name))
-        return str(-self.value(name) if sign else self.value(name))
+        value = -self.value(name) if sign else self.value(name)
+        return counted(value, noun) if noun else str(value)
 
 
 def holds(condition: Condition, scope: Scope) -> bool:
@@ -183,6 +188,8 @@ def _of(module: str, name: str) -> Callable[[Scope], Any]:
 
 FACTS: Mapping[str, Callable[[Scope], Any]] = {
     "alpha_masks": lambda scope: any(one.get("alpha_mask") for one in scope.case.subsets),
+    "base": lambda scope: scope.case.base,
+    "borrowed_rate": _of("rates", "borrowed_rate"),
     "caches_latents": lambda scope: caches_latents(scope.case),
     "caches_texts": lambda scope: caches_texts(scope.case),
     "datasets": lambda scope: len(scope.case.datasets),
@@ -191,14 +198,14 @@ FACTS: Mapping[str, Callable[[Scope], Any]] = {
     "key": lambda scope: scope.key,
     "kinds": lambda scope: [one.kind for one in scope.case.datasets],
     "optimizer": _of("optimizers", "optimizer"),
-    "optimizers": _of("optimizers", "optimizers"),
+    "optimizers": _of("rates", "optimizers"),
     "packages": lambda scope: scope.case.host,
     "prompts": lambda scope: scope.case.prompts,
-    "rates": _of("optimizers", "rates"),
+    "rates": _of("rates", "rates"),
     "scheduler": _of("schedulers", "scheduler"),
     "subsets": lambda scope: len(scope.case.subsets),
     "surveyed": lambda scope: scope.case.surveys is not None,
-    "trained": _of("optimizers", "trained_parts"),
+    "trained": _of("rates", "trained_parts"),
 }
 """Names that are no options, of the case: what is there, and what follows from several options."""
 

@@ -19,6 +19,7 @@ from fork_wrapper.rules.reading import (
 )
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import dataset_keys
+from fork_wrapper.words import part
 
 FOREIGN: Mapping[str, tuple[frozenset[str], frozenset[str], str]] = {
     "finetuning": (
@@ -40,7 +41,8 @@ def dataset_mixed(case: Case) -> Iterator[Hit]:
     for dataset in case.datasets:
         if dataset.kind == "mixed":
             described = sum("metadata_file" in subset.own for subset in dataset.subsets)
-            what = f"{described} of {len(dataset.subsets)} subsets of one data set have a metadata_file"
+            has = part(described, len(dataset.subsets), "subset", ("has", "have"))
+            what = f"{has} a metadata_file, in one data set"
             yield Hit(what=what, at=dataset.path)
 
 

@@ -1,23 +1,29 @@
-"""Rules about data sets with a metadata file: images, captions and sizes from one JSON instead of a folder.
+"""Rules about data sets with a metadata file: images, captions and sizes from one JSON instead of a folder."""
 
-The file belongs to the configuration, as the dataset config does, and is read here; but only where somebody has
-looked at the disk at all.
-"""
-
-import glob
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from dataset_tools.metadata_file import Entry, image_path, lacks_suffix, no_table
 from dataset_tools.npz_files import read_npz
-from dataset_tools.survey import LATENTS_SUFFIX
+from dataset_tools.survey import LATENTS_SUFFIX, FolderSurvey
 from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
-from fork_wrapper.rules.reading import bucketing, caches_latents, place_of, read, some
+from fork_wrapper.rules.reading import (
+    bucketing,
+    caches_latents,
+    described_sizes,
+    place_of,
+    read,
+    some,
+    taken_latents,
+)
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
-from fork_wrapper.sdscripts.latent_names import sizes_from_names
+from fork_wrapper.spelling import shown
+from fork_wrapper.words import counted, part
+
+MAKE = "make the file with --full_path, or with `kft dataset metadata DIR -o FILE`, which keeps the suffixes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,50 +32,40 @@ class _Described:
 
     dataset: DatasetCase
     subset: SubsetCase
-    path: Path
-    entries: Mapping[str, Any] | None
-    """Images and what is said about them; None where the file cannot be read."""
+    survey: FolderSurvey
 
-    def hit(self, what: str) -> Hit:
+    @property
+    def entries(self) -> Mapping[str, Entry] | None:
+        """Images and what is said about them; None where the file cannot be read."""
+        return self.survey.entries
+
+    @cached_property
+    def taken(self) -> Mapping[str, str]:
+        """Latents that are taken for images, by path as it is written."""
+        return taken_latents(self.survey)
+
+    @property
+    def image_dir(self) -> Path | None:
+        """Where relative paths begin."""
+        return Path(self.subset.own["image_dir"]) if "image_dir" in self.subset.own else None
+
+    def hit(self, what: str, todo: str = "") -> Hit:
         at = f"{self.subset.path}.metadata_file"
-        return Hit(what=what, at=at, where=f"{self.path} ({at})")
+        return Hit(what=what, at=at, where=f"{self.survey.metadata} ({at})", todo=todo)
 
 
 def _described(case: Case) -> Iterator[_Described]:
     """Those that are read, where the file is there."""
-    for dataset, subset in _subsets(case) if case.surveys is not None else ():
-        path = Path(subset.own["metadata_file"])
-        if path.exists():
-            yield _Described(dataset=dataset, subset=subset, path=path, entries=_entries(path))
+    for dataset, subset in _subsets(case):
+        survey = subset.survey
+        if survey and survey.metadata and survey.metadata.exists():
+            yield _Described(dataset=dataset, subset=subset, survey=survey)
 
 
 def _subsets(case: Case) -> Iterator[tuple[DatasetCase, SubsetCase]]:
     for dataset in case.datasets:
         for subset in read(dataset) if dataset.kind == "finetuning" else ():
             yield dataset, subset
-
-
-def _entries(path: Path) -> Mapping[str, Any] | None:
-    """As library/train_util.py:2243-2261 reads it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if not path.name.endswith(".jsonl"):
-            entries = json.loads(text)
-        else:
-            rows = [json.loads(line) for line in text.splitlines()]
-            entries = {row["image_path"]: row for row in rows}
-    except (KeyError, OSError, RecursionError, TypeError, ValueError):
-        return None
-    known = isinstance(entries, dict) and all(_is_entry(entry) for entry in entries.values())
-    return entries if known else None
-
-
-def _is_entry(entry: Any) -> bool:
-    if not isinstance(entry, dict):
-        return False
-    size, texts = entry.get("image_size"), (entry.get("caption"), entry.get("tags"))
-    sized = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)
-    return (size is None or sized) and all(text is None or isinstance(text, str) for text in texts)
 
 
 @rule("ft-needs-cache")
@@ -84,15 +80,19 @@ def ft_needs_cache(case: Case) -> Iterator[Hit]:
 def ft_metadata_missing(case: Case) -> Iterator[Hit]:
     for _dataset, subset in _subsets(case) if case.surveys is not None else ():
         path, at = subset.own["metadata_file"], f"{subset.path}.metadata_file"
-        if not Path(path).exists():
+        if Path(path).is_dir():
+            inside = sorted(one.name for one in Path(path).iterdir() if one.suffix in (".json", ".jsonl"))[:3]
+            todo = f"name the file in it: {' or '.join(inside)}" if inside else "name a file; there is no JSON in it"
+            yield Hit(what="the metadata file is a folder", at=at, where=f"{path} ({at})", todo=todo)
+        elif not Path(path).exists():
             yield Hit(what="the metadata file is missing", at=at, where=f"{path} ({at})")
 
 
 @rule("ft-metadata-unreadable")
 def ft_metadata_unreadable(case: Case) -> Iterator[Hit]:
     for one in _described(case):
-        if one.entries is None:
-            yield one.hit("the metadata file is no table of images")
+        if one.entries is None and not Path(one.subset.own["metadata_file"]).is_dir():
+            yield one.hit(shown(no_table(Path(one.subset.own["metadata_file"])))[:300])
 
 
 @rule("ft-metadata-empty")
@@ -113,21 +113,62 @@ def ft_relative_path(case: Case) -> Iterator[Hit]:
 @rule("ft-image-missing")
 def ft_image_missing(case: Case) -> Iterator[Hit]:
     for one in _described(case):
-        folder = Path(one.subset.own.get("image_dir", "."))
-        lost = [name for name in one.entries or () if not (folder / name).exists()]
-        lost = [name for name in lost if not (case.get("cache_latents_to_disk") and _has_latents(folder / name))]
-        if lost and not ("image_dir" not in one.subset.own and any(not Path(name).is_absolute() for name in lost)):
-            yield one.hit(f"{len(lost)} of {len(one.entries or ())} images are not there: {some(lost)}")
+        entries = one.entries or {}
+        lost = [path for path in entries if path not in one.survey.written and not _is_cached(case, one, path)]
+        if lost and not (one.image_dir is None and any(not Path(path).is_absolute() for path in lost)):
+            count = part(len(lost), len(entries), "image", ("is", "are"))
+            bare = [path for path in lost if lacks_suffix(image_path(path, one.image_dir))]
+            if bare:
+                yield one.hit(f"{count} not there: {some(bare)} lack the suffix of their file", MAKE)
+            else:
+                yield one.hit(f"{count} not there: {some(lost)}")
 
 
-def _has_latents(image: Path) -> bool:
-    return image.with_suffix(".npz").exists() or any(image.parent.glob(f"{image.stem}_*_sdxl.npz"))
+def _is_cached(case: Case, one: _Described, path: str) -> bool:
+    """Whether an image that is gone is never opened: its size is known, and its latents are on disk."""
+    if not case.get("cache_latents_to_disk"):
+        return False
+    size = (one.entries or {})[path].size
+    if size is None:  # the size is then read from the image, unless latents are taken for it
+        return path in one.taken
+    whole = Path(image_path(path, one.image_dir))
+    cached = whole.with_name(f"{whole.stem}_{size[0]:04d}x{size[1]:04d}{LATENTS_SUFFIX}")
+    return whole.with_suffix(".npz").exists() or cached.exists()
+
+
+@rule("ft-caption-missing")
+def ft_caption_missing(case: Case) -> Iterator[Hit]:
+    for one in _described(case):
+        bare = [path for path, entry in (one.entries or {}).items() if not entry.text().strip()]
+        if bare:
+            yield one.hit(f"{len(bare)} of {len(one.entries or ())} images have no caption: {some(bare)}")
+
+
+@rule("ft-size-differs")
+def ft_size_differs(case: Case) -> Iterator[Hit]:
+    for one in _described(case):
+        real = {path: one.survey.sizes[name] for path, name in one.survey.written.items()}
+        other = [
+            path
+            for path, entry in (one.entries or {}).items()
+            if entry.size is not None and min(real.get(path, (0, 0))) > 0 and entry.size != real[path]
+        ]
+        if other:
+            yield one.hit(f"image_size of {len(other)} images is not their size: {some(other)}")
+
+
+@rule("ft-train-resolution")
+def ft_train_resolution(case: Case) -> Iterator[Hit]:
+    for one in _described(case):
+        count = sum(entry.bucketed for entry in (one.entries or {}).values())
+        if count:
+            yield one.hit(f"train_resolution of {counted(count, 'image')} is not read")
 
 
 @rule("ft-latents-image")
 def ft_latents_image(case: Case) -> Iterator[Hit]:
     for one in _described(case):
-        taken = [Path(name).name for name, path in _taken(one).items() if not _is_complete(case, one, Path(path))]
+        taken = [Path(name).name for name, path in one.taken.items() if not _is_complete(case, one, Path(path))]
         if taken:
             yield one.hit(f"sd-scripts would open cached latents as images: those of {some(taken)}")
 
@@ -141,51 +182,17 @@ def _is_complete(case: Case, one: _Described, path: Path) -> bool:
     return content is not None and needed <= content.arrays.keys()
 
 
-def _taken(one: _Described) -> Mapping[str, str]:
-    """Images for which a file of latents is taken, and the file: longest names first, on both sides."""
-    names = sorted(one.entries or {}, key=len, reverse=True)
-    folders = {str(Path(name).parent) for name in names if Path(name).is_absolute()}
-    folders |= {one.subset.own["image_dir"]} if "image_dir" in one.subset.own else set()
-    found = [path for folder in folders for path in glob.glob(f"{folder}/*{LATENTS_SUFFIX}")]  # noqa: PTH207 - as there
-    latents = sorted(found, key=lambda path: len(Path(path).name), reverse=True)
-    taken: dict[str, str] = {}
-    for name in names:
-        stem = name[: -len(Path(name).suffix) or None]
-        match = next((path for path in latents if path.startswith(stem)), None)
-        if match and (one.entries or {})[name].get("image_size") is None:
-            latents.remove(match)
-            taken[name] = match
-    return taken
-
-
 @rule("ft-image-size")
 def ft_image_size(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         buckets = bucketing(one.dataset)
-        lost = [Path(name).name for name, size in _sizes(one) if buckets and not _has_bucket(buckets, size)]
+        lost = [
+            Path(path).name
+            for path, size in described_sizes(one.survey).items()
+            if buckets and not _has_bucket(buckets, size)
+        ]
         if lost:
             yield one.hit(f"images without a bucket: {some(lost)}")
-
-
-def _sizes(one: _Described) -> Iterator[tuple[str, Size]]:
-    """What is known of them, in the order in which sd-scripts asks; (0, 0) for names of latents without a size."""
-    survey, taken = one.subset.survey, _taken(one)
-    known = {str(survey.folder / name): size for name, size in survey.sizes.items()} if survey else {}
-    for name, entry in (one.entries or {}).items():
-        path = str(Path(one.subset.own.get("image_dir", ".")) / name)
-        if entry.get("image_size") is not None:
-            yield name, tuple(entry["image_size"])
-        elif name in taken:
-            yield name, _size_of(name, taken[name])
-        elif path in known:
-            yield name, known[path]
-
-
-def _size_of(name: str, latents: str) -> Size:
-    try:
-        return sizes_from_names([name], [latents])[0] or (0, 0)
-    except ValueError:
-        return 0, 0
 
 
 def _has_bucket(buckets: Bucketing, size: Size) -> bool:

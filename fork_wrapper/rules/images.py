@@ -10,6 +10,7 @@ from fork_wrapper.rules.reading import (
     Listed,
     by,
     caches_latents,
+    in_folders,
     listed,
     numbers,
     placed,
@@ -20,6 +21,7 @@ from fork_wrapper.rules.reading import (
 )
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Size
+from fork_wrapper.words import counted, part
 
 PLUGINS = {
     (".avif", ".AVIF"): ("pillow-avif-plugin",),
@@ -40,7 +42,7 @@ def missing_dir(case: Case) -> Iterator[Hit]:
 
 @rule("empty-dir")
 def empty_dir(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         scan = one.scan
         if not scan.pictures and not scan.not_files:
             others = ", ".join(f"{count} {suffix}" for suffix, count in scan.ignored_images.items())
@@ -91,43 +93,52 @@ def stem_twice(case: Case) -> Iterator[Hit]:
 def stem_latents(case: Case) -> Iterator[Hit]:
     for one in listed(case) if case.get("cache_latents_to_disk") else ():
         for first, *others in one.scan.same_stem:
-            shared = [path for path in others if one.survey.sizes[path.name] == one.survey.sizes[first.name]]
+            shared = [
+                path
+                for path in others
+                if one.survey.sizes[one.scan.name_of(path)] == one.survey.sizes[one.scan.name_of(first)]
+            ]
             if shared:
                 yield one.hit(f"{first.name} and {some(shared)} share one file of cached latents")
 
 
 @rule("caption-missing")
 def caption_missing(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         missing = one.scan.images - one.scan.captioned
+        misspelt = len(one.scan.misspelt)
         if missing and one.subset.get("class_tokens") is None:
             extension = one.scan.caption_extension or '""'
             beside = ", ".join(f"{count} have {suffix}" for suffix, count in one.scan.other_extensions.items())
             todo = f"set caption_extension; beside them: {beside}" if beside else ""
-            yield one.hit(f"{missing} of {one.scan.images} images have no {extension} caption", todo)
+            if misspelt:
+                others = f"; write the other {missing - misspelt}" if missing > misspelt else ""
+                todo = f"rename {misspelt} whose accents are composed otherwise: kft dataset check DIR --fix{others}"
+            yield one.hit(f"{part(missing, one.scan.images, 'image', ('has', 'have'))} no {extension} caption", todo)
 
 
 @rule("caption-empty-file")
 def caption_empty_file(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.empty_captions:
             yield one.hit(f"caption files without a line: {some(one.survey.empty_captions)}")
 
 
 @rule("caption-encoding")
 def caption_encoding(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         if one.survey.garbled_captions:
             yield one.hit(f"caption files that are no UTF-8: {some(one.survey.garbled_captions)}")
 
 
 @rule("caption-foreign")
 def caption_foreign(case: Case) -> Iterator[Hit]:
-    for one in listed(case):
+    for one in in_folders(case):
         foreign = [picture for picture in one.scan.pictures if picture.foreign]
         if foreign:
             pairs = some(f"{picture.image.name} from {picture.caption}" for picture in foreign)
-            yield one.hit(f"{len(foreign)} of {one.scan.images} images take the caption of another name: {pairs}")
+            take = part(len(foreign), one.scan.images, "image", ("takes", "take"))
+            yield one.hit(f"{take} the caption of another name: {pairs}")
 
 
 def _replaced(case: Case) -> Iterator[Listed]:
@@ -218,8 +229,10 @@ def no_bucket_sizes(case: Case) -> Iterator[Hit]:
         if size and not one.dataset.get("enable_bucket"):
             wrong = [name for name in one.survey.sizes if not _fits(one, name, size)]
             if wrong:
-                counted = f"{len(wrong)} of {len(one.survey.sizes)} images are not {by(size)}"
-                yield one.hit(f"{counted}, and neither buckets nor cached latents resize them: {some(wrong)}")
+                are = part(len(wrong), len(one.survey.sizes), "image", ("is", "are"))
+                them = "it" if len(wrong) == 1 else "them"
+                what = f"{are} not {by(size)}, and neither buckets nor cached latents resize {them}"
+                yield one.hit(f"{what}: {some(wrong)}")
 
 
 def _fits(one: Listed, name: str, size: Size) -> bool:
@@ -242,8 +255,8 @@ def no_bucket_crop(case: Case) -> Iterator[Hit]:
             places = dict(placed(case, one))
             cropped = [name for name, place in places.items() if place.resized != place.bucket]
             if cropped:
-                counted = f"{len(cropped)} of {len(places)} images are cropped to {by(places[cropped[0]].bucket)}"
-                yield one.hit(f"without buckets {counted}: {some(cropped)}")
+                are = part(len(cropped), len(places), "image", ("is", "are"))
+                yield one.hit(f"without buckets {are} cropped to {by(places[cropped[0]].bucket)}: {some(cropped)}")
 
 
 @rule("reg-surplus")
@@ -255,5 +268,6 @@ def reg_surplus(case: Case) -> Iterator[Hit]:
             images = len(one.survey.sizes)
             counts[bool(one.subset.get("is_reg"))] += images * one.subset.get("num_repeats")
         if counts[True] > counts[False] > 0 and len(known) == len(read(dataset)):
-            what = f"{counts[True]} regularisation images for {counts[False]} others, repeats counted: some are unused"
+            many, few = counted(counts[True], "regularisation image"), counted(counts[False], "other")
+            what = f"{many} for {few}, repeats counted: some are unused"
             yield Hit(what=what, at=dataset.path)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 from fork_wrapper.rules.arguments import fits, in_words
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.optimizers import ADAFACTOR, BLOCKS, block_rates, optimizer, rates, scheduler_classes
+from fork_wrapper.rules.optimizers import ADAFACTOR, optimizer, scheduler_classes
+from fork_wrapper.rules.rates import BLOCKS, block_rates, rates
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 DESTRUCTIVE = 0.1
 """From here on a rate is meant for Prodigy or D-Adaptation: sd-scripts draws its line there, too."""
@@ -52,7 +54,7 @@ def block_lr_count(case: Case) -> Iterator[Hit]:
     if wrong := [part for part in parts if not _is_number(part)]:
         yield Hit(what=f'block_lr holds "{wrong[0]}", which is no number', at=case.at("block_lr"))
     else:
-        yield Hit(what=f"block_lr holds {len(parts)} numbers instead of {BLOCKS}", at=case.at("block_lr"))
+        yield Hit(what=f"block_lr holds {counted(len(parts), 'number')} instead of {BLOCKS}", at=case.at("block_lr"))
 
 
 def _is_number(text: str) -> bool:

@@ -4,17 +4,14 @@ No rules here. Names without a dot are looked up as library/train_util.py:4826-5
 case, all others as classes of torch.optim, and with a dot as a class of any module.
 """
 
-import contextlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fork_wrapper.rules.arguments import Argument, read_arguments, values
 from fork_wrapper.rules.case import Case
-from fork_wrapper.sdscripts.sizes import Trained, trained
 
 ADAFACTOR = "transformers.optimization.Adafactor"
 FLAGS: Mapping[str, str] = {"use_8bit_adam": "AdamW8bit", "use_lion_optimizer": "Lion"}
@@ -226,48 +223,3 @@ def _table() -> dict[str, Any]:
     text = Path(__file__).with_name("optimizers.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
-
-
-BLOCKS = 23
-"""Rates that block_lr holds (sdxl_train.py:49)."""
-
-
-class Rate(NamedTuple):
-    """The rate of one parameter group."""
-
-    key: str
-    """Option that says it."""
-    value: float
-    """Never 0: what has that is left out."""
-
-
-def block_rates(case: Case) -> tuple[float, ...] | None:
-    """The numbers of block_lr, read as sdxl_train.py:113-119 does; None where nobody says any, or they are wrong."""
-    with contextlib.suppress(ValueError):
-        found = tuple(float(part) for part in (case.get("block_lr") or "").split(","))
-        return found if len(found) == BLOCKS else None
-    return None
-
-
-def rates(case: Case) -> tuple[Rate, ...]:
-    """The parameter groups in the order in which the optimizer gets them (sdxl_train.py:345-359)."""
-    parts, blocks = trained(case.get), block_rates(case)
-    unet = [Rate(key="learning_rate", value=parts.unet)]
-    if blocks is not None:
-        unet = [Rate(key="block_lr", value=value) for value in blocks]
-    groups = unet if parts.unet else []
-    for number, value in ((1, parts.text_encoder_1), (2, parts.text_encoder_2)):
-        key = f"learning_rate_te{number}"
-        groups.append(Rate(key=key if case.get(key) is not None else "learning_rate", value=value))
-    return tuple(rate for rate in groups if rate.value != 0)
-
-
-def trained_parts(case: Case) -> Trained:
-    """The rates of the U-Net and of both text encoders; 0 for what is frozen."""
-    return trained(case.get)
-
-
-def optimizers(case: Case) -> int:
-    """How many optimizers there will be at least (sdxl_train.py:374-414); a new rate begins a new one."""
-    groups = int(case.get("fused_optimizer_groups") or 0)
-    return max(groups, len(list(groupby(rate.value for rate in rates(case)))))

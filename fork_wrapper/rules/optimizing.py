@@ -4,16 +4,8 @@ from collections.abc import Iterator
 
 from fork_wrapper.rules.arguments import Argument, fits, in_words, read_arguments
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.optimizers import (
-    ADAFACTOR,
-    FLAGS,
-    PACKAGES,
-    Optimizer,
-    classes,
-    known_modules,
-    optimizer,
-    rates,
-)
+from fork_wrapper.rules.optimizers import ADAFACTOR, FLAGS, PACKAGES, Optimizer, classes, known_modules, optimizer
+from fork_wrapper.rules.rates import rates
 from fork_wrapper.rules.rule import Hit, rule
 
 ONE_RATE = {

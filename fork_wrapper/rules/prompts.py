@@ -10,6 +10,7 @@ from fork_wrapper.rules.prompt_file import SUFFIXES, Prompt, PromptFileError, re
 from fork_wrapper.rules.reading import some, value
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import options
+from fork_wrapper.words import counted
 
 SIDES = ("width", "height")
 SIDE = 512
@@ -168,9 +169,9 @@ def _step_faults(one: Prompt, sampler: Any) -> Iterator[str]:
         yield f"sample_steps = {value(steps)} is no whole number"
     elif isinstance(sampler, str) and sampler in LEAST:
         if steps < LEAST[sampler] or (sampler == "dpmsingle" and steps == 0):
-            yield f"{sampler} cannot draw in {steps} steps"
+            yield f"{sampler} cannot draw in {counted(steps, 'step')}"
     elif steps == 0 or steps > LONGEST:
-        yield f"{value(sampler)} cannot draw in {steps} steps"
+        yield f"{value(sampler)} cannot draw in {counted(steps, 'step')}"
 
 
 def _text_faults(one: Prompt) -> Iterator[str]:

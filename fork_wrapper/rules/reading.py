@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fork_wrapper.rules.rule import Hit
-from fork_wrapper.sdscripts.latent_names import sizes_from_names
+from fork_wrapper.sdscripts.latent_names import latents_taken, size_in_name, sizes_from_names
 
 if TYPE_CHECKING:  # a configuration can be judged without what looks at images
     from collections.abc import Iterable, Iterator, Mapping
@@ -40,14 +40,19 @@ class Listed(NamedTuple):
     """Its images and captions."""
 
     @property
+    def is_described(self) -> bool:
+        """Whether a metadata file names its images, and holds their captions."""
+        return self.survey.metadata is not None
+
+    @property
     def at(self) -> str:
-        """The key path that names the folder."""
-        return f"{self.subset.path}.image_dir"
+        """The key path that names the folder, or the metadata file."""
+        return f"{self.subset.path}.{'metadata_file' if self.is_described else 'image_dir'}"
 
     @property
     def where(self) -> str:
-        """The folder and the key path that names it."""
-        return f"{self.survey.folder} ({self.at})"
+        """The folder, or the metadata file, and the key path that names it."""
+        return f"{self.survey.metadata or self.survey.folder} ({self.at})"
 
     def hit(self, what: str, todo: str = "") -> Hit:
         """A hit that is about the folder."""
@@ -108,16 +113,25 @@ def is_tagged(subset: SubsetCase | DatasetCase) -> bool:
 
 
 def listed(case: Case) -> Iterator[Listed]:
-    """The subsets whose folders are listed: read, surveyed, and not replaced by an earlier run's list of images."""
+    """The subsets whose images are known: read, surveyed, and not replaced by an earlier run's list of images."""
     for dataset in case.datasets:
-        for subset in read(dataset) if dataset.kind in {"dreambooth", "masked"} else ():
+        for subset in read(dataset) if dataset.kind != "mixed" else ():
             survey = subset.survey
-            if survey and survey.scan and not (subset.get("cache_info") and survey.metadata_cache):
+            replaced = survey and not survey.metadata and subset.get("cache_info") and survey.metadata_cache
+            if survey and survey.scan and not replaced:
                 yield Listed(dataset=dataset, subset=subset, survey=survey, scan=survey.scan)
+
+
+def in_folders(case: Case) -> Iterator[Listed]:
+    """Those of them whose folders are listed, and whose captions are files."""
+    return (one for one in listed(case) if not one.is_described)
 
 
 def seen_sizes(case: Case, survey: FolderSurvey) -> Mapping[str, Size]:
     """Sizes by image name as sd-scripts takes them: where latents are cached, from the names of files left behind."""
+    if survey.entries is not None:
+        said = described_sizes(survey)
+        return {name: said[path] for path, name in survey.written.items()}
     names = sorted(survey.sizes)
     guesses = _guesses(survey, names) if survey.latent_paths and caches_latents(case) else None
     if guesses is None:
@@ -125,9 +139,32 @@ def seen_sizes(case: Case, survey: FolderSurvey) -> Mapping[str, Size]:
     return {name: guess or survey.sizes[name] for name, guess in zip(names, guesses, strict=True)}
 
 
+def described_sizes(survey: FolderSurvey) -> Mapping[str, Size]:
+    """Sizes by image path as a metadata file writes it, in the order in which sd-scripts asks.
+
+    (0, 0) where latents are taken whose name says none; what nothing says, and what is not there, is left out.
+    """
+    taken = taken_latents(survey)
+    found: dict[str, Size] = {}
+    for path, entry in (survey.entries or {}).items():
+        if entry.size is not None:
+            found[path] = entry.size
+        elif path in taken:
+            found[path] = size_in_name(taken[path])
+        elif path in survey.written:
+            found[path] = survey.sizes[survey.written[path]]
+    return found
+
+
+def taken_latents(survey: FolderSurvey) -> Mapping[str, str]:
+    """Of a metadata file: images for which a file of latents is taken, by path as it is written; the file."""
+    unsized = [path for path, entry in (survey.entries or {}).items() if entry.size is None]
+    return latents_taken(unsized, survey.latent_paths)
+
+
 def names_give_sizes(survey: FolderSurvey) -> bool:
     """Whether every file that is taken for an image's latents has a size in its name."""
-    return _guesses(survey, sorted(survey.sizes)) is not None
+    return survey.entries is not None or _guesses(survey, sorted(survey.sizes)) is not None
 
 
 def _guesses(survey: FolderSurvey, names: list[str]) -> list[Size | None] | None:

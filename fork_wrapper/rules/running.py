@@ -9,6 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from fork_wrapper.rules.case import Case
 from fork_wrapper.rules.length import batches, interval_in_force, length
 from fork_wrapper.rules.rule import Hit, rule
+from fork_wrapper.words import counted
 
 KEY = "pretrained_model_name_or_path"
 
@@ -127,8 +128,13 @@ def steps_huge(case: Case) -> Iterator[Hit]:
 def sample_never(case: Case) -> Iterator[Hit]:
     unit, every = interval_in_force(case)
     if every is not None and not length(case).reaches(every, unit):
-        what = f"sample_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
+        what = f"sample_every_n_{unit} = {every} never comes: training ends after {_end(case, unit)}"
         yield Hit(what=what, at=case.at(f"sample_every_n_{unit}"))
+
+
+def _end(case: Case, unit: str) -> str:
+    """The length of the training, in words."""
+    return counted(length(case).of(unit) or 0, unit[:-1])
 
 
 UNITS = ("epochs", "steps")
@@ -139,7 +145,7 @@ def save_never(case: Case) -> Iterator[Hit]:
     for unit in UNITS:
         every = abs(_every(case, unit) or 0)
         if every and not length(case).reaches(every, unit):
-            what = f"save_every_n_{unit} = {every} never comes: training ends after {length(case).of(unit)} {unit}"
+            what = f"save_every_n_{unit} = {every} never comes: training ends after {_end(case, unit)}"
             yield Hit(what=what, at=case.at(f"save_every_n_{unit}"))
 
 
@@ -168,7 +174,7 @@ def save_last_steps(case: Case) -> Iterator[Hit]:
         last = case.get(key)
         if last >= 0:
             kept = last // every + 1
-            what = f"{key} = {last} keeps {kept} {files}{'s' if kept > 1 else ''} of those every {every} steps"
+            what = f"{key} = {last} keeps {counted(kept, files)} of those every {counted(every, 'step')}"
             yield Hit(what=what, at=case.at(key))
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from fork_wrapper.rules.arguments import fits, in_words
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.optimizers import Optimizer, optimizer, rates
+from fork_wrapper.rules.optimizers import Optimizer, optimizer
+from fork_wrapper.rules.rates import rates
 from fork_wrapper.rules.rule import Hit, rule
 from fork_wrapper.rules.schedulers import OPTION_OF, TORCH, Scheduler, in_steps, scheduler, total
+from fork_wrapper.words import counted
 
 
 @rule("scheduler-needs")
@@ -140,7 +142,8 @@ def _clashes_of_cycles(one: Scheduler, case: Case) -> Iterator[str]:
     for name in PER_GROUP:
         value = one.values.get(name)
         if isinstance(value, (list, tuple)) and len(value) != count:
-            yield f"{name} in lr_scheduler_args has {len(value)} values, and there are {count} parameter groups"
+            values, groups = counted(len(value), "value"), counted(count, "parameter group")
+            yield f"{name} in lr_scheduler_args has {values} for {groups}"
 
 
 def _has_no_momentum(one: Optimizer) -> bool:
@@ -212,7 +215,7 @@ def warmup_long(case: Case) -> Iterator[Hit]:
     if scheduler(case).warms and isinstance(value, int) and value > 0:
         steps = total(case)
         if steps is not None and 0 < steps <= value:
-            what = f"lr_warmup_steps = {value} takes the whole training of {steps} scheduler steps"
+            what = f"lr_warmup_steps = {value} takes the whole training of {counted(steps, 'scheduler step')}"
             yield Hit(what=what, at=case.at("lr_warmup_steps"))
 
 
@@ -224,7 +227,7 @@ def schedule_processes(case: Case) -> Iterator[Hit]:
     for key, used in zip(KEYS, (one.warms, _decays(one)), strict=True):
         value = case.get(key)
         if used and isinstance(value, int) and value > 0:
-            what = f"{key} = {value} lasts {value / processes:g} training steps with {processes} processes"
+            what = f"{key} = {value} lasts {counted(value / processes, 'training step')} with {processes} processes"
             yield Hit(what=what, at=case.at(key))
     if one.arguments and (one.kind == "class" or one.name == "piecewise_constant"):
         what = f"{one.name} counts {processes} steps for each training step"
@@ -289,5 +292,5 @@ def decay_long(case: Case) -> Iterator[Hit]:
         return
     warmup, decay, steps = in_steps(case, "lr_warmup_steps"), in_steps(case, "lr_decay_steps"), total(case)
     if warmup is not None and decay is not None and steps is not None and decay > 0 and warmup + decay > steps > 0:
-        what = f"warm-up and decay take {warmup + decay} scheduler steps, and the training has {steps}"
+        what = f"warm-up and decay take {counted(warmup + decay, 'scheduler step')}, and the training has {steps}"
         yield Hit(what=what, at=case.at("lr_decay_steps"))

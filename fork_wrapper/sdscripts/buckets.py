@@ -135,6 +135,28 @@ class Bucketing:
         return side - side % self.steps
 
 
+USUAL_LIMITS = (512, 2048, 64)
+"""`min_bucket_reso`, `max_bucket_reso` and `bucket_reso_steps` where nobody says others: those of the shipped
+experiments, for SDXL's 1024 x 1024."""
+
+
+def usual_limits(resolution: Size) -> tuple[int, int, int]:
+    """The same as far as this resolution allows: no side of it may be shorter or longer."""
+    smallest, largest, steps = USUAL_LIMITS
+    return max(min(smallest, min(resolution) // steps * steps), steps), max(largest, 2 * max(resolution)), steps
+
+
+def usual(resolution: Size, limits: tuple[int, int, int] | None = None) -> Bucketing:
+    """The buckets of images that no configuration is named for; BucketError where there are none.
+
+    One answer for all who ask: what is prepared is checked, counted and trained by the same ones.
+    """
+    smallest, largest, steps = limits or usual_limits(resolution)
+    return Bucketing(
+        resolution=resolution, enabled=True, no_upscale=False, smallest=smallest, largest=largest, steps=steps
+    )
+
+
 def ratio(size: Size) -> float:
     """Width by height."""
     return size[0] / size[1]

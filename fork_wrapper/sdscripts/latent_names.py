@@ -1,7 +1,9 @@
 """The size of an image, guessed from the name of its latents on disk, as sd-scripts guesses it."""
 
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import islice, takewhile
 
 
 def sizes_from_names(images: Sequence[str], latents: Sequence[str]) -> list[tuple[int, int] | None]:
@@ -27,6 +29,38 @@ def sizes_from_names(images: Sequence[str], latents: Sequence[str]) -> list[tupl
         found = index < len(latents) and latents[index].startswith(stem)
         sizes.append(_size(latents[index]) if found else None)
     return sizes
+
+
+def latents_taken(names: Sequence[str], latents: Sequence[str]) -> dict[str, str]:
+    """Images of a metadata file for which a file of latents is taken, and the file.
+
+    The longest names come first, on both sides, and each file is taken once (library/train_util.py:2286-2317). A name
+    has to begin like the path as it stands in the metadata file: for a relative one none ever does.
+
+    Args:
+        names: image paths as they are written, of those without `image_size`.
+        latents: paths, in any order.
+    """
+    rank = {path: (-len(os.path.basename(path)), index) for index, path in enumerate(latents)}  # noqa: PTH119
+    left = sorted(rank)
+    taken: dict[str, str] = {}
+    for name in sorted(names, key=len, reverse=True) if left else ():
+        stem = os.path.splitext(name)[0]  # noqa: PTH122
+        first = bisect_left(left, stem)
+        matching = takewhile(lambda path: path.startswith(stem), islice(left, first, None))  # noqa: B023
+        match = min(matching, key=rank.__getitem__, default=None)
+        if match is not None:
+            left.remove(match)
+            taken[name] = match
+    return taken
+
+
+def size_in_name(path: str) -> tuple[int, int]:
+    """The size that the name of latents says; (0, 0) where it says none."""
+    try:
+        return _size(path)
+    except (IndexError, ValueError):
+        return 0, 0
 
 
 def _size(path: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""How many bytes sd-scripts writes and holds for a configuration: checkpoints, training states, caches.
+"""Of how many numbers SDXL is made, and how many bytes sd-scripts writes and holds of them: checkpoints and caches.
 
 Computed from SDXL's parameter counts; real files are larger by a header of some hundred kilobytes.
 """
@@ -16,23 +16,28 @@ TEXT_ENCODER_2 = 694_659_840
 VAE = 83_653_863
 """Parameters of SDXL base 1.0."""
 
+IDLE_1 = 7_089_408
+"""Parameters of the first text encoder's last layer and final norm: no gradient reaches them (sdxl_train.py:train)."""
+
+UNET_BLOCKS = (
+    *(7_296_000, 11_840, 2_255_040, 2_255_040, 921_920, 27_390_080, 29_028_480, 3_687_040, 375_425_280, 381_978_880),
+    *(31_138_560, 350_840_320, 31_138_560, 400_005_120, 400_005_120, 406_558_720, 37_633_280, 33_536_000, 35_174_400),
+    *(4_407_040, 3_382_400, 3_382_400, 12_164),
+)
+"""Parameters of the U-Net's 23 blocks, as block_lr counts them (sdxl_train.py:get_block_params_to_optimize)."""
+
+FACTORED_UNET_BLOCKS = (
+    *(15_936, 8_000, 1_232_640, 1_232_640, 614_720, 4_173_312, 4_992_512, 2_458_240, 17_022_720, 20_299_520),
+    *(19_672_320, 627_200, 19_672_320, 36_687_360, 36_687_360, 39_964_160, 12_368_512, 9_090_432, 9_909_632),
+    *(3_077_440, 2_257_600, 2_257_600, 8_324),
+)
+FACTORED = (338_253, 1_326_925)
+IDLE_1_FACTORED = 25_344
+"""Numbers that Adafactor keeps for the U-Net's blocks, for the text encoders, and for the idle part of the first: of a
+tensor of two and more dimensions one for each row and each column of its last two, of others one for each number."""
+
 BYTES: Mapping[str, int] = {"float": 4, "fp16": 2, "bf16": 2, "no": 4}
 """Bytes per number of `save_precision` and `mixed_precision`."""
-
-MOMENTS: Mapping[str, float] = {
-    **dict.fromkeys(("", "adamw", "pagedadamw", "pagedadamw32bit"), 2),
-    **dict.fromkeys(("lion", "sgdnesterov"), 1),
-    **dict.fromkeys(("dadaptation", "dadaptadampreprint", "dadaptadam"), 3),
-    "adafactor": 0.01,  # a row and a column for each matrix
-    "prodigy": 4,
-}
-"""What an optimizer keeps for each trained number, in numbers of the same kind; its name in lower case."""
-
-MOMENTS_8BIT: Mapping[str, int] = {
-    **dict.fromkeys(("adamw8bit", "pagedadamw8bit"), 2),
-    **dict.fromkeys(("lion8bit", "pagedlion8bit", "sgdnesterov8bit"), 1),
-}
-"""Likewise, in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +76,6 @@ def checkpoint_bytes(get: Get) -> int:
     encoders = (parts.text_encoder_1, TEXT_ENCODER_1), (parts.text_encoder_2, TEXT_ENCODER_2)
     texts = sum(count * (full if rate else idle) for rate, count in encoders)
     return full * UNET + texts + (4 if get("no_half_vae") else half) * VAE
-
-
-def state_bytes(get: Get) -> int | None:
-    """Of one `-state` folder: what is trained and what the optimizer keeps; None for an optimizer not known here."""
-    name = str(get("optimizer_type") or "").lower()
-    if get("use_8bit_adam") or get("use_lion_optimizer"):
-        name = "adamw8bit" if get("use_8bit_adam") else "lion"
-    size = 2 if get("full_fp16") or get("full_bf16") else 4
-    if name in MOMENTS:
-        return round(trained(get).parameters * size * (1 + MOMENTS[name]))
-    return trained(get).parameters * (size + MOMENTS_8BIT[name]) if name in MOMENTS_8BIT else None
 
 
 def latent_bytes(resolution: tuple[int, int], *, flipped: bool, each: int) -> int:

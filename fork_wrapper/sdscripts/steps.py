@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.sdscripts.names import SUFFIX
+from fork_wrapper.words import counted
 
 Get = Callable[[str], Any]
 """From an option's name to its value in force."""
@@ -151,7 +152,7 @@ def _plan(get: Get, batches: int, processes: int, name: str) -> Schedule:
     if get("max_train_epochs") is not None:
         total = get("max_train_epochs") * math.ceil(batches / processes / accumulated)
     if not 0 < total < _TOO_MANY:
-        raise StepsError(f"it would train {total} steps")
+        raise StepsError(f"it would train {counted(total, 'step')}")
     shared = math.ceil(batches / processes)
     run = _Run(get=get, name=name, steps_per_epoch=math.ceil(shared / accumulated), total=total)
     return Schedule(

@@ -94,9 +94,9 @@ error: bad.toml has 4 errors
         "[training]\nlearning_rate = \n",
         """\
 error: bad.toml is not valid TOML
-  • Invalid value (at line 2, column 17)
-    PROJECT/experiments/bad.toml
-    → mend that line; strings need quotes in TOML
+  • there is no value behind the =
+    PROJECT/experiments/bad.toml, line 2, column 17
+    → write one, or remove the line
 """,
     ),
 }

@@ -149,7 +149,7 @@ def test_a_captioner_that_fails(
 def test_an_image_that_is_left_without(kft: Callable[..., Answer], pictures: Path, captioner: str) -> None:
     """Is counted, and the exit code says so."""
     answer = kft("dataset", "caption", "pictures", "--command", captioner, "--", "--but", "c")
-    assert (answer.code, answer.err.splitlines()[-1]) == (1, "1 caption written, 2 captions kept, 1 images without")
+    assert (answer.code, answer.err.splitlines()[-1]) == (1, "1 caption written, 2 captions kept, 1 image without")
     assert sorted(texts(pictures)) == ["a", "b", "d"]
 
 

@@ -107,7 +107,8 @@ def test_json_is_complete(kft: Kft, pictures: Path) -> None:
     answer = kft("dataset", "check", str(pictures), "--json")
     read = json.loads(answer.out)
     assert (answer.code, answer.err) == (1, "")
-    assert sorted(read) == ["captions", "decoded", "findings", "fixes", "folders", "images", "name", "tokens"]
+    parts = ["captions", "decoded", "findings", "fixes", "folders", "images", "measured_against", "name", "tokens"]
+    assert sorted(read) == parts
     assert (read["images"], read["captions"], read["decoded"]) == (13, 13, 13)
     kinds = [one["kind"] for one in read["findings"]]
     assert (len(kinds), kinds.count("image-suffix"), kinds.count("image-upscaled")) == (20, 7, 8)
@@ -125,14 +126,15 @@ def test_json_is_complete(kft: Kft, pictures: Path) -> None:
 
 
 def test_a_good_folder_is_said_to_be_good(kft: Kft, project: Path) -> None:
-    """Exit code 0, and one line."""
+    """Exit code 0, and what it was measured against."""
     folder = project / "good"
     folder.mkdir()
     picture(1).resize((1024, 1024)).save(folder / "a.png")
     caption(folder, "a")
     answer = kft("dataset", "check", "good")
     assert (answer.code, answer.out) == (0, "")
-    assert answer.err == "PROJECT/good: 1 image, 1 caption\nnothing is wrong\n"
+    measured = "measured against 1024 x 1024 in buckets of 512 to 2048 by 64 (--resolution, or name an experiment)"
+    assert answer.err == f"PROJECT/good: 1 image, 1 caption\n{measured}\nnothing is wrong\n"
 
 
 def test_an_experiment_says_what_is_right(kft: Kft, project: Path) -> None:

@@ -62,14 +62,14 @@ def two_runs(project: Path) -> tuple[str, str]:
 
 
 def test_two_experiments_in_a_terminal(shipped: Kft, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what changed, in 100 columns; the README shows the same."""
+    """Only what changed, in 100 columns; docs/experiments.md shows the same."""
     with terminal(monkeypatch):
         answer = shipped("diff", "humanoid_04", "humanoid_05")
     assert answer.code == 1
     assert answer.err == "3 differences change training\n"
     assert max(map(len, answer.out.splitlines())) <= 100
     assert_golden(answer.out, GOLDEN / "diff_04_05.txt")
-    assert answer.out + answer.err in (root / "README.md").read_text(encoding="utf-8")
+    assert answer.out + answer.err in (root / "docs" / "experiments.md").read_text(encoding="utf-8")
 
 
 def test_two_experiments_as_markdown(shipped: Kft) -> None:

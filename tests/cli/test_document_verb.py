@@ -23,9 +23,9 @@ LATER = datetime(2026, 1, 5, tzinfo=timezone.utc)
 
 @pytest.fixture
 def shipped(project: Path, root: Path) -> Settings:
-    """The shipped experiments in place of the two of the project."""
+    """The shipped iterations in place of the two of the project."""
     shutil.rmtree(project / "experiments")
-    shutil.copytree(root / "experiments", project / "experiments")
+    shutil.copytree(root / "experiments", project / "experiments", ignore=shutil.ignore_patterns("*_24gb.toml"))
     return load_settings({}, cwd=project)
 
 

@@ -109,6 +109,7 @@ def test_json(kft: Kft, old: Path) -> None:
     }
     assert {left["key"]: left["value"] for left in one["left_out"]} == {
         "--num_processes": "2",
+        "--mixed_precision": "bf16",
         "datasets[0].max_token_length": 225,
         "hf_token": None,
         "lerning_rate": 1.0,

@@ -32,7 +32,7 @@ def test_of_a_run(kft: Kft, project: Path) -> None:
     assert text.startswith("# again: recovered from the record of a run of kft\n")
     assert "learning_rate is ours: 2e-05 there, 3e-06 here" in text
     shown = kft("diff", "second", "again").out
-    assert "learning_rate  2e-05   3e-06  assumed" in shown
+    assert "learning_rate  2e-05   3e-06  chosen" in shown
 
 
 def test_nothing_is_written_where_something_is_wrong(kft: Kft, project: Path) -> None:

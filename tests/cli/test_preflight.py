@@ -6,15 +6,14 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import save_file
 
 from fork_wrapper import preflight
 from fork_wrapper.provenance import GitState
 from fork_wrapper.sdscripts.options import pinned_commit
 from tests.cli.conftest import Answer
+from tests.sdxl_layout import sdxl_tensors, write_sparse
 
 Kft = Callable[..., Answer]
 
@@ -61,8 +60,8 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
         '    → "PYTHON" -m pip install -c constraints.txt -e ".[train]"\n'
         "  • no NVIDIA GPU was found\n"
         "    nvidia-smi\n"
-        "    → install the NVIDIA driver, or run on a machine with a GPU (fp32 weights and gradients alone take "
-        "21 GB)\n"
+        "    → install the NVIDIA driver, or run on a machine with a GPU (this configuration takes at least "
+        "42614 MiB of its memory)\n"
         "  • no training images: the image folder does not exist  [missing-dir]\n"
         "    PROJECT/datasets/pictures (dataset.datasets[0].subsets[0].image_dir)\n"
         "    → put the images and captions there, or say where your data sets are: `datasets` in kft.local.toml\n"
@@ -139,12 +138,12 @@ def test_a_commit_that_does_not_say_what_trains(
 def test_a_damaged_base_model_is_named(kft: Kft, project: Path) -> None:
     """A truncated download is found before seven gigabytes are loaded."""
     base = project / "models" / "base.safetensors"
-    base.parent.mkdir()
-    save_file({"weight": np.zeros(4096, dtype=np.float32)}, base)
+    write_sparse(base, sdxl_tensors())
     assert "base model" not in kft("run", "first").err
-    base.write_bytes(base.read_bytes()[:-1])
+    with base.open("r+b") as file:
+        file.truncate(base.stat().st_size - 1)
     assert found(kft("run", "first"), "the base model is damaged") == (
-        "  • the base model is damaged or incomplete\n"
+        "  • the base model is damaged or incomplete  [base-damaged]\n"
         "    PROJECT/models/base.safetensors\n"
         "    → download it again from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0 and compare its "
         "sha256"
@@ -190,7 +189,7 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
 
 
 def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the run would write is counted; only when not even one checkpoint fits the run is stopped."""
+    """What the run would write is counted; where it does not fit, the run starts only by name."""
     pictures = project / "datasets" / "pictures"
     pictures.mkdir(parents=True)
     Image.new("RGB", (1024, 1024)).save(pictures / "a.png")
@@ -198,16 +197,20 @@ def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypat
     free = {"free": 30e9}
     monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
-    assert found(kft("check", "first", *flags), "warning: checkpoints and states need") == (
-        "  • warning: checkpoints and states need about 37 GB, 30.0 GB are free\n"
+    assert found(kft("check", "first", *flags), "checkpoints need") == (
+        "  • checkpoints need about 37 GB, 30.0 GB are free\n"
+        "    PROJECT/runs\n"
+        "    → free space, set `outputs` to another disk, or save fewer of them; `--allow disk` starts all the same"
+    )
+    assert found(kft("check", "first", *flags, "--allow", "disk"), "warning: checkpoints need") == (
+        "  • warning: checkpoints need about 37 GB, 30.0 GB are free (allowed: --allow disk)\n"
         "    PROJECT/runs\n"
         "    → free space, set `outputs` to another disk, or save fewer of them"
     )
     pruned = ("--set", "max_train_steps=10000", "--set", "save_every_n_steps=10", "--set", "save_last_n_steps=20")
-    assert "checkpoints and states" not in kft("check", "first", *pruned, "--set", "save_precision=fp16").out
+    assert "checkpoints need" not in kft("check", "first", *pruned, "--set", "save_precision=fp16").out
     free["free"] = 5e9
-    said = found(kft("run", "first", *flags), "checkpoints and states need")
-    assert said.startswith("  • checkpoints and states need about 37 GB")
+    assert found(kft("run", "first", *flags), "checkpoints need").startswith("  • checkpoints need about 37 GB")
 
 
 def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
@@ -273,3 +276,11 @@ def test_nasty_names_pass_unharmed(kft: Kft, project: Path) -> None:
     answer = kft("export-config", nasty)
     assert answer.code == 0, answer.err
     assert 'output_name = "año \'uno\' \\"dos\\" 🙂"' in answer.out
+
+
+def test_the_check_asks_whether_it_can_be_rendered(kft: Kft) -> None:
+    """What only rendering finds stands against a launch, too: a value that sd-scripts would read as another."""
+    answer = kft("check", "first", "--set", 'metadata_title="')
+    assert answer.code == 2
+    assert "its TOML reader cannot read back metadata_title" in answer.err
+    assert kft("run", "first", "--set", 'metadata_title="').err == answer.err

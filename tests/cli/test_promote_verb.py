@@ -105,7 +105,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(kft: Kft, run: RunFold
         answer = kft("promote", run.run_id, *arguments)
         assert (answer.code, answer.out) == (2, "")
         assert said in answer.err
-    assert "only what kft has trained can be promoted" in kft("promote", "second").err
+    assert "only what kft has trained can be promoted" in kft("promote", "first").err
     change_sidecar(run.folder / "second.safetensors", sha256="0" * 64)
     assert "has changed since it was archived" in kft("promote", run.run_id).err
     assert not (project / "models").exists()

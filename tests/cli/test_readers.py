@@ -18,20 +18,21 @@ Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"
 
 
-def test_help_is_complete_and_in_the_readme(kft: Kft, root: Path) -> None:
-    """`kft --help` lists every verb, and the README shows the same text."""
+def test_help_is_complete_and_in_the_docs(kft: Kft, root: Path) -> None:
+    """`kft --help` lists every verb, and docs/commands.md shows the same text."""
     answer = kft("--help")
     assert (answer.code, answer.err) == (0, "")
     assert_golden(answer.out, GOLDEN / "help.txt")
-    assert answer.out.strip() in (root / "README.md").read_text(encoding="utf-8")
+    assert answer.out.strip() in (root / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
 def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     """The table of `kft --help` and the commands' own short help cannot drift apart."""
-    modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")} - {"__init__", "flags", "lazy"}
+    modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")}
+    modules -= {"__init__", "completing", "flags", "lazy"}
     tools = {f"dataset_{verb}" for verb in DATASET_VERBS}
     assert {verb.replace("-", "_") for verb in VERBS} == modules - tools
-    assert len(VERBS) == 23
+    assert len(VERBS) == 24
     for verb, line in VERBS.items():
         command = group.get_command(click.Context(group), verb)
         assert command is not None
@@ -77,7 +78,7 @@ def test_show_an_experiment_as_json(kft: Kft) -> None:
     """The same as values."""
     shown = json.loads(kft("show", "second", "--json").out)
     assert shown["training"]["learning_rate"] == 2e-5
-    assert shown["origins"]["training.learning_rate"] == {"kind": "assumed", "by": "second"}
+    assert shown["origins"]["training.learning_rate"] == {"kind": "chosen", "by": "second"}
     assert shown["origins"]["training.save_model_as"] == {"kind": "kft", "by": "kft"}
 
 
@@ -144,10 +145,10 @@ def test_list_shows_every_run(kft: Kft, project: Path) -> None:
     answer = kft("list")
     assert answer.out == (
         "experiments: first, second\n"
-        "run                     status     steps  loss    time     saved\n"
-        "first/20260101-000000   running    0      -       -        0\n"
-        "second/20260102-000000  completed  8/8    0.1235  1:02:05  0\n"
-        "first/20260103-000000   killed     0/9    -       -        0\n"
+        "run                     status     steps  mean loss  time     saved\n"
+        "first/20260101-000000   running    0      -          -        0\n"
+        "second/20260102-000000  completed  8/8    0.1235     1:02:05  0\n"
+        "first/20260103-000000   killed     0/9    -          -        0\n"
     )
     assert answer.err == "1 run ended with kft; `kft archive RUN` closes what it left open\n"
     shown = json.loads(kft("list", "first", "--json").out)
@@ -174,8 +175,8 @@ def test_list_sorts_and_filters(kft: Kft, project: Path) -> None:
         ("first/20260102-000000", 0.1, False, None),
     ]
     assert kft("list", "first", "--filter", "decision=selected").out == (
-        "run                    status     steps  loss    time  saved\n"
-        "first/20260103-000000  completed  3      0.2000  -     0\n"
+        "run                    status     steps  mean loss  time  saved\n"
+        "first/20260103-000000  completed  3      0.2000     -     0\n"
     )
     nothing = kft("list", "first", "--filter", "loss>1", "--reverse")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "none of 3 runs passes the filters\n")

@@ -98,9 +98,9 @@ def test_one_story(kft: Kft, run: RunFolder) -> None:
     child = record.with_lineage(lineage).with_run(id=second.run_id, status="completed", steps=140, total_steps=140)
     write_record(second, child)
     assert kft("list", "first").out == (
-        "run                    status     steps       loss  time  saved\n"
-        "first/20260102-030405  resumed    75/200      -     -     0\n"
-        "first/20260103-000000  completed  60+140/200  -     -     0\n"
+        "run                    status     steps       mean loss  time  saved\n"
+        "first/20260102-030405  resumed    75/200      -          -     0\n"
+        "first/20260103-000000  completed  60+140/200  -          -     0\n"
     )
     shown = re.sub(" {2,}", "  ", kft("show", second.run_id).out)
     assert (

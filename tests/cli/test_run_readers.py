@@ -6,7 +6,7 @@ import platform
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from fork_wrapper.history import status_now
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import read_record, write_record
+from fork_wrapper.run_state import status_now
 from fork_wrapper.settings import load_settings
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
@@ -102,9 +102,9 @@ def test_following_ends_when_kft_is_gone(kft: Kft, project: Path, monkeypatch: p
     monkeypatch.setattr("fork_wrapper.commands.log.POLL", 0.01)
     asked: list[str] = []
 
-    def dying(status: str, process: Any) -> str:
+    def dying(status: str, process: Any, argv: Any) -> str:
         asked.append(status)
-        return "killed" if len(asked) > 3 else status_now(status, process)
+        return "killed" if len(asked) > 3 else status_now(status, process, argv)
 
     monkeypatch.setattr("fork_wrapper.run_state.status_now", dying)
     answer = kft("log", run.run_id, "-f", "-n", "0")
@@ -129,7 +129,7 @@ def test_ctrl_c_ends_the_look(kft: Kft, project: Path, monkeypatch: pytest.Monke
 
 def test_logs_that_cannot_be_shown(kft: Kft, run: RunFolder) -> None:
     """What is no run, what has printed nothing, what cannot be had at once."""
-    assert "first is an experiment" in kft("log", "first").err
+    assert "second is an experiment" in kft("log", "second").err
     run.log.unlink()
     answer = kft("log", run.run_id)
     assert (answer.code, answer.out) == (2, "")
@@ -166,7 +166,7 @@ def test_notes_that_say_nothing(kft: Kft, run: RunFolder) -> None:
     """Are refused, and nothing is written."""
     assert kft("note", run.run_id, " ").err.startswith("error: cannot note this\n  • there is nothing to note\n")
     assert kft("note", run.run_id, "--decision", "chosen").code == 2
-    assert kft("note", "first", "x").code == 2
+    assert kft("note", "second", "x").code == 2
     assert not run.notes.exists()
 
 
@@ -198,3 +198,67 @@ def test_show_a_sidecar_whose_run_is_not_here(kft: Kft, run: RunFolder, project:
     (project / "stray.json").write_text(json.dumps({**raw, "kind": "sidecar"}), encoding="utf-8")
     as_json = json.loads(kft("show", "stray.json", "--json").out)
     assert (as_json["notes"], as_json["children"]) == (None, None)
+
+
+LOGS: Mapping[str, tuple[str, str]] = {
+    "plain": (
+        "steps:  10%|#  | 3/30 [00:09<00:09,  3.00s/it, avr_loss=0.5]\n"
+        'Traceback (most recent call last):\n  File "sdxl_train.py", line 900, in <module>\n'
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB.\n",
+        "out of memory",
+    ),
+    "ranks": (
+        '[rank1]: Traceback (most recent call last):\n[rank1]:   File "sdxl_train.py", line 1\n'
+        "[rank1]: ModuleNotFoundError: No module named 'bitsandbytes'\n"
+        "[rank0]:[E321 02:07:08.408271257 ProcessGroupNCCL.cpp:607] [Rank 0] Watchdog caught collective operation "
+        "timeout: WorkNCCL(SeqNum=3)\n",
+        "missing package",
+    ),
+    "gui": (
+        "\x1b[31m13:02:14-584959 ERROR    No data found. Please verify     sdxl_train.py:195\x1b[0m\n"
+        "                             the metadata file and               \n"
+        "                             train_data_dir option.              \n"
+        "13:02:14-584959 INFO     Training has ended.\n",
+        "no data",
+    ),
+    "windows": (
+        "steps:   0%|   | 0/30 [00:00<?, ?it/s]Traceback (most recent call last):\r\n"
+        '  File "accelerate\\commands\\launch.py", line 986, in launch_command\r\n'
+        "subprocess.CalledProcessError: Command '['python.exe']' returned non-zero exit status 3221225477.\r\n",
+        "access violation",
+    ),
+    "box": (
+        "\u256d\u2500\u2500 Traceback (most recent call last) \u2500\u2500\u256e\n"
+        "\u2502 /opt/kohya/sdxl_train.py:176 in <module>  \u2502\n"
+        "\u2570\u2500\u2500\u256f\nRuntimeError: NaN detected in latents: /data/020.jpg\n",
+        "NaN in latents",
+    ),
+    "table": (
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n"
+        "Root Cause (first observed failure):\n[0]:\n  exitcode  : -9 (pid: 4711)\n"
+        "  traceback : Signal 9 (SIGKILL) received by PID 4711\n",
+        "killed",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_log_that_kft_did_not_run(kft: Kft, project: Path, kind: str, encoding: str) -> None:
+    """From a console, a notebook, several GPUs or Windows: its cause is named; exit code 1."""
+    text, cause = LOGS[kind]
+    (project / "console.txt").write_bytes(text.encode(encoding))
+    answer = kft("log", "console.txt")
+    assert answer.code == 1, answer.err
+    assert f"\u2022 {cause}: " in answer.out
+    assert json.loads(kft("log", "console.txt", "--json").out)["failure"]["cause"]["name"] == cause
+
+
+def test_a_log_that_tells_of_no_failure(kft: Kft, project: Path) -> None:
+    """A survived traceback before the steps is none; exit code 0; what cannot be had of a file is said."""
+    survived = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'triton'\n"
+    bar = "steps: 100%|###| 3/3 [00:09<00:00,  3.00s/it, avr_loss=0.5]\n"
+    (project / "a.log").write_text(survived + bar + "model saved.\n")
+    answer = kft("log", "a.log")
+    assert (answer.code, answer.out.splitlines()[-1].split(maxsplit=1)) == (0, ["end", "all steps are done"])
+    assert kft("log", "a.log", "--raw").code == 2

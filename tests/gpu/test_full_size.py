@@ -60,7 +60,7 @@ def test_thirty_steps_at_full_size(
     assert done.returncode == 0, done.stderr
     record = project.record(project.runs[-1])
     assert (record["run"]["status"], record["run"]["steps"]) == ("completed", STEPS)
-    assert record["run"]["peak_vram_mib"][0] > 20_000
+    assert record["run"]["peak_vram_mib"][0] > record["plan"]["memory"]["mib"] > 20_000
     sidecar = project.runs[-1] / "humanoid_05.json"
     jsonschema.validate(project.read_json(sidecar), schema)
     print(done.stdout)  # noqa: T201 - the measured figures are the point of this test

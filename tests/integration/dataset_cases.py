@@ -103,10 +103,140 @@ def folders_below(folder: Path) -> None:
         (folder / "a" / "z.png").symlink_to(folder / "b" / "s0.png")
 
 
+def described(files: Mapping[str, Mapping[str, Mapping[str, Any]]], *empty: str) -> Callable[[Path], None]:
+    """Metadata files by name, DIR in image paths the folder of all folders; and empty files."""
+
+    def make(folder: Path) -> None:
+        for name, entries in files.items():
+            said = {image.replace("DIR", folder.as_posix()): entry for image, entry in entries.items()}
+            rows = "".join(json.dumps({"image_path": image, **entry}) + "\n" for image, entry in said.items())
+            (folder / name).write_text(rows if name.endswith(".jsonl") else json.dumps(said), encoding="utf-8")
+        touch(*empty)(folder)
+
+    return make
+
+
+def subset(name: str, folder: str = "", more: str = "") -> str:
+    """One with a metadata file."""
+    said = f'image_dir = "DIR/{folder}"\n' if folder else ""
+    return f'[[datasets.subsets]]\nmetadata_file = "DIR/{name}"\n{said}{more}'
+
+
+ALL = {name: {"caption": name} for name in MIXED}
+
+DESCRIBED: Mapping[str, Example] = {
+    "described": Example(
+        datasets=one(f"{SMALL}batch_size = 3\n", subset("m.json", "a", "num_repeats = 2\n")),
+        training=LATENTS,
+        also=described({"m.json": ALL}),
+    ),
+    "described, in one bucket": Example(
+        datasets=one("resolution = 64\nbatch_size = 3\n", subset("m.json", "a")),
+        training=LATENTS,
+        also=described({"m.json": ALL}),
+    ),
+    "described, with sizes": Example(
+        datasets=one(SMALL, subset("m.jsonl", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described(
+            {"m.jsonl": {"a.png": {"image_size": [128, 32]}, "gone.png": {"image_size": [32, 128]}, "b.png": {}}}
+        ),
+    ),
+    "described, in several folders": Example(
+        datasets=one(f"{SMALL}batch_size = 2\n", subset("m.jsonl")),
+        training=LATENTS,
+        folders={"a": TWO_KINDS, "a/below": SQUARES, "b": SQUARES},
+        also=described({"m.jsonl": {"DIR/a/w1.png": {}, "DIR/a/below/b.png": {"tags": "x"}, "DIR/b/a.png": {}}}),
+    ),
+    "described, with latents": Example(
+        datasets=one(SMALL, subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": {"a.png": (64, 64), "ab.png": (64, 64), "c.png": (64, 64)}},
+        also=described(
+            {"m.json": {"DIR/a/a.png": {}, "DIR/a/ab.png": {}, "c.png": {}, "DIR/a/d.png": {"image_size": [64, 32]}}},
+            *("a/ab_0128x0032_sdxl.npz", "a/a_0032x0128_sdxl.npz", "a/c_0032x0256_sdxl.npz"),
+        ),
+    ),
+    "described, by a name that begins another": Example(
+        datasets=one(SMALL, subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described({"m.json": {"DIR/a/a.png": {}}}, "a/ab_0128x0032_sdxl.npz"),
+    ),
+    "described, the same path twice": Example(
+        datasets=one(SMALL, subset("m.json", "a", "num_repeats = 3\n") + subset("n.json", "b")),
+        training=LATENTS,
+        folders={"a": SQUARES, "b": {"a.png": (128, 32), "z.png": (64, 64)}},
+        also=described({"m.json": {"a.png": {}, "b.png": {}}, "n.json": {"a.png": {}, "z.png": {}}}),
+    ),
+    "described, what is left out": Example(
+        datasets=one(
+            SMALL,
+            subset("m.json", "a")
+            + subset("m.json", "b")
+            + subset("n.json", "a", "num_repeats = 0\n")
+            + subset("o.json", "a"),
+        ),
+        training=LATENTS,
+        folders={"a": SQUARES, "b": TWO_KINDS},
+        also=described({"m.json": {"a.png": {}}, "n.json": {"b.png": {}}, "o.json": {}}),
+    ),
+    "described, and never held back": Example(
+        datasets=one(f"{SMALL}validation_split = 0.5\nvalidation_seed = 1\n", subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described({"m.json": {name: {} for name in SQUARES}}),
+    ),
+    "described, never larger": Example(
+        datasets=one("resolution = 512\nenable_bucket = true\nbucket_no_upscale = true\n", subset("m.json", "a")),
+        training=LATENTS,
+        also=described({"m.json": {name: {} for name in list(MIXED)[:8]}}),
+    ),
+    "described, of no size": Example(
+        datasets=one(SMALL, subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described({"m.json": {"a": {}}}),
+        dies="the size of a cannot be read",
+    ),
+    "described, without a folder": Example(
+        datasets=one(SMALL, subset("m.json")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=described({"m.json": {"a.png": {}}}),
+        dies="dataset.datasets[0].subsets[0] has no image_dir, and paths are relative",
+    ),
+    "described, by nothing": Example(
+        datasets=one(SMALL, subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        dies="the metadata file is missing: DIR/m.json",
+    ),
+    "described, by anything": Example(
+        datasets=one(SMALL, subset("m.json", "a")),
+        training=LATENTS,
+        folders={"a": SQUARES},
+        also=touch("m.json"),
+        dies="the metadata file is no table of images: no JSON at line 1: Expecting value: DIR/m.json",
+    ),
+}
+"""The images are named in a metadata file."""
+
 EXAMPLES: Mapping[str, Example] = {
+    **DESCRIBED,
     "one size": Example(datasets=one("resolution = 64\nbatch_size = 3\n"), folders={"a": SQUARES}),
     "one bucket for all": Example(datasets=one("resolution = [512, 768]\nbatch_size = 3\n")),
     "up to the default limit": Example(datasets=one("resolution = 1024\nbatch_size = 2\nenable_bucket = true\n")),
+    "values at every level": Example(
+        datasets='[general]\nflip_aug = true\ncaption_extension = ".caption"\nkeep_tokens = 1\n'
+        + one(
+            'resolution = 64\nbatch_size = 2\nshuffle_caption = true\ncaption_extension = ".txt"\n',
+            f'{A}keep_tokens = 2\nclass_tokens = "a cat"\n{B}is_reg = true\ncaption_dropout_rate = 0.2\n',
+        ),
+        folders={"a": SQUARES, "b": SQUARES},
+        training={"caption_dropout_rate": 0.1, "caption_prefix": "x", "train_batch_size": 5, "token_warmup_step": 0.5},
+    ),
     "a higher limit": Example(
         datasets=one("resolution = 1024\nbatch_size = 2\nenable_bucket = true\nmax_bucket_reso = 2048\n")
     ),

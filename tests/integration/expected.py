@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from dataset_tools.survey import survey_folder
 from fork_wrapper.layout import layouts
 from fork_wrapper.rules.case import Case
 from fork_wrapper.sdscripts.steps import plan_steps
+from fork_wrapper.subsets import survey_subsets
 
 
 def surveyed(case: Case) -> Case:
     """The case with a fresh look at every folder that a subset names."""
-    found = {
-        one.path: survey_folder(Path(one.own["image_dir"]), one.get("caption_extension"))
-        for one in case.subsets
-        if "image_dir" in one.own
-    }
-    return replace(case, surveys=found)
+    with TemporaryDirectory() as fresh:
+        return replace(case, surveys=survey_subsets(case.training, case.dataset, Path(fresh)))
 
 
 def expected_facts(case: Case) -> dict[str, Any]:

@@ -52,7 +52,14 @@ class Real:
             pairs = zip(manager.resos, manager.buckets, strict=True)
             buckets = [[*reso, len(bucket)] for reso, bucket in pairs if bucket]
             layouts.append({"buckets": buckets, "images": len(one.image_data), "batches": len(one)})
-        answer = {"datasets": layouts, "examples": group.num_train_images, "length": len(group)}
+        effective = [
+            {
+                "batch_size": one.batch_size,
+                "subsets": [vars(it) for it in one.subsets],
+            }
+            for one in group.datasets
+        ]
+        answer = {"effective": effective, "datasets": layouts, "examples": group.num_train_images, "length": len(group)}
         if len(group):
             loader, epochs = self.count(args, len(group), processes)
             answer |= {"num_batches_per_epoch": len(loader), "num_epochs": epochs, "total_steps": args.max_train_steps}

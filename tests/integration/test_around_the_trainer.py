@@ -69,7 +69,15 @@ def test_every_checkpoint_is_archived_while_the_trainer_goes_on(project: Project
         (10, 2),
         (10, None),
     ]
-    assert record["run"]["loss"] == {"first": 0.8, "last": 0.8, "lowest": 0.1}
+    assert record["run"]["loss"] == {
+        "first": 0.8,
+        "last": 0.8,
+        "lowest": 0.1,
+        "last_step": 10,
+        "epoch_steps": 6,
+        "first_epoch": 0.3,
+        "lowest_epoch": 0.1,
+    }
     assert "step 10/10" in done.stderr
     assert done.stdout.count(".safetensors") == 6
 
@@ -113,6 +121,7 @@ def test_a_killed_kft_loses_nothing(project: Project, schema: dict[str, Any]) ->
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     (run,) = project.runs
+    wait_for(lambda: '"status": "killed"' in project.kft("list", "--json").stdout, "the end of the trainer too")
     for sidecar in run.glob("humanoid_05*.json"):
         sidecar.unlink()
     done = project.kft("archive")

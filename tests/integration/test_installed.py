@@ -95,7 +95,7 @@ def test_from_init_to_promote(kft: Path, tmp_path: Path, shared_cache: Path) -> 
     made = _run(kft, "init", "my project", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     project = tmp_path / "my project"
-    assert len(list(project.rglob("*.toml"))) == 8
+    assert len(list(project.rglob("*.toml"))) == 9
 
     def call(*arguments: object, code: int = 0) -> str:
         done = _run(kft, *arguments, cwd=project, KFT_CACHE=str(shared_cache))

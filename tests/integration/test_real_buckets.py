@@ -19,7 +19,7 @@ from PIL import Image
 from fork_wrapper.cli import call
 from fork_wrapper.files import parse_toml
 from fork_wrapper.layout import layouts
-from fork_wrapper.rules.case import Case, Host
+from fork_wrapper.rules.case import Case, Host, effective_dataset
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Size
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.sdscripts.steps import Schedule, plan_steps
@@ -179,6 +179,24 @@ def test_the_layout_is_the_programs(asked: Asked, name: str) -> None:
     if real["length"]:
         printed = {key: real[key] for key in ("num_batches_per_epoch", "num_epochs", "total_steps")}
         assert expected_facts(asked.cases[name]) == {"num_examples": real["examples"], **printed}
+
+
+def test_what_takes_effect_is_what_the_program_holds(asked: Asked) -> None:
+    """Every value of every subset, from whichever level it comes, where none is left to the folder."""
+    compared = 0
+    for name, real in asked.answers["layouts"].items():
+        case = asked.cases[name]
+        if "died" in real or any(subset.ignored for one in layouts(case) for subset in one.subsets):  # these it drops
+            continue
+        for ours, theirs in zip(
+            effective_dataset(case.training, case.dataset)["datasets"], real["effective"], strict=True
+        ):
+            assert ours["batch_size"] == theirs["batch_size"]
+            for subset, held in zip(ours["subsets"], theirs["subsets"], strict=False):  # it drops what holds no images
+                said = {key: value for key, value in subset.items() if key in held and key != "custom_attributes"}
+                assert said == {key: held[key] for key in said}, name
+                compared += len(said)
+    assert compared > 500
 
 
 @pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if example.dies])

@@ -44,7 +44,7 @@ CONFIGS: Mapping[str, str] = {
     "a byte order mark": "\ufeffseed = 1\nclip_skip = 2\n",
     "a byte order mark before a section": "\ufeff[one]\nseed = 1\n",
     "windows line ends": "seed = 1\r\n[one]\r\nclip_skip = 2\r\n",
-    "escapes": "output_name = \"C:\\temp\\u00f1\"\ncaption_prefix = 'C:\\temp'\n",
+    "escapes": "output_name = \"one\\ttwo\\u00f1\"\ncaption_prefix = 'C:\\temp'\n",
     "a mixed array": "optimizer_args = [1, 2.0]\n",
     "a key twice": "seed = 1\nseed = 2\n",
     "a section twice": "[one]\nseed = 1\n[one]\nclip_skip = 2\n",

@@ -43,7 +43,7 @@ def test_everything_but_one_file_is_gone(
     shutil.rmtree(tmp_path / "experiments")
     again = project.kft("reproduce", str(sidecar), "--rehearse")
     assert again.returncode == 0, again.stderr
-    assert "as archived: steps 2, first loss" in again.stdout
+    assert "as archived: steps 2, last mean loss" in again.stdout
     (new,) = project.runs
     assert texts(new) == before
     assert step_losses(new) == losses

@@ -82,9 +82,10 @@ def _kill(process: "subprocess.Popen[str]") -> None:
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file with its size and time; of the record kft says anew how it ended."""
+    """Every file with its size and time; of the record kft says anew how it ended, and the room for that goes."""
     found = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*") if path.is_file()}
-    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items() if not name.endswith(".json")}
+    own = (".json", RunFolder(folder=folder).reserve.name)
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in found.items() if not name.endswith(own)}
 
 
 def check_one_story(project: Project, first: RunFolder, schema: dict[str, Any]) -> None:

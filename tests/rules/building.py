@@ -6,7 +6,7 @@ sd-scripts is asked about it, too.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,10 @@ def kft_findings(built: Built, host: Mapping[str, Any]) -> list[Finding]:
     resolved = with_defaults(_resolved({**built.tree, "training": training}))
     surveys = survey_subsets(resolved.training, resolved.dataset, built.folder / "cache")
     seen = {"packages": None, "cuda": None, **host}
-    return findings(case_of(resolved, surveys, Host(**seen), {}))
+    case = case_of(resolved, surveys, Host(**seen), {})
+    if Path(str(resolved.training.get("pretrained_model_name_or_path"))).name == "sdxl":
+        case = replace(case, base=None)  # the miniature, which trains as a rehearsal does
+    return findings(case)
 
 
 def _resolved(tree: keypath.Tree) -> Resolved:

@@ -40,7 +40,7 @@ ENTRIES: tuple[Entry, ...] = (
         trips={f"{SECOND}.metadata_file": "FOLDER/images.json"},
         spares={"dataset.datasets[1].resolution": 64, f"{OTHER}.metadata_file": "FOLDER/images.json"}
         | {f"{OTHER}.image_dir": "FOLDER"},
-        what="1 of 2 subsets of one data set have a metadata_file",
+        what="1 of 2 subsets has a metadata_file, in one data set",
         program="dies",
         says="cannot be mixed",
         trips_files=DESCRIBED,

@@ -161,7 +161,7 @@ ENTRIES: tuple[Entry, ...] = (
         rule="mask-token-warmup",
         trips=MASKS | {f"{SUBSET}.token_warmup_step": 2},
         spares={f"{SUBSET}.token_warmup_step": 2},
-        what="token_warmup_step = 2 leaves captions at 1 tags in a data set with masks",
+        what="token_warmup_step = 2 leaves captions at 1 tag in a data set with masks",
         program="goes on",
         trips_files=MASKED,
     ),

@@ -77,9 +77,9 @@ ENTRIES: tuple[Entry, ...] = (
             "sample-never",
             FILE | {f"training.sample_every_n_{unit}": ends + 1},
             FILE | {f"training.sample_every_n_{unit}": ends},
-            f"sample_every_n_{unit} = {ends + 1} never comes: training ends after {ends} {unit}",
+            f"sample_every_n_{unit} = {ends + 1} never comes: training ends after {said}",
         )
-        for unit, ends in (("steps", 2), ("epochs", 1))
+        for unit, ends, said in (("steps", 2, "2 steps"), ("epochs", 1, "1 epoch"))
     ),
     _drawn(
         "sample-sampler",

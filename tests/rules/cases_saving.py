@@ -39,7 +39,7 @@ ENTRIES: tuple[Entry, ...] = (
         _ignored(
             {f"training.save_every_n_{unit}": -1},
             {f"training.save_every_n_{unit}": 1},
-            f"save_every_n_{unit} = -1 saves every 1 {unit}",
+            f"save_every_n_{unit} = -1 saves every 1 {unit[:-1]}",
             "save-every-negative",
         )
         for unit in ("steps", "epochs")
@@ -63,10 +63,10 @@ ENTRIES: tuple[Entry, ...] = (
         _ignored(
             {f"training.save_every_n_{unit}": ends + 1},
             {f"training.save_every_n_{unit}": ends},
-            f"save_every_n_{unit} = {ends + 1} never comes: training ends after {ends} {unit}",
+            f"save_every_n_{unit} = {ends + 1} never comes: training ends after {said}",
             "save-never",
         )
-        for unit, ends in (("steps", 2), ("epochs", 1))
+        for unit, ends, said in (("steps", 2, "2 steps"), ("epochs", 1, "1 epoch"))
     ),
     _ignored(
         EPOCHS | TWO_EPOCHS,
@@ -95,7 +95,7 @@ ENTRIES: tuple[Entry, ...] = (
     _ignored(
         STEPS | STATE | {"training.save_last_n_steps_state": 1},
         STEPS | STATE,
-        "save_last_n_steps_state = 1 keeps 2 states of those every 1 steps",
+        "save_last_n_steps_state = 1 keeps 2 states of those every 1 step",
         "save-last-steps",
     ),
     _ignored(

@@ -106,7 +106,7 @@ ENTRIES: tuple[Entry, ...] = (
         "scheduler-args-clash",
         of_class("CyclicLR", "base_lr=[1e-6]", "max_lr=1e-4", **TWO_GROUPS),
         of_class("CyclicLR", "base_lr=[1e-6, 1e-7]", "max_lr=1e-4", **TWO_GROUPS),
-        "base_lr in lr_scheduler_args has 1 values, and there are 2 parameter groups",
+        "base_lr in lr_scheduler_args has 1 value for 2 parameter groups",
         "same length",
     ),
     *(

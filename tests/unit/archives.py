@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save_file
 
 from dataset_tools.hashing import HashCache
@@ -67,7 +68,7 @@ def furnish(settings: Settings) -> None:
     images = settings.datasets / "humanoid"
     images.mkdir(parents=True)
     for name in ("a", "b"):
-        (images / f"{name}.png").write_bytes(b"image " + name.encode())
+        Image.new("RGB", (8, 8), name.encode()[0] * 0x10101).save(images / f"{name}.png")
         (images / f"{name}.txt").write_text(f"caption {name}\n", encoding="utf-8")
     settings.sd_scripts.mkdir(parents=True)
     (settings.sd_scripts / "sdxl_train.py").write_text("# trains\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """The import rules of the design, held by reading every module."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,18 @@ def test_only_the_command_line_imports_click_and_rich() -> None:
     allowed = {"fork_wrapper.cli", "fork_wrapper.output", "fork_wrapper.watch"}
     assert {name for name in users("fork_wrapper", SHOWS) if not name.startswith("fork_wrapper.commands.")} == allowed
     assert users("dataset_tools", SHOWS) == set()
+
+
+def test_only_output_writes_to_the_terminal() -> None:
+    """There what strangers wrote is made harmless; a log's bytes are passed on where they are asked for."""
+    raw = ("sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer", "print(")
+    writers = {
+        name
+        for name, _tree, text in modules("fork_wrapper")
+        if any(re.search(rf"(?<![\w.]){re.escape(word)}", text) for word in raw) and ".rehearsal." not in name
+    }
+    answering = {"fork_wrapper.builds", "fork_wrapper.probe", "fork_wrapper.sdscripts.read_parser"}  # kft's questions
+    assert writers - answering == {"fork_wrapper.output", "fork_wrapper.commands.log"}
 
 
 def test_only_launch_and_provenance_start_processes() -> None:

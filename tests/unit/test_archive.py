@@ -157,7 +157,15 @@ def test_a_pruned_checkpoint_keeps_its_sidecar(run: RunFolder, cache: HashCache)
     archive.close()
     content = sidecar(path)
     assert content["run"]["status"] == "completed"
-    assert content["run"]["loss"] == {"first": 0.01, "last": 0.18, "lowest": 0.01}
+    assert content["run"]["loss"] == {
+        "first": 0.01,
+        "last": 0.18,
+        "lowest": 0.01,
+        "last_step": 18,
+        "epoch_steps": 6,
+        "first_epoch": 0.06,
+        "lowest_epoch": 0.06,
+    }
     assert content["checkpoint"]["sha256"]
 
 
@@ -226,8 +234,51 @@ def test_a_run_that_may_be_alive_is_left_to_its_kft(run: RunFolder, cache: HashC
     before = run.record.read_bytes()
     assert (sweep_run(run, cache).status, run.record.read_bytes()) == ("running", before)
     swept = sweep_run(run, cache, over=True)
-    assert (swept.status, swept.archived, swept.new) == ("interrupted", 1, ("one.safetensors",))
-    assert read_record(run.record).run["stops"] == ["kft was killed"]
+    assert (swept.status, swept.archived, swept.new) == ("completed", 1, ("one.safetensors",))
+
+
+TRACE = 'Traceback (most recent call last):\n  File "sdxl_train.py", line 1, in <module>\n'
+DIED = "subprocess.CalledProcessError: Command '['python']' died with <Signals.SIGKILL: 9>.\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "final", "status", "cause"),
+    [
+        (LOG, True, "completed", None),
+        (LOG, False, "interrupted", None),
+        (LOG.replace("/18", "/19"), True, "interrupted", None),
+        (LOG + TRACE + "OSError: [Errno 28] No space left on device\n", False, "failed", "disk-full"),
+        (LOG + f"[rank0]: {TRACE}[rank0]: RuntimeError: CUDA out of memory.\n", False, "failed", "cuda-memory"),
+        (LOG + TRACE + DIED, False, "failed", "sigkill"),
+        ("No data found. Please verify the metadata file\n", False, "failed", "no-data"),
+        (TRACE + "ModuleNotFoundError: No module named 'triton'\n" + LOG, False, "interrupted", None),
+        ("", False, "interrupted", None),
+    ],
+)
+def test_a_run_whose_kft_is_gone_is_judged_by_what_is_left(
+    run: RunFolder, cache: HashCache, log: str, final: bool, status: str, cause: str | None
+) -> None:
+    """Progress at its end and a whole final checkpoint prove one thing, the trainer's last words another."""
+    run.log.write_text(log)
+    if final:
+        checkpoint(run, "one.safetensors")
+    assert sweep_run(run, cache, over=True).status == status
+    facts = read_record(run.record).run
+    assert ((facts["failure"] or {}).get("cause") or {}).get("id") == cause
+    assert facts["stops"] == (["kft was killed"] if status == "interrupted" else [])
+    assert facts["evidence"] == "by its log and its files, when kft was gone"
+    assert sweep_run(run, cache).status == status
+
+
+def test_one_sidecar_that_cannot_be_written_keeps_no_other_from_its_own(run: RunFolder, cache: HashCache) -> None:
+    """And it is said."""
+    first = checkpoint(run, "one-000001.safetensors")
+    first.with_suffix(".json").mkdir()
+    (first.with_suffix(".json") / "x").touch()
+    second = checkpoint(run, "one-000002.safetensors")
+    with pytest.raises(OSError, match=r"one-000001\.json"):
+        sweep_run(run, cache, over=True)
+    assert sidecar(second)["run"]["status"] == "interrupted"
 
 
 def test_what_changed_after_the_start_is_not_recorded_as_what_trained(run: RunFolder, cache: HashCache) -> None:

@@ -110,7 +110,6 @@ def test_names_in_a_record_are_no_paths(run: RunFolder, settings: Settings, tmp_
     """A record from elsewhere cannot write outside the bundle."""
     raw = json.loads(run.record.read_text())
     raw["experiment"]["files"][0]["name"] = "../../evil"
-    raw["experiment"]["name"] = "../evil"
     run.record.write_text(json.dumps(raw))
     source = open_source(str(run.record), settings)
     folder = tmp_path / "out"

@@ -11,6 +11,8 @@ from fork_wrapper.render import real_trainer
 from fork_wrapper.resolve import parse_overrides, resolve
 from fork_wrapper.sdscripts.packages import needed_packages
 from fork_wrapper.settings import Settings
+from tests.model_files import MADE
+from tests.sdxl_layout import write_sparse
 
 EXPERIMENT = """
 [training]
@@ -47,6 +49,20 @@ def test_each_flag_is_blamed_for_its_own_value(settings: Settings, write: Callab
     for index, value in enumerate((0, 2)):
         path = f"dataset.datasets[{index}].batch_size"
         assert place(resolved, path) == f"--set {path}={value}"
+
+
+def test_documented_values_name_their_document(settings: Settings, write: Callable[..., Path]) -> None:
+    """A note for each file that names none, of the whole chain; none for values that nobody documents."""
+
+    def found() -> list[str]:
+        checked = check(resolve("two", settings), settings, real_trainer(settings))
+        return [one.where for one in checked.findings if "no document is named" in one.what]
+
+    path = write("one", EXPERIMENT + '[origin]\ndefault = "documented"\n')
+    write("two", 'extends = "one"\n')
+    assert found() == [str(path)]
+    write("one", EXPERIMENT + '[origin]\ndefault = "documented"\nsource = "the wiki"\n')
+    assert found() == []
 
 
 def test_words_in_braces_must_stand_for_something(settings: Settings, write: Callable[..., Path]) -> None:
@@ -148,3 +164,93 @@ def test_a_rehearsal_says_what_would_stop_the_real_run(settings: Settings, write
     found = {one.rule: one for one in would_stop(resolve("one", settings))}
     assert found["full-bf16"].severity == "warning"
     assert found["full-bf16"].what.startswith("the real run would stop: ")
+
+
+def test_a_rehearsal_says_that_the_base_is_another_model(settings: Settings, write: Callable[..., Path]) -> None:
+    """It trains the miniature, and the real run would die of the file."""
+    base = write_sparse(settings.models / "base.safetensors", MADE["LoRA of peft"].tensors)
+    write("one", f"[training]\npretrained_model_name_or_path = '{base.as_posix()}'\n")
+    (found,) = [one for one in would_stop(resolve("one", settings)) if one.rule == "base-other"]
+    assert (found.severity, found.what) == ("warning", "the real run would stop: the base model is a LoRA")
+
+
+WARNED = """
+[training]
+learning_rate = 1e-5
+clip_skip = 1
+huber_schedule = "snr"
+[[dataset.datasets]]
+resolution = 1024
+[[dataset.datasets.subsets]]
+image_dir = "{datasets}/people"
+"""
+KNOWN = """
+[acknowledge]
+clip-skip = "the document gives it"
+huber-unused = "so does it this"
+"""
+
+
+def _found(name: str, settings: Settings, *sets: str) -> tuple[list[str], list[str], list[str]]:
+    """Rules of warnings that stand, of acknowledged ones, and what is said of acknowledgements."""
+    checked = check(resolve(name, settings, parse_overrides(sets)), settings, real_trainer(settings))
+    ours = [one for one in checked.findings if one.rule in ("clip-skip", "huber-unused")]
+    said = [f"{one.what} | {one.where} | {one.todo}" for one in checked.findings if "acknowledged" in one.what]
+    return (
+        [one.rule for one in ours if not one.acknowledged],
+        [f"{one.rule}: {one.acknowledged}" for one in ours if one.acknowledged],
+        said,
+    )
+
+
+def test_what_is_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
+    """Stays a finding with its reason, in children too, but not for values that a child or --set says."""
+    write("one", WARNED)
+    assert _found("one", settings) == (["huber-unused", "clip-skip"], [], [])
+    write("one", WARNED + KNOWN)
+    both = ["huber-unused: so does it this", "clip-skip: the document gives it"]
+    assert _found("one", settings) == ([], both, [])
+    write("two", 'extends = "one"\n')
+    assert _found("two", settings) == ([], both, [])
+    assert _found("two", settings, "clip_skip=2") == (["clip-skip"], both[:1], [])
+    write("two", 'extends = "one"\n[training]\nclip_skip = 2\n')
+    assert _found("two", settings) == (["clip-skip"], both[:1], [])
+    write("two", 'extends = "one"\n[training]\nclip_skip = 2\n[acknowledge]\nclip-skip = "ours too"\n')
+    assert _found("two", settings) == ([], [both[0], "clip-skip: ours too"], [])
+    write("two", 'extends = "one"\nunset = ["acknowledge.clip-skip"]\n')
+    assert _found("two", settings) == (["clip-skip"], both[:1], [])
+
+
+def test_what_is_acknowledged_and_no_longer_found(settings: Settings, write: Callable[..., Path]) -> None:
+    """Is said, with the line, and how a child is rid of it."""
+    path = write("one", WARNED.replace("clip_skip = 1\n", "") + KNOWN)
+    line = f"{path}, line 11: acknowledge.clip-skip"
+    what = "clip-skip is acknowledged and no longer found"
+    assert _found("one", settings)[2] == [f"{what} | {line} | remove the line"]
+    write("two", 'extends = "one"\n')
+    assert _found("two", settings)[2] == [
+        f'{what} | {line} | leave it, or add to this experiment: unset = ["acknowledge.clip-skip"]'
+    ]
+
+
+def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
+    """Rules that there are not, with the nearest, and errors: these stop a run, each with its line."""
+    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nimage-plain = "x"\n'
+    path = write("one", WARNED + wrong)
+    write("two", 'extends = "one"\n')
+    for name in ("one", "two"):
+        checked = check(resolve(name, settings), settings, real_trainer(settings))
+        found = [(one.what, one.where, one.todo) for one in checked.errors if "acknowledge." in one.where]
+        assert found == [
+            ("no rule is called clip-skipp", f"{path}, line 11: acknowledge.clip-skipp", "did you mean clip-skip?"),
+            (
+                "warmup-needless is an error: it cannot be acknowledged",
+                f"{path}, line 12: acknowledge.warmup-needless",
+                "`kft rules warmup-needless` says what to do",
+            ),
+            (
+                "image-plain is of `kft dataset check`, and only rules can be acknowledged",
+                f"{path}, line 13: acknowledge.image-plain",
+                "`kft rules image-plain` says what to do",
+            ),
+        ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,17 @@ from safetensors.numpy import save_file
 
 from fork_wrapper.checkpoints import (
     CONFIG_KEY,
+    INPUTS_KEY,
+    NO_POSITION,
+    POSITION_KEY,
     RUN_KEY,
     embedded_config,
     find_checkpoints,
+    inputs_of,
     is_whole,
+    position_of,
     read_metadata,
+    stamp_position,
 )
 from fork_wrapper.errors import InputError
 from fork_wrapper.sdscripts.names import CheckpointName
@@ -171,7 +178,8 @@ def test_a_checkpoint_of_another_program(tmp_path: Path, metadata: dict[str, str
         embedded_config(path)
     assert str(caught.value) == (
         "a.safetensors was not trained through kft\n"
-        f"- its header holds no kft configuration (written by {made_by})\n  in {path}\n"
+        "- a model of a kind that kft does not know (3 tensors); its header holds no kft configuration "
+        f"(written by {made_by})\n  in {path}\n"
         "  -> name its sidecar or config file instead"
     )
 
@@ -191,3 +199,68 @@ def test_a_garbled_configuration(tmp_path: Path, metadata: dict[str, str]) -> No
     with pytest.raises(InputError) as caught:
         embedded_config(path)
     assert [one.where for one in caught.value.findings] == [str(path)]
+
+
+def with_room(path: Path, room: str = NO_POSITION, *, spaced: bool = False) -> Path:
+    """A checkpoint whose header has room for a position, written compactly as safetensors does, or as others do."""
+    metadata = {POSITION_KEY: room, CONFIG_KEY: json.dumps({"x": f'"{POSITION_KEY}":"{NO_POSITION}"'})}
+    header = {"__metadata__": metadata, "weight": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
+    text = json.dumps(header, separators=(", ", ": ") if spaced else (",", ":")).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(range(16)))
+    return path
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_position_is_written_where_room_was_left(tmp_path: Path, spaced: bool) -> None:
+    """Nothing else changes: not the length, not a tensor, not the time."""
+    path = with_room(tmp_path / "a.safetensors", spaced=spaced)
+    before, stat = path.read_bytes(), path.stat()
+    assert stamp_position(path, 1200, 1860, 7)
+    assert position_of(read_metadata(path) or {}) == {"step": 1200, "steps": 1860, "epoch": 7}
+    after = path.read_bytes()
+    assert (len(after), after[-16:]) == (len(before), before[-16:])
+    assert path.stat().st_mtime_ns == stat.st_mtime_ns
+    assert not stamp_position(path, 5, None, None), "the room is taken"
+    assert path.read_bytes() == after
+
+
+def test_a_write_that_breaks_off_anywhere_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    """Any mixture of old and new bytes is a readable header, and says either the position or nothing."""
+    path = with_room(tmp_path / "a.safetensors")
+    before = path.read_bytes()
+    assert stamp_position(path, 1200, 1860, 7)
+    after = path.read_bytes()
+    changed = [index for index, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    assert len(changed) > 20
+    for cut in changed[1:]:
+        for torn in (after[:cut] + before[cut:], before[:cut] + after[cut:]):
+            path.write_bytes(torn)
+            metadata = read_metadata(path)
+            assert metadata is not None
+            assert position_of(metadata) is None
+
+
+def test_what_has_no_room_or_is_shared_is_left_alone(tmp_path: Path) -> None:
+    """A checkpoint of an older kft, one that has another name too, a file that is none, a link."""
+    old = with_room(tmp_path / "old.safetensors", room="")
+    shared = with_room(tmp_path / "shared.safetensors")
+    os.link(shared, tmp_path / "second name.safetensors")
+    target = with_room(tmp_path / "elsewhere.safetensors")
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(target)
+    short, broken = tmp_path / "short.safetensors", tmp_path / "broken.safetensors"
+    short.write_bytes(b"abc")
+    broken.write_bytes(struct.pack("<Q", 2**62) + b"{}")
+    for path in (old, shared, link, short, broken, tmp_path / "gone.safetensors"):
+        before = path.read_bytes() if path.exists() else None
+        assert not stamp_position(path, 1, 2, 3)
+        assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_what_a_checkpoint_was_made_from_is_data() -> None:
+    """Facts of another shape are as good as unknown."""
+    good = {"base_model": {"path": "a", "sha256": "b"}, "dataset": {"images": 3}, "sample_prompts": "a cat"}
+    assert inputs_of({INPUTS_KEY: json.dumps(good)}) == good
+    for bad in ("", "[1]", "{", '{"base_model": 3, "dataset": {"images": "x"}, "sample_prompts": 5}', "[" * 9999):
+        assert inputs_of({INPUTS_KEY: bad}) == {}
+    assert inputs_of({}) == {}

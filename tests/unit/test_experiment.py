@@ -36,8 +36,19 @@ def test_a_whole_file(write: Write) -> None:
     assert (made.name, made.path, made.extends, made.unset) == ("one", path, "base", ("seed", "dataset.general"))
     assert made.story == {"purpose": "niño 🦊", "problems": ["overfitting from epoch 8"], "decision": "selected"}
     assert (repr(made.training), made.dataset) == ("{'learning_rate': 1.0}", {"datasets": [{"batch_size": 4}]})
-    assert made.origins == {"training.learning_rate": "measured", "dataset.datasets[0].batch_size": "assumed"}
+    assert made.origins == {"training.learning_rate": "measured", "dataset.datasets[0].batch_size": "chosen"}
     assert (made.text.encode(), made.sha256) == (path.read_bytes(), sha256(path.read_bytes()).hexdigest())
+
+
+def test_templates_and_sources(write: Write) -> None:
+    """A file may say that it is there to be extended, and which document its documented values stand in."""
+    said = load_experiment(write("one", 'template = true\n[training]\n[origin]\nsource = "the  wiki"\n'))
+    assert (said.template, said.source, said.origins) == (True, "the wiki", {})
+    plain = load_experiment(write("two", "[training]\nseed = 1\n"))
+    assert (plain.template, plain.source, plain.origins) == (False, "", {"training.seed": "chosen"})
+    with pytest.raises(InputError) as caught:
+        load_experiment(write("bad", 'template = "yes"\n[training]\n[origin]\nsource = ["a"]\n'))
+    assert [one.what for one in caught.value.findings] == ["template must be true or false", "source must be a string"]
 
 
 def test_a_story_in_two_languages(write: Write) -> None:
@@ -55,9 +66,9 @@ def test_a_story_in_two_languages(write: Write) -> None:
     assert made.story == {"purpose": "one", "images": 1486, "es": {"purpose": "uno"}}
     assert made.origins == {}
     assert experiment.origins_of({"story": dict(made.story), "origin": {"story.images": "documented"}}) == {
-        "story.purpose": "assumed",
+        "story.purpose": "chosen",
         "story.images": "documented",
-        "story.es.purpose": "assumed",
+        "story.es.purpose": "chosen",
     }
     wrong = """
         [story]
@@ -148,7 +159,7 @@ bad.toml has 11 errors
   -> move it to [[dataset.datasets.subsets]]
 - default cannot be 'guessed'
   in {path}, line 16: origin.default
-  -> choose one of: documented, assumed, recovered, measured
+  -> choose one of: documented, assumed, recovered, measured, chosen
 - this file sets no noise_offset
   in {path}, line 18: origin.noise_offset
   -> remove the line, or set the value here"""
@@ -350,3 +361,23 @@ def test_a_circle_by_another_spelling(
     monkeypatch.setattr(experiment, "load_experiment", load)
     with pytest.raises(InputError, match="extends goes in a circle"):
         load_chain("a", settings.experiments)
+
+
+def test_what_is_acknowledged_without_a_reason(write: Callable[..., Path]) -> None:
+    """All at once, each with its line."""
+    path = write("one", '[acknowledge]\nte-freeze = " "\nclip-skip = 3\nhuber-unused = "fine"\n')
+    with pytest.raises(InputError) as caught:
+        load_experiment(path)
+    found = [(one.what, one.where.removeprefix(f"{path}, line "), one.todo) for one in caught.value.findings]
+    assert found == [
+        (
+            "te-freeze is acknowledged without a reason",
+            "2: acknowledge.te-freeze",
+            'write te-freeze = "why it is meant so"',
+        ),
+        (
+            "clip-skip is acknowledged without a reason",
+            "3: acknowledge.clip-skip",
+            'write clip-skip = "why it is meant so"',
+        ),
+    ]

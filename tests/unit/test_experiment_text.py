@@ -24,7 +24,7 @@ def text(
     **more: Any,
 ) -> str:
     """The text of an experiment with these values."""
-    file = SourceFile(path=Path("/a/x.toml"), sha256="0" * 64, what="a config")
+    file = SourceFile(path=Path("/a/x.toml"), read="0" * 64, what="a config")
     found = Found(**{"kind": "config", "what": "a config", "files": (file,), "options": {}, **more})
     fitted = Fitted(training=training or {}, dataset=dataset or {}, found=found)
     return experiment_text(fitted, name=found.name, folders=FOLDERS, prompts=prompts, now=NOW)
@@ -33,7 +33,7 @@ def text(
 def test_the_head_names_every_source() -> None:
     """What it was recovered from, by which kft and when, each file with its digest."""
     files = tuple(
-        SourceFile(path=Path(f"/a/{name}"), sha256=digit * 64, what=f"the {name}")
+        SourceFile(path=Path(f"/a/{name}"), read=digit * 64, what=f"the {name}")
         for name, digit in (("x", "1"), ("y", "2"))
     )
     head = text(files=files, options={"output_name": "n"}).split("\n\n")[0]
@@ -191,3 +191,10 @@ def test_story_and_origins() -> None:
     twice = {"es": {"purpose": "q"}, "purpose": "p"}
     assert parse_toml(text({"seed": 1}, story=twice), Path("x"))["story"] == twice
     assert "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can recover\n" in text()
+
+
+def test_what_was_acknowledged_stays_so() -> None:
+    """With its reason; nothing is written where nothing was."""
+    made = parse_toml(text(acknowledged={"clip-skip": "as the paper"}), Path("x.toml"))
+    assert made["acknowledge"] == {"clip-skip": "as the paper"}
+    assert "acknowledge" not in parse_toml(text(), Path("x.toml"))

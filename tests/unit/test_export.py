@@ -57,7 +57,7 @@ def test_toml_is_what_would_be_launched(one: Source, settings: Settings, tmp_pat
 def test_json_has_both_and_every_option(one: Source, settings: Settings) -> None:
     """And the prompts, where they are known."""
     shown = json.loads(export(one, settings, "json", None).files["config.json"])
-    assert shown.keys() == {"training", "dataset", "effective", "sample_prompts"}
+    assert shown.keys() == {"training", "dataset", "effective", "effective_dataset", "sample_prompts"}
     assert (shown["training"]["seed"], shown["effective"]["max_train_steps"], len(shown["effective"])) == (1, 1600, 176)
     assert shown["sample_prompts"] == "a cat\n"
     (settings.experiments / "a.txt").unlink()
@@ -142,18 +142,23 @@ def test_a_run_goes_out_as_it_was_archived(one: Source, settings: Settings, tmp_
 
 @pytest.mark.parametrize(("said", "name"), [("../../evil", "_.._evil"), ("/etc/x", "_etc_x"), ("record", "record_")])
 def test_a_foreign_name_is_no_path(settings: Settings, tmp_path: Path, said: str, name: str) -> None:
-    """No file of an export goes elsewhere, whatever a config, a record or a header says of its name."""
+    """No file of an export goes elsewhere, whatever a config says of its name; a header of kft has a plain one."""
     config = tmp_path / "a.toml"
     config.write_text(f"output_name = '{said}'\nseed = 1\n")
     header = tmp_path / "a.safetensors"
     content = {"training": {"seed": 1}, "dataset": {}, "experiment": said}
     save_file({"a": np.zeros(1)}, header, metadata={"modelspec.kft_config": json.dumps(content)})
-    for path in (config, header):
-        source = open_source(str(path), settings)
-        assert name_of(source) == name
-        assert list(export(source, settings, "gui-finetune", None).files) == [f"{name}.json"]
-        line = export(source, settings, "command", None).files["command.txt"]
-        assert f"--output_dir={settings.outputs}/{name}/exported" in line
+    source = open_source(str(config), settings)
+    assert name_of(source) == name
+    assert list(export(source, settings, "gui-finetune", None).files) == [f"{name}.json"]
+    line = export(source, settings, "command", None).files["command.txt"]
+    assert f"--output_dir={settings.outputs}/{name}/exported" in line
+    if "/" in said:
+        with pytest.raises(InputError) as caught:
+            open_source(str(header), settings)
+        assert "damaged" in caught.value.findings[0].what
+    else:
+        assert name_of(open_source(str(header), settings)) == name
 
 
 def test_a_header_without_a_name(settings: Settings, tmp_path: Path) -> None:

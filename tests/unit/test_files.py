@@ -181,8 +181,7 @@ def test_broken_toml_names_file_and_line() -> None:
     with pytest.raises(InputError) as caught:
         parse_toml("[training]\nlr_scheduler = cosine\n", path)
     assert str(caught.value) == (
-        f"a.toml is not valid TOML\n- Invalid value (at line 2, column 16)\n  in {path}\n"
-        "  -> mend that line; strings need quotes in TOML"
+        f"a.toml is not valid TOML\n- Invalid value\n  in {path}, line 2, column 16\n  -> strings need quotes in TOML"
     )
     assert parse_toml("a = 1", path) == {"a": 1}
 

@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment import load_experiment
+from fork_wrapper.files import flatten
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, SourceFile, Then
 from fork_wrapper.importing import Import, plan_imports, to_json, write_import
 from fork_wrapper.paths import plain_name
 from fork_wrapper.settings import Settings, load_settings
+from fork_wrapper.toml_faults import swallowed_backslashes
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
 def found(name: str = "x", **more: Any) -> Found:
     """A config of a run with this output name."""
-    file = SourceFile(path=Path("/a/file.toml"), sha256="0" * 64, what="a file")
+    file = SourceFile(path=Path("/a/file.toml"), read="0" * 64, what="a file")
     options = {"output_name": name, "seed": 1, **more.pop("options", {})}
     return Found(**{"kind": "config", "what": "a file", "files": (file,), "options": options, "dataset": {}, **more})
 
@@ -207,6 +209,7 @@ def test_whatever_was_found_can_be_loaded(
 ) -> None:
     """The written file is an experiment, whatever stood in the source: values, names and notes."""
     dataset = {"general": dict(table), "datasets": [{"subsets": [dict(table)]}]}
+    assume(not swallowed_backslashes(flatten({"training": options, "dataset": dataset}), "", Path("file.toml")))
     left = (LeftOut(key=note, value=table, why=note),)
     source = found(
         name, options=options, dataset=dataset, prompts=prompts, notes=(note,), left_out=left, kind="config", what=note
@@ -226,3 +229,21 @@ def test_folders_are_made(settings: Settings, write: Callable[..., Path]) -> Non
     write_import(one)
     assert one.path.is_file()
     assert write("y").is_file()
+
+
+@pytest.mark.parametrize(
+    ("ours", "was", "suffix"),
+    [
+        (True, "/a/p.json", ".json"),
+        (True, "/a/p.toml", ".toml"),
+        (True, "/a/p.x", ".txt"),
+        (False, "/a/p.json", ".txt"),
+    ],
+)
+def test_prompts_keep_the_form_they_are_written_in(settings: Settings, ours: bool, was: str, suffix: str) -> None:
+    """Of a file of kft the option says it; others hold lines of text."""
+    source = found(options={"sample_prompts": was}, prompts="a", origins={} if ours else None)
+    (one,) = planned(settings, source)
+    assert one.prompts is not None
+    assert one.prompts[0].suffix == suffix
+    assert f'sample_prompts = "prompts/x{suffix}"' in one.text

@@ -53,7 +53,7 @@ def ask(settings: Settings, *overrides: str, processes: int = 1) -> Measured | N
     resolved = resolve("one", settings, parse_overrides(overrides))
     host_of = Host(packages=None, cuda=True, processes=processes)
     case = Case(training=resolved.training, dataset=resolved.dataset, host=host_of)
-    return measured(case, "sd-scripts", [CARD], settings)
+    return measured(case, "sd-scripts", [CARD], settings).same
 
 
 def test_the_newest_run_whose_steps_cost_the_same(settings: Settings, ran: Ran) -> None:

@@ -92,6 +92,9 @@ def test_every_value_has_its_origin(card: Card) -> None:
     assert groups == sorted(groups, key=groups.index)
 
 
+BLOCKS = ",".join(["0"] * 20 + ["1e-5"] * 3)
+
+
 @pytest.mark.parametrize(
     ("effective", "parts"),
     [
@@ -104,6 +107,9 @@ def test_every_value_has_its_origin(card: Card) -> None:
         ),
         ({"learning_rate": 0.0, "train_text_encoder": True, "learning_rate_te2": 1e-6}, "text encoder 2"),
         ({"learning_rate": 0.0}, "nothing, by its rates"),
+        ({"learning_rate": 1e-5, "block_lr": BLOCKS}, "3 of the U-Net's 23 blocks"),
+        ({"learning_rate": 0.0, "block_lr": BLOCKS}, "nothing, by its rates"),
+        ({"learning_rate": 1e-5, "block_lr": ",".join("0" * 23)}, "nothing, by its rates"),
     ],
 )
 def test_what_was_trained(effective: dict[str, Any], parts: str) -> None:
@@ -116,7 +122,7 @@ def test_a_resumed_run_says_what_came_before(card: Card) -> None:
     lineage = {"kind": "resume", "parent": "one/20260101-000000", "step": 40, "epoch": 2}
     record = card.record.with_lineage(lineage)
     text = card_text(replace(card, record=record, checkpoint={**card.checkpoint, "training_step": 58}))
-    assert "| position | final, epoch 2, step 18, step 58 of the whole training, mean loss 0.1200 |" in text
+    assert "| position | final, epoch 2, step 18, step 58 of the whole training, loss 0.1200 (running mean) |" in text
     assert "| lineage | goes on from one/20260101-000000, after step 40 (epoch 2) |" in text
 
 
@@ -162,7 +168,7 @@ def test_limits(card: Card) -> None:
     record = card.record
     plain = _limits(record)
     assert len(parameters(record)) == 16
-    assert "Of the 16 values above, 7 are documented, recovered or measured;" in plain
+    assert "Of the 16 values above, 7 are documented, recovered, measured or chosen" in plain
     assert "Not recorded" not in plain
     assert "rehearsal" not in plain
     bare = record.with_provenance(base_model=None, dataset=None, gpus=[])

@@ -10,7 +10,7 @@ import pytest
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment import load_experiment
 from fork_wrapper.files import flatten
-from fork_wrapper.new_experiment import NewExperiment, next_steps, plan_new, write_new
+from fork_wrapper.new_experiment import Given, NewExperiment, next_steps, plan_new, write_new
 from fork_wrapper.resolve import Origin, parse_overrides, resolve
 from fork_wrapper.settings import Settings, load_settings
 from fork_wrapper.source import open_source
@@ -30,7 +30,8 @@ def new(settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch) -> Ne
     def make(
         name: str, source: str = "two", sets: Sequence[str] = (), unset: Sequence[str] = (), **story: Any
     ) -> NewExperiment:
-        made = plan_new(name, open_source(source, settings), settings, parse_overrides(sets, unset), story, NOW)
+        overrides = parse_overrides(sets, unset)
+        made = plan_new(name, open_source(source, settings), settings, overrides, Given(story=story), NOW)
         write_new(made)
         return made
 
@@ -67,7 +68,7 @@ def test_a_child_comes_to_what_was_asked_for(new: New, settings: Settings, sets:
     loaded = load_experiment(settings.experiments / "three.toml")
     assert loaded.extends == "two"
     assert list(loaded.unset) == unset
-    assert set(loaded.origins.values()) <= {"assumed"}
+    assert set(loaded.origins.values()) <= {"chosen"}
     assert len(loaded.origins) <= len(sets)
 
 
@@ -158,7 +159,7 @@ def test_a_whole_experiment_of_a_run(new: New, settings: Settings, run: Path) ->
     wanted = values("two", settings, ["learning_rate=3e-6", "batch_size=2"])
     wanted["training.sample_prompts"] = (settings.experiments / "prompts" / "back.txt").as_posix()
     assert values("back", settings) == wanted
-    ours = {key for key, origin in found.origins.items() if origin == Origin(kind="assumed", by="back")}
+    ours = {key for key, origin in found.origins.items() if origin.kind in ("assumed", "chosen")}
     kfts = {"training.log_with", "training.console_log_simple", "training.save_model_as"}
     kfts |= {"dataset.general.caption_extension"}  # nobody chose them
     assert ours == {"training.learning_rate", "dataset.datasets[0].batch_size", *kfts}
@@ -178,7 +179,8 @@ def test_an_archive_makes_no_value_somebody_elses(new: New, settings: Settings, 
         'extends = "one"\n[training]\nlearning_rate = 3e-6\nmax_token_length = 225\nnoise_offset = 0.05\n'
         '[story]\npurpose = "p"\nchanges = "c"\ndecision = "selected"\nnotes = "good"\n'
         '[story.es]\nchanges = "d"\nnotes = "bueno"\n'
-        '[origin]\ndefault = "assumed"\nmax_token_length = "documented"\nnoise_offset = "measured"\n'
+        '[origin]\ndefault = "assumed"\nsource = "the wiki"\n'
+        'max_token_length = "documented"\nnoise_offset = "measured"\n'
         '"story.purpose" = "documented"\n',
     )
     recorded("three", settings)
@@ -190,6 +192,7 @@ def test_an_archive_makes_no_value_somebody_elses(new: New, settings: Settings, 
     assert kinds == {"learning_rate": "assumed", "max_token_length": "documented", "noise_offset": "measured"}
     assert found.story == {"purpose": "p", "changes": "c", "es": {"changes": "d"}}
     said = made.files[settings.experiments / "back.toml"].split("[origin]")[1]
+    assert 'source = "the wiki"\n' in said
     assert said.count("story.") == 1
     assert '"story.purpose" = "documented"' in said
 
@@ -218,19 +221,19 @@ def test_a_whole_experiment_of_a_gui_file(new: New, settings: Settings, root: Pa
     made = new("gui", source="form.json", sets=["seed=99"])
     assert not made.is_child
     assert values("gui", settings)["training.seed"] == 99
-    assert resolve("gui", settings).origins["training.seed"] == Origin(kind="assumed", by="gui")
+    assert resolve("gui", settings).origins["training.seed"] == Origin(kind="chosen", by="gui")
 
 
 def test_a_child_of_every_shipped_experiment(root: Path, tmp_path: Path) -> None:
-    """All seven can be gone on from."""
+    """All eight can be gone on from."""
     (tmp_path / "kft.toml").write_text("", encoding="utf-8")
     for path in (root / "experiments").glob("*.toml"):
         (tmp_path / "experiments").mkdir(exist_ok=True)
         (tmp_path / "experiments" / path.name).write_bytes(path.read_bytes())
     settings = load_settings({}, environ={}, cwd=tmp_path)
     names = sorted(path.stem for path in settings.experiments.glob("*.toml"))
-    assert len(names) == 7
+    assert len(names) == 8
     for name in names:
         changes = parse_overrides(["learning_rate=1e-6", "resolution=768"])
-        write_new(plan_new(f"{name}_b", open_source(name, settings), settings, changes, {}, NOW))
+        write_new(plan_new(f"{name}_b", open_source(name, settings), settings, changes, Given(), NOW))
         assert values(f"{name}_b", settings) == values(name, settings, ["learning_rate=1e-6", "resolution=768"])

@@ -46,13 +46,13 @@ def test_all_of_it_is_written(make: Make, root: Path) -> None:
     """With the experiments as they are shipped, to the byte; all of them resolve there."""
     project = make()
     assert files(project.folder) == set(project.files)
-    assert len(project.files) == 3 + len(BASE) + len(EXAMPLES) == 11
+    assert len(project.files) == 3 + len(BASE) + len(EXAMPLES) == 12
     for name in (*BASE, *EXAMPLES):
         there = project.folder / "experiments" / name
         assert there.read_bytes() == (root / "experiments" / name).read_bytes()
     settings = load_settings({}, environ={}, cwd=project.folder)
     names = experiment_names(settings.experiments)
-    assert len(names) == 7
+    assert len(names) == 8
     for name in names:
         found = resolve(name, settings)
         assert found.training["pretrained_model_name_or_path"].startswith(project.folder.as_posix())
@@ -64,7 +64,14 @@ def test_a_bare_one_has_the_base_alone(make: Make) -> None:
     project = make(bare=True)
     assert {name for name in files(project.folder) if "/" in name} == {f"experiments/{name}" for name in BASE}
     page = (project.folder / "README.md").read_text(encoding="utf-8")
-    assert (project.first, "kft check sdxl_base" in page, "humanoid_05" in page) == ("sdxl_base", True, False)
+    assert (project.first, "kft check sdxl_base" in page) == ("sdxl_base", True)
+    texts = [data.decode().casefold() for data in project.files.values()]
+    assert len(texts) == 5
+    for word in ("fortnite", "humanoid", "author", "odreman", "1486", "documented", "assumed"):
+        assert not any(word in text for text in texts), word
+    found = resolve("sdxl_base", load_settings({}, environ={}, cwd=project.folder))
+    assert {one.kind for one in found.origins.values()} == {"chosen", "kft"}
+    assert Path(found.training["sample_prompts"]).is_file()
 
 
 def test_its_settings_are_settings(make: Make, root: Path) -> None:

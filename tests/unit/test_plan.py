@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -80,6 +82,11 @@ def test_a_plan_in_words(look: Callable[..., Checked]) -> None:
         ("samples", "2 prompts, 2 times: 4 images"),
         ("disk", "27.75 GB of 50.00 GB free"),
         ("latents", "49 kB cached in memory"),
+        (
+            "GPU memory",
+            "at least 42295 MiB, without activations and CUDA's own: weights U-Net 9794, text encoder 1 469, "
+            "text encoder 2 2649; gradients U-Net 9794; optimizer AdamW 19588",
+        ),
         ("time", "not measured yet"),
         ("VRAM", "not measured yet"),
     ]
@@ -111,12 +118,35 @@ def test_lengths_and_files_follow_the_options(look: Callable[..., Checked]) -> N
     assert text["disk"] == "92.17 GB of 500.00 GB free"
 
 
+def test_caches_lie_on_the_disk_of_the_images(
+    look: Callable[..., Checked], people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what is not there yet; with the runs where both are on one disk, else by itself."""
+    both = ("cache_latents_to_disk=true", "cache_text_encoder_outputs_to_disk=true", "max_token_length=225")
+    plan = look(*both).plan
+    assert plan.latents is not None
+    assert plan.texts is not None
+    assert plan.latents.missing == ((str(people), plan.latents.bytes),)
+    assert plan.texts.missing == ((str(people), plan.texts.bytes),)
+    huge = replace(plan, latents=replace(plan.latents, missing=((str(people), 9 * 10**9),)))
+    assert _space(huge, 30e9) == [("error", "checkpoints, samples and caches need about 39 GB, 30.0 GB are free")]
+    monkeypatch.setattr("fork_wrapper.plan._disk", str)
+    monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: SimpleNamespace(free=10**9))
+    (finding,) = space(replace(huge, free=30 * 10**9), Path("runs"))
+    assert (finding.what, finding.where) == ("caches need about 9 GB, 1.0 GB are free", str(people))
+    for number in range(2):
+        np.savez(people / f"{number}_0128x0128_sdxl.npz", latents=np.zeros(1))
+    again = look(*both).plan.latents
+    assert again is not None
+    assert again.missing == ((str(people), round(again.bytes * 4 / 6)),)
+
+
 @pytest.mark.usefixtures("people")
 def test_time_comes_from_a_run_or_not_at_all(look: Callable[..., Checked]) -> None:
     """At the speed that an earlier run had, and with its name."""
     by = Measured(run="one/20260101-000000", steps_per_second=0.5, peak_vram_mib=(30000, 31000))
     text = dict(rows(replace(look().plan, measured=by)))
-    assert text["time"] == "0:16 at 0.50 it/s, without start, samples and saves; measured by one/20260101-000000"
+    assert text["time"] == "0:16 at 2.00 s/it, without start, samples and saves; measured by one/20260101-000000"
     assert text["VRAM"] == "30000 MiB, 31000 MiB; measured by one/20260101-000000"
 
 
@@ -158,8 +188,10 @@ def _space(plan: Plan, free: float) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("people")
 def test_a_disk_too_small(look: Callable[..., Checked]) -> None:
-    """All that is kept must fit, or it is a warning; not even one checkpoint, and it is an error."""
+    """All that is kept must fit: checkpoints, states, samples; what is pruned takes no room."""
     plan = look().plan
     assert _space(plan, 30e9) == []
-    assert _space(plan, 20e9) == [("warning", "checkpoints and states need about 30 GB, 20.0 GB are free")]
-    assert _space(plan, 8e9) == [("error", "checkpoints and states need about 30 GB, 8.0 GB are free")]
+    assert _space(plan, 20e9) == [("error", "checkpoints and samples need about 30 GB, 20.0 GB are free")]
+    stateful = look("save_state=true").plan
+    assert _space(stateful, 8e9) == [("error", "checkpoints, states and samples need about 153 GB, 8.0 GB are free")]
+    assert _space(look("save_last_n_epochs=1").plan, 20e9) == []

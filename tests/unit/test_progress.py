@@ -1,5 +1,6 @@
 """How far a run is: the same answer however its output is cut, and nothing lost but redraws."""
 
+import json
 import math
 from collections import deque
 from dataclasses import asdict
@@ -11,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.progress import TAIL_LINES, Progress, last_story, read_log, without_launcher
+from fork_wrapper.endings import last_story, without_launcher
+from fork_wrapper.progress import KEPT, TAIL_LINES, Progress, read_log
+from fork_wrapper.record import summary
+from fork_wrapper.watch import describe
 
 LOG = Path(__file__).resolve().parents[1] / "golden" / "logs" / "two_epochs.log"
 RAW = LOG.read_bytes()
@@ -38,6 +42,8 @@ LINES = [
     "model saved. / モデルを保存しました",
 ]
 WHOLE = {
+    "counter": ("read caption", 12, 12),
+    "_work": "",
     "step": 6,
     "total": 6,
     "epoch": 2,
@@ -49,6 +55,7 @@ WHOLE = {
     "first": (1, 6),
     "trained": (4, 4 + 30 * 3600 + 5 - 3599),
     "tail": deque(LINES),
+    "since_step": 1,
     "_paused": False,
     "_rest": b"",
 }
@@ -130,9 +137,9 @@ def test_before_anything_was_said() -> None:
 def test_speed_is_by_the_trainers_clock() -> None:
     """Steps over the bar's own seconds, hours included; from the second step that was seen on without the first."""
     progress = Progress()
-    progress.feed(_bar(90, elapsed="1:00:00") + b"\n")
+    progress.feed(_bar(90, elapsed="1:00:00", total=100) + b"\n")
     assert progress.steps_per_second == 90 / 3600
-    progress.feed(_bar(91, elapsed="1:00:02") + _bar(93, elapsed="1:00:05") + b"\n")
+    progress.feed(_bar(91, elapsed="1:00:02", total=100) + _bar(93, elapsed="1:00:05", total=100) + b"\n")
     assert progress.steps_per_second == 3 / 5
 
 
@@ -248,7 +255,7 @@ def test_a_log_on_disk(tmp_path: Path) -> None:
 def test_a_log_longer_than_one_read(tmp_path: Path) -> None:
     """A line across the border of two reads stays one line."""
     path = tmp_path / "train.log"
-    path.write_bytes(b"a" * ((1 << 20) - 2) + "ñññ\n".encode() + _bar(7))
+    path.write_bytes(b"\n" * ((1 << 20) - 3) + "añññ\n".encode() + _bar(7))
     read = read_log(path)
     assert (read.step, read.tail[-1][-4:]) == (7, "añññ")
 
@@ -280,3 +287,99 @@ def test_the_cause_is_in_the_last_traceback() -> None:
     early = ["Traceback (most recent call last):", "ModuleNotFoundError: No module named 'triton'", "going on"]
     assert last_story([*early, *OWN]) == OWN[1:]
     assert last_story(["only", "words"]) == ["only", "words"]
+
+
+def test_what_is_counted_before_the_first_step() -> None:
+    """Caches have a bar without a name: the line before it says what is counted; the newest redraw counts unended."""
+    progress = Progress()
+    seen = []
+    for chunk in (
+        "\r  0%|          | 0/9 [00:00<?, ?it/s]",
+        "\ncaching latents with caching strategy.\ncaching latents...\n",
+        "\r  0%|          | 0/1486 [00:00<?, ?it/s]",
+        "\r 21%|██        | 312/1486 [04:05<12:20",
+        ",  1.58it/s]",
+        "\r100%|##########| 1486/1486 [19:00<00:00,  1.58it/s]\ncaching Text Encoder outputs...\n",
+        "\r 50%|#####     | 6/12 [00:01<00:01,  6.00it/s]\n",
+        "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]\n",
+        " 50%|#####     | 1/2 [00:01<00:01,  6.00it/s]\n",
+    ):
+        progress.feed(chunk.encode())
+        seen.append(progress.counter)
+    assert seen == [
+        ("", 0, 0),
+        ("caching latents", 0, 0),
+        ("caching latents", 0, 1486),
+        ("caching latents", 0, 1486),
+        ("caching latents", 312, 1486),
+        ("caching text encoder outputs", 0, 0),
+        *[("caching text encoder outputs", 6, 12)] * 3,
+    ]
+
+
+DAMAGED = [
+    b"steps:  1%|#    | " + b"9" * 5000 + b"/9 [00:01<00:01, 1.00s/it]",
+    b"steps:  1%|#    | 1/" + b"9" * 5000 + b" [00:01<00:01, 1.00s/it]",
+    b"steps: " + b"1" * 5000 + b"%|#    | 1/9 [" + b"7" * 5000 + b":00<00:01]",
+    b"steps:  1%|#    | 1/9 [00:01<00:01, 1.00s/it, avr_loss=" + b"9" * 5000 + b"]",
+    b"steps:  1%|#    | 1/9 [00:01<00:01, 1.00s/it, avr_loss=1e" + b"9" * 5000 + b"]",
+    b"steps:  0%|     | 0/0 [00:00<00:00, ?it/s, avr_loss=inf]",
+    b"  gradient accumulation steps / x = 0",
+    b"  num batches per epoch / x: 0",
+    b"  num batches per epoch / x: " + b"5" * 5000,
+    b"epoch " + b"1" * 5000 + b"/" + b"2" * 5000,
+    b"epoch 0/0",
+    b"\xed\xa0\x80 half of a character",
+    b"\x1b[31m\x1b]0;title\x07\x00",
+    b" " * 70000 + b"9%|" * 30000,
+]
+
+
+@pytest.mark.parametrize("line", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_line_is_data(line: bytes) -> None:
+    """Whatever stands in it, the fold goes on, everything that it is asked for has an answer, and JSON can hold it."""
+    progress = Progress()
+    for piece in (b"  gradient accumulation steps / x = 0\n", line, b"\r", line, b"\n", _bar(7), b"\n"):
+        progress.feed(piece)
+    progress.close()
+    progress.facts.setdefault("batches_per_epoch", 4)
+    assert progress.step == 7
+    _ask(progress)
+
+
+def _ask(progress: Progress) -> None:
+    """Everything that is asked of a progress while a run goes on and when it ends."""
+    json.dumps(summary(progress), allow_nan=False)
+    assert all(abs(value) < 2**63 for value in progress.facts.values())
+    for number in (0, 1, 10**6):
+        progress.step_of_epoch(number)
+        progress.epoch_of_step(number)
+    assert describe(progress, 0)
+    assert sum(map(len, progress.tail)) <= TAIL_LINES * KEPT
+
+
+SAMPLES = [LOG.read_bytes(), PAUSES.read_bytes()]
+NOISE = st.binary(max_size=20) | st.sampled_from([b"\r", b"\n", b"]", b"0", b"9" * 5000, b"nan", b"\x1b[A", b"/0 "])
+
+
+@given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.floats(0, 1), NOISE), max_size=12), st.integers(1, 500))
+def test_a_damaged_log_is_data(log: bytes, damage: list[tuple[float, bytes]], piece: int) -> None:
+    """Real output with anything thrown into it, cut into pieces of any length."""
+    for place, noise in damage:
+        at = int(place * len(log))
+        log = log[:at] + noise + log[at + len(noise) :]
+    progress = Progress()
+    for start in range(0, len(log), piece):
+        progress.feed(log[start : start + piece])
+    progress.close()
+    _ask(progress)
+
+
+def test_words_behind_a_bar_are_kept() -> None:
+    """Another process or a traceback begins right behind one, and the bar had no line end."""
+    progress = Progress()
+    progress.feed(
+        b"\r 87%|####  | 1582/1818 [30:02<04:26,  1.13s/it][E ProcessGroupNCCL.cpp:828] Watchdog\n"
+        b"shards:  0%|   | 0/2 [00:00<?, ?it/s]Traceback (most recent call last):\n"
+    )
+    assert list(progress.tail) == ["[E ProcessGroupNCCL.cpp:828] Watchdog", "Traceback (most recent call last):"]

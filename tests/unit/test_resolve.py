@@ -59,7 +59,7 @@ def test_child_over_parent(write: Write, settings: Settings) -> None:
     write("child", child)
     made = resolve("child", settings)
     rows = "dataset.datasets[0].subsets"
-    base, own = Origin(kind="documented", by="base"), Origin(kind="assumed", by="child")
+    base, own = Origin(kind="documented", by="base"), Origin(kind="chosen", by="child")
     expected = {
         "training.learning_rate": (2e-06, own),
         "training.seed": (1, Origin(kind="measured", by="base")),
@@ -98,7 +98,7 @@ def test_kft_sets_nothing_that_is_said(write: Write, settings: Settings) -> None
     write("a", f'[training]\n{table}\n[dataset.general]\ncaption_extension = ".cap"')
     made = resolve("a", settings)
     assert {path.rsplit(".", 1)[-1]: value for path, value in _leaves(made).items()} == own
-    assert set(made.origins.values()) == {Origin(kind="assumed", by="a")}
+    assert set(made.origins.values()) == {Origin(kind="chosen", by="a")}
     assert with_defaults(made) == made
 
 

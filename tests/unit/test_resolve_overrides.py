@@ -67,7 +67,7 @@ def test_set(write: Write, settings: Settings, typed: str, path: str, value: Any
     assert {key: repr(one) for key, one in _leaves(made).items()} == {
         key: repr(one) for key, one in (_leaves(before) | {path: value}).items()
     }
-    assert made.origins == {**before.origins, path: Origin(kind="assumed", by="--set")}
+    assert made.origins == {**before.origins, path: Origin(kind="chosen", by="--set")}
     key, _, text = typed.partition("=")
     assert made.overrides == (f"--set {key.strip()}={text.strip()}",)
 

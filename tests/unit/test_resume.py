@@ -393,7 +393,7 @@ def test_damage_anywhere(run: RunFolder, settings: Settings) -> None:
 def test_another_number_of_processes(run: RunFolder, settings: Settings) -> None:
     """Scheduler and epochs are counted by process."""
     said = refusal(run, replace(settings, num_processes=2))
-    assert "it was trained by 1 processes, and the settings say 2" in said
+    assert "it was trained by 1 process, and the settings say 2" in said
     assert "--num-processes 1" in said
 
 
@@ -431,7 +431,7 @@ def test_a_caption_has_changed(run: RunFolder, settings: Settings) -> None:
     (people / "a.txt").write_text("a Person", encoding="utf-8")
     said = refusal(run, replace(settings, num_processes=2))
     assert "the data set has changed: a.png" in said
-    assert "it was trained by 1 processes" in said
+    assert "it was trained by 1 process" in said
 
 
 def test_a_rehearsal_is_resumed_as_one(run: RunFolder, settings: Settings) -> None:

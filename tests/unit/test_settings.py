@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.settings import NAMES, Settings, find_root, load_settings, placeholders, user_file
+from fork_wrapper.settings import NAMES, Settings, begin, find_root, load_settings, placeholders, user_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +208,7 @@ def test_a_broken_file_is_named(place: Place) -> None:
     """TOML that cannot be read is an error of that file, not of the settings."""
     _write(place.project / "kft.local.toml", "models = here")
     with pytest.raises(
-        InputError, match=r"kft\.local\.toml is not valid TOML\n- Invalid value \(at line 1, column 10\)"
+        InputError, match=r"kft\.local\.toml is not valid TOML\n- Invalid value\n  in .*, line 1, column 10\n"
     ):
         place.load()
 
@@ -225,9 +225,15 @@ def test_root_is_the_nearest_kft_toml(tmp_path: Path) -> None:
 
 
 def test_root_far_from_any_project(tmp_path: Path) -> None:
-    """Without a kft.toml above, the checkout that kft runs from is the project."""
-    checkout = Path(__file__).resolve().parents[2]
-    assert find_root(tmp_path) == checkout
+    """Without a kft.toml above, the working folder is the root: never the checkout that kft runs from."""
+    assert find_root(tmp_path) == tmp_path
+    here = load_settings({}, environ={"XDG_CONFIG_HOME": str(tmp_path / "none")}, cwd=tmp_path)
+    assert {here.outputs, here.experiments, here.models, here.datasets} == {
+        tmp_path / name for name in ("runs", "experiments", "models", "datasets")
+    }
+    assert begin(here.outputs).startswith("this is no kft project (no kft.toml here or above): `kft init` begins one")
+    _write(tmp_path / "kft.toml", "")
+    assert begin(here.outputs) == ""
 
 
 def test_the_users_file() -> None:
@@ -241,3 +247,16 @@ def test_placeholders_have_forward_slashes(place: Place) -> None:
     names = ("models", "datasets", "experiments")
     expected = {name: (place.project / name).as_posix() for name in names}
     assert placeholders(place.load()) == expected | {"outputs": (place.project / "runs").as_posix()}
+
+
+def test_sd_scripts_far_from_any_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkout's own submodule is a program, as kft is: it serves where no project says another."""
+    own = tmp_path / "submodule"
+    monkeypatch.setattr("fork_wrapper.settings._own_sd_scripts", lambda: own)
+    here = {"environ": {"XDG_CONFIG_HOME": str(tmp_path / "none")}, "cwd": tmp_path}
+    assert load_settings({}, **here).sd_scripts == tmp_path / "third_party" / "sd-scripts"  # type: ignore[arg-type]
+    own.mkdir()
+    (own / "sdxl_train.py").touch()
+    assert load_settings({}, **here).sd_scripts == own  # type: ignore[arg-type]
+    _write(tmp_path / "kft.toml", "")
+    assert load_settings({}, **here).sd_scripts == tmp_path / "third_party" / "sd-scripts"  # type: ignore[arg-type]

@@ -17,6 +17,8 @@ from fork_wrapper.subsets import subsets
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
 NAMES = ["humanoid_02", "humanoid_03", "humanoid_04", "humanoid_05", "humanoid_06", "humanoid_07", "sdxl_base"]
 ITERATIONS = NAMES[:-1]
+SMALL = "humanoid_05_24gb"
+"""No iteration: the selected one, for smaller GPUs."""
 
 DOCUMENTED = {
     "training.optimizer_type": "AdamW8bit",
@@ -61,9 +63,9 @@ def _leaves(resolved: Resolved) -> dict[str, Any]:
 
 
 def test_all_seven_are_there() -> None:
-    """Exactly the common ground and six iterations, every one a good file."""
-    assert experiment_names(FOLDER) == NAMES
-    assert [load_experiment(FOLDER / f"{name}.toml").name for name in NAMES] == NAMES
+    """Exactly the common ground, six iterations, and one for smaller GPUs, every one a good file."""
+    assert experiment_names(FOLDER) == sorted([*NAMES, SMALL])
+    assert [load_experiment(FOLDER / f"{name}.toml").name for name in [*NAMES, SMALL]] == [*NAMES, SMALL]
 
 
 @pytest.mark.parametrize("name", NAMES)

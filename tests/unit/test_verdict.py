@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from fork_wrapper.launch import Outcome
-from fork_wrapper.verdict import Verdict, _fault
+from fork_wrapper.verdict import Verdict, no_final
 
 STARTED = 1_700_000_000.0
 
@@ -27,24 +27,16 @@ def final(tmp_path: Path) -> Path:
     return path
 
 
-def test_success(final: Path) -> None:
-    """Exit code, file, age and wholeness all hold."""
-    assert _fault(final.parent, "one", outcome()) is None
-
-
-def test_another_exit_code_is_a_failure_whatever_was_written(final: Path) -> None:
-    """The trainer's own word comes first."""
-    assert _fault(final.parent, "one", outcome(3)) == "the trainer ended with exit code 3"
-
-
-def test_exit_code_0_alone_is_no_success(final: Path) -> None:
-    """No file, an old file and half a file are each named."""
-    said = "the trainer ended with exit code 0 but"
-    assert _fault(final.parent, "two", outcome()) == f"{said} wrote no two.safetensors"
+def test_the_final_checkpoint_that_proves_a_success(final: Path) -> None:
+    """It is there, whole, and newer than the start; else it is said which."""
+    assert no_final(final.parent, "one", STARTED) == ""
+    assert no_final(final.parent, "two", STARTED) == "wrote no two.safetensors"
     os.utime(final, (STARTED - 60, STARTED - 60))
-    assert _fault(final.parent, "one", outcome()) == f"{said} one.safetensors is older than its start"
+    assert no_final(final.parent, "one", STARTED) == "one.safetensors is older than its start"
+    os.utime(final, (STARTED + 5, STARTED + 5))
     final.write_bytes(final.read_bytes()[:-1])
-    assert _fault(final.parent, "one", outcome()) == f"{said} one.safetensors is not whole"
+    os.utime(final, (STARTED + 5, STARTED + 5))
+    assert no_final(final.parent, "one", STARTED) == "one.safetensors is not whole"
 
 
 def test_a_trainer_that_never_started_has_no_times() -> None:

@@ -2,7 +2,9 @@
 
 How it behaves is said by the environment variable DOUBLE:
   train      the default: epochs, steps, checkpoints, states, samples and events as the config asks for them;
-             a step takes DOUBLE_PACE seconds, and at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO
+             an image takes DOUBLE_CACHE seconds to be cached, a step DOUBLE_PACE seconds;
+             at step DOUBLE_WAIT_AT it waits for the file DOUBLE_GO;
+             at every step it prints the bytes of the file DOUBLE_SAYS; DOUBLE_DIES=9@3 sends it signal 9 at step 3
   steps      ten short steps, a checkpoint every two, a whole final one
   endless    a checkpoint, then steps until it is stopped; on SIGINT it needs two seconds to save the final one
   truncated  a whole checkpoint and half of a second one, then steps until it is stopped
@@ -84,6 +86,16 @@ def every(option: str, count: int) -> bool:
     return bool(config.get(option)) and count % config[option] == 0
 
 
+def go_wrong(step: int) -> None:
+    """Say or do what was asked for."""
+    if "DOUBLE_SAYS" in os.environ:
+        sys.stdout.flush()
+        os.write(1, Path(os.environ["DOUBLE_SAYS"]).read_bytes())
+    number, _, when = os.environ.get("DOUBLE_DIES", "").partition("@")
+    if when == str(step):
+        os.kill(os.getpid(), int(number))
+
+
 def lengths() -> tuple[int, int, int, int]:
     """Images of an epoch, its batches, epochs and steps, of one bucket on one GPU."""
     data = toml.load(arguments["--dataset_config"])
@@ -103,11 +115,25 @@ def lengths() -> tuple[int, int, int, int]:
     return images, batches, math.ceil(steps / each), steps
 
 
+def cache_latents(images: int) -> None:
+    """The bar of the cache; none where nothing is cached."""
+    if not images:
+        return
+    print("caching latents with caching strategy.\ncaching latents...", flush=True)
+    for done in range(images + 1):
+        sys.stderr.write(f"\r{done * 100 // images:3}%|###    | {done}/{images} [00:{done % 60:02}<00:09,  1.00it/s]")
+        sys.stderr.flush()
+        time.sleep(float(os.environ.get("DOUBLE_CACHE", "0")))
+    sys.stderr.write("\n")
+
+
 def train() -> None:
     """A whole training, as far as the outside sees it."""
     images, batches, epochs, steps = lengths()
+    cache_latents(images if config.get("cache_latents") else 0)
     print(f"running training / 学習開始\n  num examples / サンプル数: {images}")
     print(f"  num batches per epoch / 1epochのバッチ数: {batches}\n  num epochs / epoch数: {epochs}")
+    print(f"  gradient accumulation steps / 勾配を合計するステップ数 = {config.get('gradient_accumulation_steps', 1)}")
     print(f"  total optimization steps / 学習ステップ数: {steps}")
     each = math.ceil(steps / epochs)
     for step in range(1, steps + 1):
@@ -118,6 +144,7 @@ def train() -> None:
         bar(step, steps)
         while os.environ.get("DOUBLE_WAIT_AT") == str(step) and not Path(os.environ["DOUBLE_GO"]).exists():
             time.sleep(0.05)
+        go_wrong(step)
         ended = step % each == 0 or step == steps
         if every("sample_every_n_steps", step):
             draw_samples(f"{step:06d}")

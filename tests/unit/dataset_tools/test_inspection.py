@@ -25,6 +25,9 @@ from tests.unit.dataset_tools.planted import (
 BY_FOLDER = {"folder", "folder-empty", "caption-extension", "twin-regularisation"}
 """Kinds that are about whole folders, with tests of their own below."""
 
+BY_METADATA = {"metadata", "metadata-image"}
+"""Kinds of metadata files (test_metadata_file.py)."""
+
 BY_SYSTEM = {"image-unreadable", "image-memory", "caption-unreadable"}
 """Kinds that depend on rights and memory."""
 
@@ -61,7 +64,7 @@ def test_every_planted_fault_is_found_and_nothing_else(tmp_path: Path) -> None:
     assert len(PLANTS) == 71
     assert seen(found) - expected == Counter()
     assert expected - seen(found) == Counter()
-    assert set(KINDS) - {one.kind for one in expected} - BY_FOLDER - BY_SYSTEM == {"image-no-bucket"}
+    assert set(KINDS) - {one.kind for one in expected} - BY_FOLDER - BY_METADATA - BY_SYSTEM == {"image-no-bucket"}
     again = inspect([folder_of(folder)], memory=memory)
     assert again.faults == found.faults
     assert again.decoded == 1, "a HEIC, which another Pillow may read; all else is known"

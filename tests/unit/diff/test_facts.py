@@ -20,7 +20,7 @@ def _different(one: Record, two: Record) -> dict[str, tuple[str | None, str | No
 def test_equal_runs() -> None:
     """No difference; every fact is there to be shown."""
     assert _different(record(), record()) == {}
-    assert len(facts(run(), run("one/b"))) == 11 + 2 + 8
+    assert len(facts(run(), run("one/b"))) == 11 + 2 + 9
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,16 @@ def test_one_difference(sections: Mapping[str, Any], name: str, before: str, aft
 
 
 def test_losses() -> None:
-    """First, last and lowest; a run without any has none."""
+    """The newest mean and its steps, and those of whole epochs where the record has them; none of single steps."""
     found = _different(record(), record(run={"loss": None}))
-    assert found["last loss"] == ("0.1200", None, "outcome")
-    assert set(found) == {"first loss", "last loss", "lowest loss"}
+    assert found == {"last mean loss": ("0.1200", None, "outcome")}
+    loss = {"first": 0.9, "last": 0.12, "lowest": 0.05, "last_step": 18, "first_epoch": 0.3, "lowest_epoch": 0.11}
+    facts = {"batches_per_epoch": 12, "gradient_accumulation_steps": 2}
+    assert _different(record(), record(run={"loss": loss, "facts": facts})) == {
+        "first epoch's mean loss": (None, "0.3000", "outcome"),
+        "over the steps": (None, "13 to 18", "outcome"),
+        "lowest epoch's mean loss": (None, "0.1100", "outcome"),
+    }
 
 
 def test_packages_that_compute_count() -> None:

@@ -12,6 +12,9 @@ Table = dict[str, Any]
 PEOPLE = {"image_dir": "/p"}
 
 
+BLOCKS = ",".join(["0"] * 20 + ["1e-5"] * 3)
+
+
 @pytest.mark.parametrize(
     ("common", "key", "values", "why", "enough"),
     [
@@ -75,6 +78,8 @@ PEOPLE = {"image_dir": "/p"}
             None,
         ),
         ({"learning_rate": 0.0}, "block_lr", ("1", "2"), "with learning_rate = 0", {"learning_rate": 1e-5}),
+        ({"block_lr": BLOCKS}, "learning_rate", (1e-5, 2e-5), "beside block_lr", {"train_text_encoder": True}),
+        ({"block_lr": BLOCKS}, "learning_rate", (1e-5, 2e-5), "beside block_lr", {"lr_scheduler": "polynomial"}),
     ],
 )
 def test_an_option_without_effect(

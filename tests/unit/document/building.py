@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.fingerprint import Fingerprint
-from fork_wrapper.document.gather import Document, gather
-from fork_wrapper.document.speech import words
-from fork_wrapper.document.subjects import find_subjects, parent_subject
+from fork_wrapper.document.gather import Document, document_of
 from fork_wrapper.paths import RunFolder
 from fork_wrapper.record import Record, begin, write_record
 from fork_wrapper.rehearsal.plan import rehearse
@@ -22,7 +20,14 @@ from fork_wrapper.subsets import fingerprint_subsets
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SCRIPTS = "48d368fa557731ad0488c07304dfeba8c07910eb"
 GPU = {"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "used_mib": 0, "driver": "580.126.20"}
-LOSS = {"first": 0.131, "last": 0.0912, "lowest": 0.0874}
+LOSS = {
+    "first": 0.131,
+    "last": 0.0912,
+    "lowest": 0.0874,
+    "epoch_steps": 186,
+    "first_epoch": 0.1265,
+    "lowest_epoch": 0.0874,
+}
 SIX = ["humanoid_02", "humanoid_03", "humanoid_04", "humanoid_05", "humanoid_06", "humanoid_07"]
 
 
@@ -87,6 +92,7 @@ def trained(
     sets: tuple[str, ...] = (),
     lineage: Mapping[str, Any] | None = None,
     origin: Mapping[str, Any] | None = None,
+    started: datetime = NOW,
     **run_facts: Any,
 ) -> RunFolder:
     """A real training of an experiment on a GPU, over."""
@@ -96,7 +102,7 @@ def trained(
     record = begin(
         resolved,
         render(resolved, settings, real_trainer(settings), run, NOW),
-        started=NOW,
+        started=started,
         provenance=provenance(gpus=[GPU], **{"dataset": manifest(1486), **(origin or {})}),
         foreseen=({}, ()),
         rehearsal=None,
@@ -135,10 +141,7 @@ def _write(run: RunFolder, record: Record, drawn: tuple[int, list[int]]) -> RunF
 
 def document(names: list[str], settings: Settings, language: str = "en") -> Document:
     """What `kft document` makes of these names."""
-    subjects = find_subjects(names, settings)
-    there = {one.name for one in subjects}
-    parents = {one.label: parent_subject(one, settings) for one in subjects if one.told.parent not in there}
-    return gather(subjects, {label: one for label, one in parents.items() if one}, words(language), settings)
+    return document_of(names, language, settings)
 
 
 def answer(made: Document, field: str, number: int = 0) -> tuple[str, str] | None:

@@ -93,6 +93,18 @@ def test_values_and_their_origins(project: Settings) -> None:
     assert answer(made, "total_steps", 1) == ("1860", "assumed")
 
 
+def test_rates_of_blocks(project: Settings) -> None:
+    """They are the U-Net's, with their own origin and not that of learning_rate; 0 freezes it whatever they say."""
+    blocks = ",".join(["0"] * 9 + ["1e-5"] * 13 + ["2e-6"])
+    text = f"extends = 'humanoid_02'\n[training]\nblock_lr = '{blocks}'\n[origin]\nblock_lr = 'recovered'\n"
+    (project.experiments / "blocks.toml").write_text(text, encoding="utf-8")
+    frozen = text.replace("[training]", "[training]\nlearning_rate = 0.0")
+    (project.experiments / "still.toml").write_text(frozen, encoding="utf-8")
+    made = document(["blocks", "still"], project)
+    assert answer(made, "learning_rate") == ("2e-06 ... 1e-05 (block_lr: 14 / 23, frozen 0-8)", "recovered")
+    assert answer(made, "learning_rate", 1) == ("0.0 (frozen)", "chosen")
+
+
 def test_other_configurations(project: Settings) -> None:
     """Regularisation images, a text encoder at the U-Net's rate, a length in steps, two data sets."""
     (project.experiments / "other.toml").write_text(
@@ -127,7 +139,7 @@ def test_a_real_training(project: Settings) -> None:
     made = document(["humanoid_05"], project)
     assert answer(made, "hardware") == ("NVIDIA H100 80GB HBM3 (80 GiB)", "measured")
     assert answer(made, "duration") == ("36:34", "measured")
-    assert answer(made, "losses") == ("0.1310 → 0.0912 (min 0.0874)", "measured")
+    assert answer(made, "losses") == ("0.1265 → 0.0912 (min 0.0874; means of an epoch, 186 steps)", "measured")
     assert answer(made, "vram_peak") == ("37425 MiB", "measured")
     assert answer(made, "total_steps") == ("1860", "measured")
     assert answer(made, "sample_images") == ("2", "measured")
@@ -136,7 +148,7 @@ def test_a_real_training(project: Settings) -> None:
     assert images is not None
     assert (images.text, images.kind) == ("1480", "measured")
     assert images.also == Answer(text="1486", kind="documented", by="sdxl_base")
-    assert made.columns[0].set_options["seed"] == Answer(text="7", kind="assumed", by="--set")
+    assert made.columns[0].set_options["seed"] == Answer(text="7", kind="chosen", by="--set")
 
 
 def test_a_folder_that_was_named_at_the_launch(project: Settings) -> None:
@@ -149,7 +161,7 @@ def test_a_folder_that_was_named_at_the_launch(project: Settings) -> None:
 
 def test_a_resumed_training_is_one_story(project: Settings) -> None:
     """Steps, time, losses, samples and checkpoints of all its runs; the beginning may be lost."""
-    loss = {"first": 0.2, "last": 0.15, "lowest": 0.15}
+    loss = {"first": 0.2, "last": 0.15, "lowest": 0.15, "epoch_steps": 186, "first_epoch": 0.19, "lowest_epoch": 0.15}
     first = trained("humanoid_05", project, "20260102-030405", status="interrupted", steps=700, epochs=4, loss=loss)
     lineage = {"kind": "resume", "parent": first.run_id, "step": 700, "epoch": 4}
     second = trained(
@@ -166,14 +178,17 @@ def test_a_resumed_training_is_one_story(project: Settings) -> None:
     assert [one.run.run_id for one in made.columns[0].subject.segments] == [first.run_id, second.run_id]
     assert answer(made, "total_steps") == ("1860", "measured")
     assert answer(made, "duration") == ("53:14", "measured")
-    assert answer(made, "losses") == ("0.2000 → 0.0912 (min 0.0874)", "measured")
+    assert answer(made, "losses") == ("0.1900 → 0.0912 (min 0.0874; means of an epoch, 186 steps)", "measured")
     assert answer(made, "sample_images") == ("4", "measured")
     first.record.unlink()
     assert answer(document(["humanoid_05"], project), "total_steps") == ("1860", "measured")
     lost = document(["humanoid_05"], project)
     assert len(lost.columns[0].subject.segments) == 1
     assert answer(lost, "duration") == ("16:40 (from step 700 on)", "measured")
-    assert answer(lost, "losses") == ("0.1310 → 0.0912 (min 0.0874) (from step 700 on)", "measured")
+    assert answer(lost, "losses") == (
+        "0.1265 → 0.0912 (min 0.0874; means of an epoch, 186 steps) (from step 700 on)",
+        "measured",
+    )
 
 
 def test_what_a_resumption_changed_is_no_change_of_the_experiment(project: Settings) -> None:

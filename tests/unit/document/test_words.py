@@ -60,7 +60,7 @@ def test_marks_are_told_apart() -> None:
     """One letter for each origin; and no letter means an assumption here and something else there."""
     marks = {language: {kind: words(language)(f"mark.{kind}") for kind in KINDS} for language in LANGUAGES}
     for found in marks.values():
-        assert len(set(found.values())) == len(KINDS) == 10
+        assert len(set(found.values())) == len(KINDS) == 11
     english, spanish = marks["en"], marks["es"]
     assert english["assumed"] not in spanish.values() or spanish["assumed"] == english["assumed"]
     assert spanish["assumed"] not in english.values()

@@ -12,7 +12,7 @@ from fork_wrapper.formats.found import NOTHING, Found, SourceFile
 from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.sdscripts.options import options
 
-FILE = SourceFile(path=Path("/a/x.toml"), sha256="0", what="x")
+FILE = SourceFile(path=Path("/a/x.toml"), read="0", what="x")
 
 
 def found(options: dict[str, Any], **more: Any) -> Found:
@@ -83,7 +83,7 @@ def test_what_stays_out(key: str, value: Any, why: str) -> None:
 
 def test_what_needs_no_word() -> None:
     """The metadata of kft itself, and the one value of the GUI that says nothing, go without a line."""
-    fitted = fit(found({"metadata_kft_config": "x", "dynamo_backend": "no", "in_json": "x", "dataset_config": "y"}))
+    fitted = fit(found({"metadata_kft_config": "x", "dynamo_backend": "no"}))
     assert (fitted.training, fitted.found.left_out) == ({}, ())
     assert fit(found({"dynamo_backend": "inductor"})).training == {"dynamo_backend": "inductor"}
 
@@ -108,6 +108,22 @@ def test_where_the_images_are(more: dict[str, Any], dataset: dict[str, Any], not
     """A dataset config that was found, else what the folder options say; a checkpoint says nothing."""
     fitted = fit(found({}, **more))
     assert (fitted.dataset, fitted.found.notes) == (dataset, notes)
+
+
+def test_what_says_where_images_are_and_does_not_count() -> None:
+    """Each with the reason: another dataset config was read, or sd-scripts does not look at it."""
+    images = {"in_json": "x", "train_data_dir": "/y", "reg_data_dir": "/z"}
+    beside = [(one.key, one.why) for one in fit(found(images, dataset=None)).found.left_out]
+    assert beside == [
+        ("reg_data_dir", "beside in_json sd-scripts ignores it: regularisation images are for folders of captions")
+    ]
+    both = fit(found({**images, "dataset_config": "other.toml"}, dataset={})).found.left_out
+    assert {one.key: one.why for one in both} == {
+        "dataset_config": "the dataset config that was read stands for it",
+        **dict.fromkeys(images, "beside a dataset config sd-scripts ignores it"),
+    }
+    alone = fit(found({"reg_data_dir": "/z"}, dataset=None)).found.left_out
+    assert [one.why for one in alone] == ["without train_data_dir it has no effect"]
 
 
 def test_a_dataset_config_that_was_not_read_is_asked_for() -> None:

@@ -34,7 +34,7 @@ def test_a_file_is_named_by_its_bytes(make: Make) -> None:
 )
 def test_the_name_of_a_run(options: dict[str, object], name: str) -> None:
     """What its checkpoints were called, else the file's stem."""
-    file = SourceFile(path=Path("/a/stem.toml"), sha256="", what="")
+    file = SourceFile(path=Path("/a/stem.toml"), read="", what="")
     assert Found(kind="config", what="", files=(file,), options=options).name == name
 
 

@@ -92,12 +92,12 @@ def test_what_is_no_option_is_named(tmp_path: Path) -> None:
     """Foreign keys, launch settings that were changed, inpainting and values of the wrong kind are left out aloud."""
     form = fresh("finetune", "HEAD", num_processes=2, num_machines=1, mine=[1], train_inpainting=True, epoch="ten")
     found = read_any(_write(tmp_path, {**form, "gpu_ids": "0,1"}))
-    launch = "accelerate's: see the settings num_processes, num_machines, accelerate_args"
+    launch = "accelerate's: the setting accelerate_args can hold it"
     assert sorted(found.left_out, key=lambda one: one.key) == [
         LeftOut(key="epoch", value="ten", why="epoch is a number: 'ten' is none"),
         LeftOut(key="gpu_ids", value="0,1", why=launch),
         LeftOut(key="mine", value=[1], why="not a key of the GUI's finetune or dreambooth tab"),
-        LeftOut(key="num_processes", value=2, why=launch),
+        LeftOut(key="num_processes", value=2, why="a setting: num_processes = 2 in kft.local.toml"),
         LeftOut(
             key="train_inpainting",
             value=True,
@@ -264,3 +264,13 @@ def test_stamps_apart(day: int, second: int, apart: int) -> None:
     stamps = [stamp_of(Path(f"a-{time:%Y%m%d-%H%M%S}.json")) for time in (one, other)]
     assert None not in stamps
     assert (stamps[1] - stamps[0]).total_seconds() == apart  # type: ignore[operator]
+
+
+def test_what_the_toml_says_and_is_ignored(tmp_path: Path) -> None:
+    """Keys of the GUI's own TOML that sdxl_train.py does not know are named, unless they say nothing."""
+    form = fresh("dreambooth", "v24.0.9", prior_loss_weight=0.5)
+    (tmp_path / "a_20240203-040506.json").write_text(json.dumps(form), encoding="utf-8")
+    toml = "prior_loss_weight = 0.5\nno_token_padding = true\nstop_text_encoder_training = 0\nlearning_rate = 1e-5\n"
+    (tmp_path / "config_dreambooth-20240203-040506.toml").write_text(toml, encoding="utf-8")
+    found = read_any(tmp_path / "a_20240203-040506.json")
+    assert {one.key: one.value for one in found.left_out} == {"prior_loss_weight": 0.5, "no_token_padding": True}

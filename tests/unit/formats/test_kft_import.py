@@ -17,6 +17,7 @@ from tests.unit.records import recorded
 
 Header = Callable[[str, Mapping[str, str]], Path]
 SDXL = "stable-diffusion-xl-v1-base"
+UNKNOWN = "a model of a kind that kft does not know (1 tensor)"
 
 EXPERIMENT = """
     [story]
@@ -48,11 +49,26 @@ def test_a_record_has_everything(record: Path) -> None:
     assert found.dataset is not None
     assert found.dataset["datasets"] == [{"resolution": 512}]
     assert found.origins is not None
-    assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("assumed", "assumed")
+    assert (found.origins["training.seed"], found.origins["story.purpose"]) == ("chosen", "chosen")
+    raw["experiment"]["acknowledged"] = {"clip-skip": {"reason": "as the paper", "by": "one"}}
+    assert read_record_file(raw, "", record).acknowledged == {"clip-skip": "as the paper"}
     raw["experiment"]["files"][-1]["text"] = "[broken"
     assert "story.purpose" not in (read_record_file(raw, "", record).origins or {})
     sidecar = read_record_file({**raw, "kind": "sidecar"}, "", record)
     assert (sidecar.kind, sidecar.what) == ("sidecar", "the sidecar of a checkpoint of kft")
+
+
+def test_how_it_was_launched_is_named(record: Path) -> None:
+    """Processes and machines are settings, and no part of an experiment; of a rehearsal they say nothing."""
+    raw = read_json(record)
+    assert read_record_file(raw, "", record).left_out == ()
+    at = next(index for index, word in enumerate(raw["launch"]["argv"]) if word.endswith(".py"))
+    raw["launch"]["argv"][at:at] = ["--num_processes", "16", "--multi_gpu"]
+    assert [(one.key, one.value) for one in read_record_file(raw, "", record).left_out] == [
+        ("--num_processes", "16"),
+        ("--multi_gpu", ""),
+    ]
+    assert read_record_file({**raw, "rehearsal": {"trainer": "x"}}, "", record).left_out == ()
 
 
 @pytest.mark.parametrize("story", [None, {"purpose": None}, {"decision": "maybe"}, {"more": "x"}])
@@ -83,15 +99,16 @@ def test_exports(make: Make) -> None:
 
 
 def test_a_checkpoint_of_kft_has_everything(checkpoint: Header) -> None:
-    """Its header is named by the header's digest, not by gigabytes."""
+    """And the digest of the file is the file's, as sha256sum says it."""
     config = {"training": {"seed": 1}, "dataset": {"datasets": []}, "experiment": "one"}
-    path = checkpoint("one.safetensors", {"modelspec.kft_config": json.dumps(config)})
+    inputs = json.dumps({"sample_prompts": "a cat\n"})
+    header = {"modelspec.kft_config": json.dumps(config), "modelspec.kft_inputs": inputs}
+    path = checkpoint("one.safetensors", header)
     found = read_checkpoint(path)
     assert (found.options, found.dataset, found.kind) == ({"seed": 1}, {"datasets": []}, "checkpoint")
-    data = path.read_bytes()
-    head = data[: 8 + int.from_bytes(data[:8], "little")]
-    assert found.files[0].sha256 == hashlib.sha256(head).hexdigest()
-    assert found.files[0].what == "the header of a checkpoint that kft trained (sha256 of the header)"
+    assert found.prompts == "a cat\n"
+    assert found.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found.files[0].what == "the header of a checkpoint that kft trained"
 
 
 @pytest.mark.parametrize("config", ["{}", "5", "[" * 100_000, '{"training": {"a": "\\ud800"}, "dataset": {}}'])
@@ -169,8 +186,8 @@ def test_odd_header_values_say_nothing(checkpoint: Header, odd: dict[str, str]) 
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
-        ({}, "its header says nothing of how it was made"),
-        ({"format": "pt"}, "its header says nothing of how it was made"),
+        ({}, f"{UNKNOWN}; its header says nothing of how it was made"),
+        ({"format": "pt"}, f"{UNKNOWN}; its header says nothing of how it was made"),
         (
             {"ss_network_module": "networks.lora", "ss_base_model_version": "sdxl_base_v1-0"},
             "it is a LoRA for sdxl_base_v1-0",

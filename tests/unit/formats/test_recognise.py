@@ -9,6 +9,7 @@ import pytest
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats import recognise
+from fork_wrapper.formats.group import read_all
 from fork_wrapper.formats.recognise import is_experiment, is_literal_command, read_any
 from tests.unit.formats.conftest import Make
 
@@ -123,7 +124,7 @@ def test_what_is_read(make: Make, name: str, content: Any, kind: str, what: str 
         ("a.toml", "seed = 1\nnum_last_block_to_freeze = 2\ntrain_t5xxl = true\n", "it is for sd3_train.py, which "),
         ("a.txt", b"\xff\xfe\x00", "byte 2 is not UTF-16"),
         ("a.sh", b"\x80abc", "byte 0 is not UTF-8"),
-        ("a.toml", "a = \n", "Invalid value (at line 1, column 5)"),
+        ("a.toml", "a = \n", "there is no value behind the ="),
         ("a.safetensors", "x", "not a complete safetensors file"),
     ],
 )
@@ -209,3 +210,53 @@ def test_a_notebook_of_odd_cells(make: Make, checkpoint: Callable[..., Path]) ->
     assert read_any(make("a.ipynb", json.dumps({"cells": cells}))).options == {"seed": 1, "clip_skip": 2}
     header = checkpoint("a.safetensors", {"modelspec.architecture": "stable-diffusion-xl-v1-base"})
     assert read_any(header).kind == "checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("seed = 1\nlearning_rate = 1e-5\n", "a training config: it sets seed, learning_rate"),
+        ("[training]\nseed = 1\n", "an experiment of kft"),
+        ("a = 1\n", "something else: it has no [[datasets]]"),
+    ],
+)
+def test_what_is_named_as_a_dataset_config_and_is_none(make: Make, text: str, what: str) -> None:
+    """Said in one line, and none of it taken for the data set; by a config, by a form, by a command."""
+    make("other.toml", text)
+    named = {"dataset_config": "other.toml"}
+    for name, content in (
+        ("a.toml", "clip_skip = 2\ndataset_config = 'other.toml'\n"),
+        ("a.json", {**GUI, **named}),
+        ("a.sh", f"{RUN} --dataset_config other.toml"),
+    ):
+        found = read_any(make(name, content))
+        (left,) = [one for one in found.left_out if one.key == "dataset_config"]
+        assert (left.value, left.why) == ("other.toml", f"it is no dataset config but {what}")
+        assert (found.dataset, "dataset_config" in found.options) == (None, False)
+
+
+def test_a_dataset_config_as_a_config_file(make: Make) -> None:
+    """It sets no option, and is named."""
+    make("data.toml", "[general]\nflip_aug = true\n[[datasets]]\n")
+    found = read_any(make("a.sh", f"{RUN} --config_file data.toml"))
+    assert found.notes == ("its --config_file data.toml is a dataset config: it sets no option",)
+
+
+def test_an_empty_dataset_config(make: Make) -> None:
+    """Such as an export of a training without images has: it belongs to the config beside it, and is nothing alone."""
+    train = make("train.toml", "seed = 1\ndataset_config = 'dataset.toml'\n")
+    empty = make("dataset.toml", "")
+    (found,) = read_all([str(train), str(empty)], gui_version=None, images=None)
+    assert (found.options["seed"], found.dataset) == (1, {})
+    assert found.notes == ("dataset.toml is empty: it names no images",)
+    with pytest.raises(InputError, match="it is empty"):
+        read_all([str(empty)], gui_version=None, images=None)
+
+
+def test_a_json_in_quotes(make: Make) -> None:
+    """Someone has copied it out of a program: it is what it is within."""
+    assert read_any(make("a.json", json.dumps(json.dumps({"training": {"seed": 1}, "dataset": {}})))).options == {
+        "seed": 1
+    }
+    with pytest.raises(InputError, match="JSON, but a single value"):
+        read_any(make("a.json", '"{"'))

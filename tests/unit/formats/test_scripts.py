@@ -58,7 +58,7 @@ def test_words(text: str, words: str) -> None:
         ("a --b=D:\\out\\\nc d", [(1, "a|--b=D:\\out\\"), (2, "c|d")]),
         ("a --b=D:\\out\\x \\\n  --c", [(1, "a|--b=D:\\out\\x|--c")]),
         (f"a launch\n   {T}  \n   --b=1\n   --c\n\n  --d", [(1, f"a|launch|{T}|--b=1|--c"), (6, "--d")]),
-        ("a \\\n  # --b \\\n  --c", [(1, "a")]),
+        ("a \\\n  # --b \\\n  --c", [(1, "a|--c")]),
         ("  INFO   a --b c    common_gui.py:77\nd", [(1, "INFO|a|--b|c"), (2, "d")]),
     ],
 )
@@ -104,9 +104,9 @@ def test_commands_in_lists(text: str) -> None:
 
 
 def test_lists_that_are_no_commands() -> None:
-    """Brackets that Python cannot read, or that hold more than texts, stay text."""
-    assert read(f"['{T}', x]")[0][1] == f"[{T},|x]"
-    assert read(f"['{T}', 1]")[0][1] == f"[{T},|1]"
+    """Brackets that Python cannot read stay text; what a program puts in stays in braces."""
+    assert read(f"['{T}', x y]")[0][1] == f"[{T},|x|y]"
+    assert read(f"['{T}', x, 1, f'--a={{b}}', str(c)]")[0][1] == f"{T}|{{x}}|1|--a={{b}}|{{c}}"
 
 
 def test_line_numbers_survive_everything() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from fork_wrapper.files import flatten
-from fork_wrapper.rehearsal.plan import BATCH, RESOLUTION, STEPS, rehearse, sample_folders
+from fork_wrapper.rehearsal.plan import BATCH, RESOLUTION, STEPS, own_folders, rehearse, sample_folders
 from fork_wrapper.resolve import Override, Resolved, resolve
 from fork_wrapper.run import Job
 from fork_wrapper.settings import Settings, load_settings
@@ -91,8 +92,10 @@ def test_the_values_of_a_rehearsal(rehearsed: Callable[..., tuple[Resolved, Job]
     training, dataset = job.resolved.training, job.resolved.dataset
     assert training["pretrained_model_name_or_path"] == (settings.cache / "miniature-v1" / "sdxl").as_posix()
     assert (training["mixed_precision"], training["sdpa"], training["max_train_steps"]) == ("no", True, STEPS)
-    absent = ("vae", "xformers", "full_fp16", "max_train_epochs", "save_every_n_epochs", "lr_warmup_steps")
+    absent = ("vae", "xformers", "full_fp16", "max_train_epochs", "save_every_n_epochs")
     assert [key for key in absent if key in training] == []
+    assert training["lr_warmup_steps"] == 1
+    assert "gradient_accumulation_steps" not in training
     assert dataset["datasets"][0]["resolution"] == RESOLUTION
     assert dataset["datasets"][0]["batch_size"] == BATCH
 
@@ -110,11 +113,37 @@ def test_images_need_not_have_the_rehearsals_size(rehearsed: Callable[..., tuple
     assert "max_bucket_reso" not in third.dataset["datasets"][0]
 
 
-def test_nothing_is_left_beside_the_users_images(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:
-    """Caches of the miniature on disk would be read by the real training that follows."""
+def test_nothing_is_left_beside_the_users_images(
+    rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings
+) -> None:
+    """Caches of the miniature would be read by the real training that follows: they fall beside copies."""
+    people = settings.datasets / "people"
+    people.mkdir(parents=True)
+    for number in range(3):
+        Image.new("L", (64, 64)).save(people / f"{number}.png")
     _, job = rehearsed()
-    assert "cache_latents_to_disk" not in job.resolved.training
-    assert "cache_info" not in job.resolved.dataset["general"]
+    assert job.resolved.training["cache_latents_to_disk"] is True
+    assert job.resolved.dataset["general"]["cache_info"] is True
+    (folder,) = own_folders(job, settings)
+    assert folder.is_relative_to(settings.cache / "rehearsal-sets")
+    assert job.resolved.dataset["datasets"][0]["subsets"][0]["image_dir"] == folder.as_posix()
+    first = settings.experiments / "one.toml"
+    named = first.read_text().replace("num_repeats", 'metadata_file = "m.json"\nnum_repeats')
+    first.write_text(named)
+    kept = Override(key="cache_latents_to_disk", text="true")
+    for _, job in (rehearsed(), rehearsed(kept)):  # images that a file names are where they are
+        assert "cache_latents_to_disk" not in job.resolved.training
+        assert "cache_info" not in job.resolved.dataset["general"]
+
+
+def test_what_a_cpu_can_do_is_done(rehearsed: Callable[..., tuple[Resolved, Job]], settings: Settings) -> None:
+    """States, samples before the first step, caches on disk: only scale and CUDA are reasons to drop an option."""
+    first = settings.experiments / "one.toml"
+    options = ("save_state", "save_state_on_train_end", "sample_at_first", "masked_loss")
+    more = "".join(f"{option} = true\n" for option in options)
+    first.write_text(first.read_text().replace("noise_offset", f"{more}noise_offset"))
+    training = rehearsed()[1].resolved.training
+    assert [option for option in options if training.get(option) is not True] == []
 
 
 def test_what_the_user_sets_is_the_users(rehearsed: Callable[..., tuple[Resolved, Job]]) -> None:

@@ -22,6 +22,7 @@ from fork_wrapper.settings import Settings
 from tests.trained import trained, went_on, write_events
 from tests.unit.records import NOW
 
+HOSTILE_NAME = "\"'><script>alert(1)<img src=x onerror=alert(1)>&amp;"
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></style><!--\u202e&amp;"
 VOID = {"br", "img", "input", "meta", "wbr"}
 
@@ -106,9 +107,9 @@ def test_runs_values_samples(report: Report) -> None:
     """What was recorded stands there, changes marked in words, and what was not is called unknown."""
     found = read(report)
     words = found.text
-    for said in ("one/20260102-030405", "40 of 40", "0.1300 to 0.0900, lowest 0.0800", "NVIDIA H100", "24"):
+    for said in ("one/20260102-030405", "40 of 40", "0.0900, running mean", "NVIDIA H100", "24"):
         assert said in words, said
-    assert "changed, and training with it: 5e-06assumed" in words.replace(" assumed", "assumed")
+    assert "changed, and training with it: 5e-06chosen" in words.replace(" assumed", "assumed")
     assert "less is more" in words
     assert "not recorded" in words
     assert "a <b>fox</b>" in words
@@ -219,6 +220,9 @@ def test_no_record_can_write_markup(two: tuple[RunFolder, RunFolder], settings: 
     for name in ("experiment", "provenance", "launch", "plan", "run", "checkpoints", "findings"):
         record[name] = poisoned(record[name])
     record["run"] |= kept
+    record["experiment"]["name"] = f"one{HOSTILE_NAME}"
+    for entry in record["checkpoints"]:
+        entry["file"] = f"{HOSTILE_NAME}{entry['file'].replace(HOSTILE, '')}"
     origins = record["experiment"]["origins"]
     record["experiment"]["origins"] = {key: {"kind": "assumed", "by": HOSTILE} for key in origins}
     for key in ("optimizer_type", "sample_sampler"):

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.numpy import save_file
 from dataset_tools.hashing import HashCache
 from fork_wrapper.errors import InputError
 from fork_wrapper.reproduce.original import original_of
-from fork_wrapper.reproduce.places import NO_PROMPTS, Places, find_places, is_below, name_of, parse_maps
+from fork_wrapper.reproduce.places import NO_PROMPTS, Places, _Finder, find_places, is_below, name_of, parse_maps
 from fork_wrapper.settings import Settings
 from fork_wrapper.source import open_source
 from tests.unit.archives import Archived, archived, furnish
@@ -48,6 +49,21 @@ def places(machine: Settings) -> Callable[..., Places]:
 def moves(found: Places) -> Moves:
     """New path and who said so, by key, without the prompts."""
     return {move.key: (move.new, move.how) for move in found.moves if move.key != "training.sample_prompts"}
+
+
+def test_copies_of_a_rehearsal_lie_in_this_machines_cache(machine: Settings, tmp_path: Path) -> None:
+    """Those of the same choice; of another one, or of a name that leads elsewhere, nothing is known."""
+    here = machine.cache / "rehearsal-sets" / "a1" / "luna"
+    here.mkdir(parents=True)
+    (machine.cache / "luna").mkdir()
+    original = archived("humanoid_05", machine, tmp_path / "archive")
+    opened = original_of(open_source(str(original.sidecar), machine), machine)
+    finder = _Finder(replace(opened, rehearsal={}), machine, (), HashCache(tmp_path / "h.json"))
+    found = {
+        value: finder.find(IMAGES, f"/old/cache/{value}")
+        for value in ("rehearsal-sets/a1/luna", "rehearsal-sets/b2/luna", "rehearsal-sets/../luna")
+    }
+    assert [None if move is None else move.new for move in found.values()] == [here.as_posix(), None, None]
 
 
 def test_nothing_has_moved(one: Archived, machine: Settings, places: Callable[..., Places]) -> None:
@@ -113,6 +129,15 @@ def test_prompts_of_a_checkpoint(one: Archived, machine: Settings, places: Calla
     assert found.training["sample_prompts"] == "{run}/sample_prompts.txt"
     mapped = places(one.checkpoint, f"{there}={moved}")
     assert (mapped.files, mapped.training["sample_prompts"]) == ({}, moved.as_posix())
+
+
+def test_prompts_in_a_header_keep_their_form(one: Archived, machine: Settings) -> None:
+    """What sd-scripts reads as JSON stays a file of that name."""
+    original = original_of(open_source(str(one.checkpoint), machine), machine)
+    told = replace(original, prompts="[]", training={**original.training, "sample_prompts": "/gone/p.json"})
+    found = find_places(told, machine, parse_maps(()), HashCache(machine.cache / "hashes.json"))
+    assert found.files == {"sample_prompts.json": "[]"}
+    assert found.training["sample_prompts"] == "{run}/sample_prompts.json"
 
 
 def test_paths_of_any_system() -> None:

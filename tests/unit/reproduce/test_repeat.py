@@ -338,10 +338,14 @@ def test_what_came_of_it(machine: Settings, away: Path) -> None:
     record = original.record.with_run(steps=3, loss={"first": 1.5, "last": 1.0, "lowest": 1.0})
     other = record.with_provenance(base_model={"sha256": "0" * 64}, dataset={"sha256": "1" * 64})
     assert {item.verdict for item in outcome(original, other)} == {"different"}
-    names = ["steps", "first loss", "last loss", "lowest loss", "base-model", "dataset"]
+    names = ["steps", "last mean loss", "base-model", "dataset"]
     assert [item.name for item in outcome(original, other)] == names
     assert [item.name for item in outcome(original, record.with_provenance(dataset=None))] == names[:-1]
     assert {item.verdict for item in outcome(original, original.record)} == {"same"}
+    epochs = {"epoch_steps": 2, "first_epoch": 1.25, "lowest_epoch": 1.0, "last_step": 3}
+    longer = original.record.with_run(steps=3, loss={"first": 1.5, "last": 1.0, "lowest": 0.5, **epochs})
+    said = {item.name: item.found for item in outcome(original, longer)}
+    assert (said["first epoch's mean loss"], said["lowest epoch's mean loss"]) == ("1.2500", "1.0000")
     bare = original_of(open_source(str(one.checkpoint), machine), machine)
     assert outcome(bare, record) == ()
 

@@ -16,6 +16,8 @@ ROWS: Mapping[str, Mapping[str, Any]] = document()["rules"]
 PARTS = ("for", "once", "if", "each", "first", "at", "what", "todo", "hits", "code")
 WORDS = ("severity", "phase", "source", "when", "why", "fix")
 TYPES = {"bool": (bool, int, float), "int": (int,), "float": (int, float), "str": (str,), "int_or_float": (int, float)}
+NAMES = r"\{[=-]?([\w.]+)(?::[\w ]+)?\}"
+"""In what a row says: `{key}`, `{=key}`, `{-key}`, `{key:step}`."""
 NUMBERS = ("above", "below", "least", "most", "multiple")
 
 
@@ -81,6 +83,13 @@ def test_levels() -> None:
     assert counts == {"subset": 3, "read": 1, "registered": 1}
 
 
+def test_counts_agree_with_their_noun() -> None:
+    """`{key:step}` is 1 step or 2 steps, and so is a negative one without its sign."""
+    row = {"at": "seed", "what": "{seed:step}, {-save_every_n_steps:epoch}"}
+    said = [_hits(row, Case(training={"seed": n, "save_every_n_steps": -n}, dataset={}))[0].what for n in (1, 2)]
+    assert said == ["1 step, 1 epoch", "2 steps, 2 epochs"]
+
+
 def test_several_keys() -> None:
     """`each` speaks of all of them, `first` of one; `once` says nothing twice; a common condition comes first."""
     case = Case(training={"noise_offset": -0.5, "ip_noise_gamma": -1.0}, dataset={})
@@ -122,8 +131,8 @@ def test_rows_speak_the_language(identity: str) -> None:
             assert _is_known(name, row), name
             _check(name, test)
         for text in (part.get("what", ""), part.get("todo", "")):
-            assert all(_is_known(name, row) for name in re.findall(r"\{[=-]?([\w.]+)\}", text)), text
-            assert "{" not in re.sub(r"\{[=-]?[\w.]+\}", "", text)
+            assert all(_is_known(name, row) for name in re.findall(NAMES, text)), text
+            assert "{" not in re.sub(NAMES, "", text)
         assert ("what" in part) == ("at" in part)
 
 

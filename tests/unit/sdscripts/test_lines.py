@@ -4,9 +4,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fork_wrapper.sdscripts.lines import FACTS, Cause, EpochLine, FactLine, StepLine, find_cause, is_bar, parse_line
+from fork_wrapper.sdscripts.lines import (
+    FACTS,
+    CountLine,
+    EpochLine,
+    FactLine,
+    StepLine,
+    is_bar,
+    parse_count,
+    parse_line,
+    work_of,
+)
 
 BAR = "steps:  33%|###3      | 1/3 [00:06<00:13,  6.88s/it, avr_loss=1.3]"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("  0%|          | 0/1486 [00:00<?, ?it/s]", CountLine(name="", done=0, total=1486)),
+        (" 21%|██        | 312/1486 [04:05<12:20,  1.58it/s]", CountLine(name="", done=312, total=1486)),
+        ("100%|##########| 1486/1486 [1:04:05<00:00,  1.58it/s]", CountLine(name="", done=1486, total=1486)),
+        ("read caption:  50%|#####     | 12/24 [00:00<?, ?it/s]", CountLine(name="read caption", done=12, total=24)),
+        ("Loading checkpoint shards:  50%|#####     | 1/2 [00:00<?, ?it/s]", None),
+        (BAR, None),
+        ("  0%|          | " + "9" * 5000 + "/3 [00:00<?, ?it/s]", None),
+        ("12it [00:00, 3.0it/s]", None),
+    ],
+)
+def test_bars_that_count_before_training(line: str, said: CountLine | None) -> None:
+    """Those of caches have no name; those of others that have one are nobody's business."""
+    assert parse_count(line) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "work"),
+    [
+        ("caching latents...", "caching latents"),
+        ("2026-01-02 03:04:05 INFO     caching latents with caching strategy.", "caching latents"),
+        ("caching Text Encoder outputs...", "caching text encoder outputs"),
+        ("checking cache validity...", "checking cache validity"),
+        ("loading image sizes.", "loading image sizes"),
+        ("prepare optimizer, data loader etc.", ""),
+    ],
+)
+def test_work_that_is_announced(line: str, work: str) -> None:
+    """The line before a bar without a name."""
+    assert work_of(line) == work
 
 
 @pytest.mark.parametrize(
@@ -90,87 +134,3 @@ def test_no_garbled_bar_is_a_crash(place: int, junk: str, lost: int) -> None:
 def test_redraws_of_any_bar(line: str, bar: bool) -> None:
     """Bars are noise in the tail of a failed run; what only resembles one is not."""
     assert is_bar(line) is bar
-
-
-NAMES = {
-    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB": "out of memory",
-    "RuntimeError: CUDA error: out of memory": "out of memory",
-    "ModuleNotFoundError: No module named 'bitsandbytes'": "missing package",
-    "ImportError: xformers is not available": "missing package",
-    "ImportError: No xformers": "missing package",
-    "NotImplementedError: No operator found for `memory_efficient_attention_forward` with inputs:": (
-        "xformers without kernels"
-    ),
-    "RuntimeError: unscale_() has already been called on this optimizer since the last update().": (
-        "gradients unscaled twice"
-    ),
-    (
-        "ValueError: You are trying to load the model files of the `variant=fp16`, "
-        "but no such modeling files are available."
-    ): "no fp16 files",
-    "No data found. Please verify the metadata file": "no data",
-    "OSError: [Errno 28] No space left on device": "disk full",
-    "OSError: [Errno 122] Disk quota exceeded": "disk full",
-    "safetensors_rust.SafetensorError: Error while deserializing header: HeaderTooLarge": "damaged model file",
-    "SafetensorError: MetadataIncompleteBuffer": "damaged model file",
-    "Attempting to deserialize ... but torch.cuda.is_available() is False.": "no usable GPU",
-    "RuntimeError: Found no NVIDIA driver on your system.": "no usable GPU",
-    "RuntimeError: No CUDA GPUs are available": "no usable GPU",
-    "voluptuous.error.MultipleInvalid: extra keys not allowed @ data['x']": "dataset config refused",
-    "AssertionError: fused_backward_pass does not work with accumulation": "refused by sd-scripts",
-}
-
-
-@pytest.mark.parametrize("line", NAMES)
-def test_named_causes(line: str) -> None:
-    """Each known failure has its name, what happened and what to do."""
-    cause = find_cause(["starting", line, "the last line says nothing"])
-    assert cause is not None
-    assert (cause.name, bool(cause.what), bool(cause.todo)) == (NAMES[line], True, True)
-
-
-@pytest.mark.parametrize(
-    ("line", "what"),
-    [
-        ("ModuleNotFoundError: No module named 'a.b_c'", "the trainer's Python lacks a package: a.b_c"),
-        ("xformers is not available", "the trainer's Python lacks a package: xformers"),
-        ("ImportError: No xformers", "the trainer's Python lacks a package: xformers"),
-        ("MultipleInvalid: extra keys {x}", "sd-scripts refuses the dataset config: extra keys {x}"),
-        ("AssertionError: a {brace} stays", "AssertionError: a {brace} stays"),
-    ],
-)
-def test_causes_in_the_trainers_words(line: str, what: str) -> None:
-    """Where the trainer's own words help they are repeated, and no detail is left empty."""
-    cause = find_cause([line])
-    assert cause is not None
-    assert cause.what == what
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        *("out of memory: not what this says", "modules named 'x' are loaded", "xformers is available"),
-        *(
-            "No data lost. Please wait",
-            "no space in the prompt",
-            "the header is fine",
-            "torch.cuda.is_available() is True",
-        ),
-        *("NotImplementedError: No operator found for conv", "load Diffusers models: /sdxl, variant=fp16"),
-        *("2 MultipleInvalidations", "an AssertionError: in the middle", "Errno 28", "NVIDIA driver found", ""),
-    ],
-)
-def test_near_misses(line: str) -> None:
-    """A line that only resembles a failure is none."""
-    assert find_cause([line]) is None
-
-
-def test_the_last_cause_counts() -> None:
-    """What was said last is nearest to the end; nothing said is no cause."""
-    lines = ["ModuleNotFoundError: No module named 'triton'", "CUDA out of memory", "Traceback"]
-    assert find_cause(lines) == Cause(
-        name="out of memory",
-        what="the GPU has too little memory for this configuration",
-        todo="lower batch_size and raise gradient_accumulation_steps, or set gradient_checkpointing and cache_latents",
-    )
-    assert find_cause([]) is None

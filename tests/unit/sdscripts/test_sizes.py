@@ -13,7 +13,6 @@ from fork_wrapper.sdscripts.sizes import (
     VAE,
     checkpoint_bytes,
     latent_bytes,
-    state_bytes,
     text_bytes,
     trained,
 )
@@ -52,30 +51,6 @@ def test_what_learns() -> None:
     assert both.parameters == UNET + TEXT_ENCODER_1 + TEXT_ENCODER_2
     none = trained(get(learning_rate=0.0, learning_rate_te1=1e-5))
     assert (none.unet, none.text_encoder_1, none.text_encoder_2, none.parameters) == (0.0, 0.0, 0.0, 0)
-
-
-@pytest.mark.parametrize(
-    ("said", "per_parameter"),
-    [
-        ({}, 12),
-        ({"optimizer_type": "AdamW"}, 12),
-        ({"optimizer_type": "AdamW8bit"}, 6),
-        ({"use_8bit_adam": True}, 6),
-        ({"use_lion_optimizer": True}, 8),
-        ({"optimizer_type": "Lion8bit"}, 5),
-        ({"optimizer_type": "Prodigy"}, 20),
-        ({"optimizer_type": "AdamW", "mixed_precision": "bf16", "full_bf16": True}, 6),
-        ({"optimizer_type": "AdamW8bit", "mixed_precision": "bf16", "full_bf16": True}, 4),
-    ],
-)
-def test_a_state_holds_weights_and_moments(said: dict[str, Any], per_parameter: int) -> None:
-    """What is trained, and what the optimizer keeps for each number of it."""
-    assert state_bytes(get(**said)) == per_parameter * UNET
-
-
-def test_an_unknown_optimizer_has_no_size() -> None:
-    """A number that nobody knows is not made up."""
-    assert state_bytes(get(optimizer_type="some.module.Optimizer")) is None
 
 
 def test_caches_of_one_image() -> None:
