@@ -9,11 +9,11 @@ import math
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-_COUNTED = re.compile(r"(?P<count>\d)(?P<more>\+?) x (?P<kind>.*)")
-_PLAIN = re.compile(
+_COUNTED = r"(?P<count>\d)(?P<more>\+?) x (?P<kind>.*)"
+_PLAIN = (  # compiled by `re` when a kind is first read
     r"(?P<base>any|number|float|whole|list)(?: (?P<open>[\[(])(?P<low>\S+), (?P<high>\S+?)(?P<close>[\])]))?"
     r"(?P<not_zero> not 0)?(?P<none> or none)?(?P<list> or list)?(?P<no_bool>, no bool)?"
 )
@@ -27,8 +27,7 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Argument:
+class Argument(NamedTuple):
     """One text of the list, as sd-scripts reads it (library/train_util.py:4857-4874, 5287-5292)."""
 
     text: str
@@ -51,6 +50,7 @@ def values(arguments: Sequence[Argument]) -> dict[str, Any]:
     return {one.name: one.value for one in arguments if not one.problem}
 
 
+@lru_cache(maxsize=256)
 def _read(text: str) -> Argument:
     name, *rest = text.split("=")
     if len(rest) != 1:
@@ -73,7 +73,7 @@ def fits(value: Any, kind: Any) -> bool:
     if isinstance(kind, list):
         same = isinstance(value, (tuple, list)) and len(value) == len(kind)
         return same and all(fits(*pair) for pair in zip(value, kind, strict=True))
-    if counted := _COUNTED.fullmatch(kind):
+    if counted := re.fullmatch(_COUNTED, kind):
         right = isinstance(value, (tuple, list)) and _is_so_many(len(value), counted)
         return right and all(fits(one, counted["kind"]) for one in value[: int(counted["count"])])
     return _fits_plain(value, _parts(kind))
@@ -85,7 +85,7 @@ def in_words(kind: Any) -> str:
         return " or ".join(map(repr, kind["one of"]))
     if isinstance(kind, list):
         return f"{len(kind)} values: {'; '.join(in_words(one) for one in kind)}"
-    if counted := _COUNTED.fullmatch(kind):
+    if counted := re.fullmatch(_COUNTED, kind):
         least = " or more" if counted["more"] else ""
         return f"{counted['count']}{least} of: {in_words(counted['kind'])}"
     parts = _parts(kind)
@@ -99,7 +99,7 @@ def _is_so_many(length: int, counted: re.Match[str]) -> bool:
 
 
 def _parts(kind: str) -> re.Match[str]:
-    match = _PLAIN.fullmatch(kind)
+    match = re.fullmatch(_PLAIN, kind)
     if match is None:
         raise ValueError(f"no such kind: {kind}")
     return match

@@ -43,15 +43,7 @@ def hit(case: Case, what: str, todo: str = "") -> Hit:
     return Hit(what=what, at=case.at(KEY), where=str(case.get(KEY)), todo=todo)
 
 
-@rule(
-    "base-damaged",
-    "error",
-    phase="model",
-    when="a base model that is no whole safetensors file",
-    why="It was cut off while it was copied or downloaded, or is a file of another kind by this name.",
-    fix=f"download it again from {PAGE} and compare its sha256",
-    source="library/sdxl_model_util.py:170-179",
-)
+@rule("base-damaged")
 def base_damaged(case: Case) -> Iterator[Hit]:
     header = case.base.header if case.base else None
     if header and header.problem:
@@ -59,16 +51,7 @@ def base_damaged(case: Case) -> Iterator[Hit]:
         yield hit(case, f"the base model is damaged or incomplete{seems}")
 
 
-@rule(
-    "base-other",
-    "error",
-    phase="model",
-    when="a base model that is no checkpoint of SDXL: another model, or a part of one",
-    why="sd-scripts takes the U-Net, both text encoders and the VAE from it by their names in Stability AI's own "
-    "checkpoints, and dies of the first tensor that is not there.",
-    fix=f"name a whole SDXL checkpoint, such as {PAGE}",
-    source=_LOADER,
-)
+@rule("base-other")
 def base_other(case: Case) -> Iterator[Hit]:
     for header in whole_file(case):
         if not is_sdxl(header):
@@ -76,16 +59,7 @@ def base_other(case: Case) -> Iterator[Hit]:
             yield hit(case, f"the base model is {kind_of(header) or f'no SDXL checkpoint: it holds {few}'}")
 
 
-@rule(
-    "base-incomplete",
-    "error",
-    phase="model",
-    when="a base model with the names of SDXL that lacks tensors, or has some too many, or of other shapes",
-    why="sd-scripts loads part by part, and dies of the first that is not exactly as it wants it: mixtures, pruned "
-    "and quantised files and architectures with a few layers more are not loaded in part.",
-    fix="use the checkpoint that it was made from, or have it saved again as a whole by the program that made it",
-    source=_LOADER,
-)
+@rule("base-incomplete")
 def base_incomplete(case: Case) -> Iterator[Hit]:
     for header in whole_file(case):
         if is_sdxl(header) and not _inpainting(header):
@@ -120,16 +94,7 @@ def _inpainting(header: Header) -> bool:
     return wrong["shape"] == [CONV_IN] and not wrong["lacks"] and not wrong["more"]
 
 
-@rule(
-    "base-inpainting",
-    "error",
-    phase="model",
-    when="a base model for inpainting, without train_inpainting",
-    why="Its U-Net reads nine channels: the picture, the mask, and what is left of the picture. sd-scripts loads four; "
-    "from v0.11 it loads nine, and trains them with train_inpainting alone.",
-    fix="name the model that it was made from",
-    source=_LOADER,
-)
+@rule("base-inpainting")
 def base_inpainting(case: Case) -> Iterator[Hit]:
     channels = [header.tensors[CONV_IN].shape[1] for header in whole_file(case) if _inpainting(header)]
     channels += [case.base.unet["in_channels"] for _ in [0] if case.base and _has_channels(case.base)]
@@ -143,16 +108,7 @@ def _has_channels(base: Model) -> bool:
     return type(channels) is int and channels != 4 and base.unet.get("cross_attention_dim", 2048) == 2048
 
 
-@rule(
-    "base-folder",
-    "error",
-    phase="model",
-    when="a base model in the Diffusers layout that is no SDXL pipeline",
-    why="sd-scripts loads it as StableDiffusionXLPipeline, which wants all its parts, and then the U-Net into its own "
-    "one, which has SDXL's sizes.",
-    fix=f"name a folder or a file of SDXL, such as {PAGE}",
-    source="library/sdxl_train_util.py:81-128",
-)
+@rule("base-folder")
 def base_folder(case: Case) -> Iterator[Hit]:
     base = case.base
     if base is None or base.parts is None:
@@ -191,16 +147,7 @@ def _is_part(entry: object) -> bool:
     return isinstance(entry, list) and len(entry) == 2 and all(isinstance(one, str) for one in entry)
 
 
-@rule(
-    "base-pickle",
-    "warning",
-    phase="model",
-    when="a base model or a VAE that is a file without the suffix .safetensors",
-    why="sd-scripts unpickles it, and a pickle may hold code. torch from 2.6 on runs none, and refuses files that hold "
-    "more than tensors. What is in it cannot be told beforehand.",
-    fix="convert it to .safetensors where you trust it, and name that",
-    source="library/sdxl_model_util.py:180-187, library/model_util.py:1284-1290",
-)
+@rule("base-pickle")
 def base_pickle(case: Case) -> Iterator[Hit]:
     for key, what, path in _others(case):
         header = read_header(path)
@@ -208,15 +155,7 @@ def base_pickle(case: Case) -> Iterator[Hit]:
             yield Hit(what=f"{what} is unpickled, which can run code in it", at=case.at(key), where=str(path))
 
 
-@rule(
-    "base-suffix",
-    "error",
-    phase="model",
-    when="a base model or a VAE that is no pickle, in a file without the suffix .safetensors",
-    why="sd-scripts tells the format by the suffix alone, and unpickles everything else.",
-    fix="give a safetensors file its suffix; convert anything else",
-    source="library/model_util.py:964-965, library/sdxl_model_util.py:170-187",
-)
+@rule("base-suffix")
 def base_suffix(case: Case) -> Iterator[Hit]:
     for key, what, path in _others(case):
         header = read_header(path)
@@ -233,16 +172,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, Path]]:
             yield key, what, path
 
 
-@rule(
-    "vae-other",
-    "error",
-    phase="model",
-    when="a vae that is not the one of SDXL: a safetensors file in Stability AI's names, or a folder of Diffusers",
-    why="sd-scripts takes a file with the VAE alone, or a whole checkpoint, in these names; a VAE in the names of "
-    "Diffusers only as a folder.",
-    fix="name a file with first_stage_model or encoder.down tensors, or the folder",
-    source="library/model_util.py:404-505, library/model_util.py:1269-1310",
-)
+@rule("vae-other")
 def vae_other(case: Case) -> Iterator[Hit]:
     if case.vae is None:
         return

@@ -76,29 +76,12 @@ def _tell(
             yield one.hit(f"{what}: {some(found)}")
 
 
-@rule(
-    "latent-cache-broken",
-    "error",
-    phase="model",
-    when="cache_latents_to_disk, and a file of latents that cannot be read",
-    why="sd-scripts dies when it looks whether the file is complete.",
-    fix="delete these files",
-    source="library/strategy_base.py:460-470",
-)
+@rule("latent-cache-broken")
 def latent_cache_broken(case: Case) -> Iterator[Hit]:
     yield from _tell(_latents(case), "cached latents cannot be read", lambda file: not file.arrays)
 
 
-@rule(
-    "latent-cache-incomplete",
-    "error",
-    phase="step",
-    when="cache_latents_to_disk, and a file of latents that lacks something and is not made anew",
-    why="Latents are made anew where latents, or with flip_aug latents_flipped, are missing; never with "
-    "skip_cache_check, and never where only sizes are missing.",
-    fix="delete these files",
-    source="library/strategy_base.py:448-472, library/strategy_base.py:586-596, library/train_util.py:1603-1609",
-)
+@rule("latent-cache-incomplete")
 def latent_cache_incomplete(case: Case) -> Iterator[Hit]:
     for one, files in _reused(case):
         needed = LATENT_ARRAYS | ({"latents_flipped"} if one.subset.get("flip_aug") else set())
@@ -107,15 +90,7 @@ def latent_cache_incomplete(case: Case) -> Iterator[Hit]:
             yield one.hit(f"cached latents are incomplete: {some(lacking)}")
 
 
-@rule(
-    "latent-cache-alpha",
-    "warning",
-    phase="never",
-    when="skip_cache_check and alpha_mask, and latents that were cached without alpha masks",
-    why="The image is then trained everywhere, as if it had no mask.",
-    fix="delete these files, or unset skip_cache_check",
-    source="library/strategy_base.py:448-453, library/train_util.py:1790-1803",
-)
+@rule("latent-cache-alpha")
 def latent_cache_alpha(case: Case) -> Iterator[Hit]:
     for one, files in _reused(case):
         lacking = [file.path for file in files if "alpha_mask" not in file.arrays]
@@ -123,30 +98,12 @@ def latent_cache_alpha(case: Case) -> Iterator[Hit]:
             yield one.hit(f"cached latents lack their alpha masks: {some(lacking)}")
 
 
-@rule(
-    "latent-cache-nan",
-    "error",
-    phase="never",
-    when="cache_latents_to_disk, and NaN in cached latents",
-    why="Nothing looks for it. The loss of every batch with such an image is NaN, and with it, but for fp16, all "
-    "weights from then on.",
-    fix="delete these files, and set no_half_vae = true",
-    source="library/strategy_base.py:475-540, sdxl_train.py:640-641",
-)
+@rule("latent-cache-nan")
 def latent_cache_nan(case: Case) -> Iterator[Hit]:
     yield from _tell(_reused(case), "cached latents hold NaN", lambda file: file.nan)
 
 
-@rule(
-    "latent-cache-stale",
-    "warning",
-    phase="never",
-    when="cache_latents_to_disk, and latents that are older than their image, or of another bucket",
-    why="sd-scripts looks only whether the file holds latents, not of what. Latents of another size do not fit into a "
-    "batch with others; alone they train at the old size.",
-    fix="delete the .npz files of these images",
-    source="library/strategy_base.py:427-472, library/strategy_sd.py:152-160",
-)
+@rule("latent-cache-stale")
 def latent_cache_stale(case: Case) -> Iterator[Hit]:
     for one, files in _reused(case):
         buckets = {name: place.bucket for name, place in placed(case, one)}
@@ -167,44 +124,19 @@ def _is_of(shape: tuple[int, ...], bucket: tuple[int, int]) -> bool:
     return shape[1:] == (bucket[1] // 8, bucket[0] // 8)
 
 
-@rule(
-    "old-npz",
-    "warning",
-    phase="never",
-    when="cache_latents_to_disk, and a .npz of an image's name and nothing else",
-    why="It is used instead of the cache of today's name. One that holds something else is written into.",
-    fix="delete or move these files",
-    source="library/strategy_sd.py:152-157, library/strategy_base.py:623-633",
-)
+@rule("old-npz")
 def old_npz(case: Case) -> Iterator[Hit]:
     yield from _tell(_latents(case), "files are taken for caches of latents", _is_old)
 
 
-@rule(
-    "latent-cache-name",
-    "error",
-    phase="dataset",
-    when="cached latents, and a file that begins like an image, ends in _sdxl.npz and has no size in its name",
-    why="sd-scripts reads the size between the last two underscores, and dies where there is none.",
-    fix="move the file away",
-    source="library/train_util.py:2028, library/strategy_base.py:412-414",
-)
+@rule("latent-cache-name")
 def latent_cache_name(case: Case) -> Iterator[Hit]:
     for one in listed(case) if caches_latents(case) else ():
         if not names_give_sizes(one.survey):
             yield one.hit("a file called like the latents of an image has no size in its name")
 
 
-@rule(
-    "image-squeezed",
-    "warning",
-    phase="never",
-    when="cached latents, and an image whose size is taken from another image's cache, or from an old one",
-    why="To spare opening images, sd-scripts takes sizes from the names of latents in the folder: from the first that "
-    "begins like the image. With a wrong size the image is squeezed into the shape of the other.",
-    fix="delete the *_sdxl.npz files of this folder",
-    source="library/train_util.py:2004-2035, library/strategy_base.py:412-414",
-)
+@rule("image-squeezed")
 def image_squeezed(case: Case) -> Iterator[Hit]:
     for one in listed(case):
         # what is cached on disk is not made anew: then it is stale
@@ -219,43 +151,17 @@ def image_squeezed(case: Case) -> Iterator[Hit]:
             yield one.hit(f"the names of cached latents give images a wrong size: {some(wrong)}")
 
 
-@rule(
-    "te-cache-broken",
-    "error",
-    phase="model",
-    when="cache_text_encoder_outputs_to_disk, and a file of outputs that cannot be read",
-    why="sd-scripts dies when it looks whether the file is complete.",
-    fix="delete these files",
-    source="library/strategy_sdxl.py:246-252",
-)
+@rule("te-cache-broken")
 def te_cache_broken(case: Case) -> Iterator[Hit]:
     yield from _tell(_texts(case), "cached text encoder outputs cannot be read", lambda file: not file.arrays)
 
 
-@rule(
-    "te-cache-nan",
-    "error",
-    phase="never",
-    when="cache_text_encoder_outputs_to_disk, and NaN in cached outputs",
-    why="Nothing looks for it. The loss of every batch with such a caption is NaN, and with it, but for fp16, all "
-    "weights from then on.",
-    fix="delete these files",
-    source="library/strategy_sdxl.py:238-261, sdxl_train.py:653-659",
-)
+@rule("te-cache-nan")
 def te_cache_nan(case: Case) -> Iterator[Hit]:
     yield from _tell(_reused_texts(case), "cached text encoder outputs hold NaN", lambda file: file.nan)
 
 
-@rule(
-    "te-cache-stale",
-    "warning",
-    phase="never",
-    when="cache_text_encoder_outputs_to_disk, and outputs older than their caption, or of another max_token_length",
-    why="sd-scripts looks only whether the file holds outputs, not of what. In a batch, shorter ones are filled up "
-    "with zeros.",
-    fix="delete the *_te_outputs.npz files of these images",
-    source="library/strategy_sdxl.py:238-254, sdxl_train.py:324-326, library/train_util.py:1746-1781",
-)
+@rule("te-cache-stale")
 def te_cache_stale(case: Case) -> Iterator[Hit]:
     tokens = 2 + (case.get("max_token_length") or 75)  # library/strategy_sdxl.py:137-147
     for one, files in _reused_texts(case):
@@ -268,15 +174,7 @@ def te_cache_stale(case: Case) -> Iterator[Hit]:
             yield one.hit(f"cached text encoder outputs are older than their captions: {some(older)}")
 
 
-@rule(
-    "te-cache-shared",
-    "warning",
-    phase="never",
-    when="cache_text_encoder_outputs_to_disk, and one image folder in two data sets with different captions",
-    why="The name of the cached outputs is the image's: the second data set trains with the captions of the first.",
-    fix="unset cache_text_encoder_outputs_to_disk and set cache_text_encoder_outputs",
-    source="library/strategy_sdxl.py:235-254",
-)
+@rule("te-cache-shared")
 def te_cache_shared(case: Case) -> Iterator[Hit]:
     first: dict[str, tuple[str, object]] = {}
     for one in listed(case) if case.get("cache_text_encoder_outputs_to_disk") else ():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fork_wrapper.sdscripts.options import dataset_keys, default_of, pinned_table
 
@@ -116,8 +116,7 @@ class DatasetCase(Level):
         return (value[0], value[1]) if isinstance(value, Sequence) and len(value) == 2 else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
+class Host(NamedTuple):
     """What was found on the machine that trains."""
 
     packages: Mapping[str, str] | None
@@ -141,6 +140,10 @@ class Host:
         return any(name in plain for name in names)
 
 
+NOWHERE = Host(packages=None, cuda=None)
+"""A machine that nobody looked at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """A configuration, and as much of its surroundings as somebody has looked at."""
@@ -149,7 +152,7 @@ class Case:
     """Options of sdxl_train.py that are set."""
     dataset: Mapping[str, Any]
     """The dataset config as a tree."""
-    host: Host = Host(packages=None, cuda=None)
+    host: Host = NOWHERE
     """The machine that trains."""
     surveys: Mapping[str, FolderSurvey] | None = None
     """By key path of the subset; None when nobody looked at the images."""
@@ -173,6 +176,11 @@ class Case:
     def at(self, key: str) -> str:
         """The key path of an option."""
         return f"training.{key}"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What follows from it, by name, as far as somebody has asked; for `conditions`."""
+        return {}
 
     @cached_property
     def datasets(self) -> tuple[DatasetCase, ...]:

@@ -68,15 +68,7 @@ def _subsets(case: Case) -> Iterator[tuple[DatasetCase, SubsetCase]]:
             yield dataset, subset
 
 
-@rule(
-    "ft-needs-cache",
-    "error",
-    phase="dataset",
-    when="metadata_file without cache_latents",
-    why="sd-scripts looks for cached latents beside the images in any case, and has no name for them.",
-    fix="set cache_latents = true",
-    source="library/train_util.py:2286-2290, sdxl_train.py:131-136",
-)
+@rule("ft-needs-cache")
 def ft_needs_cache(case: Case) -> Iterator[Hit]:
     empty = {one.subset.path for one in _described(case) if one.entries == {}}
     for _dataset, subset in _subsets(case) if not caches_latents(case) else ():
@@ -84,15 +76,7 @@ def ft_needs_cache(case: Case) -> Iterator[Hit]:
             yield Hit(what="a metadata_file needs cached latents", at=f"{subset.path}.metadata_file")
 
 
-@rule(
-    "ft-metadata-missing",
-    "error",
-    phase="dataset",
-    when="a metadata_file that is not there, or is a folder",
-    why="sd-scripts dies of it.",
-    fix="correct the path, or make the file",
-    source="library/train_util.py:2262-2263",
-)
+@rule("ft-metadata-missing")
 def ft_metadata_missing(case: Case) -> Iterator[Hit]:
     for _dataset, subset in _subsets(case) if case.surveys is not None else ():
         path, at = subset.own["metadata_file"], f"{subset.path}.metadata_file"
@@ -104,46 +88,21 @@ def ft_metadata_missing(case: Case) -> Iterator[Hit]:
             yield Hit(what="the metadata file is missing", at=at, where=f"{path} ({at})")
 
 
-@rule(
-    "ft-metadata-unreadable",
-    "error",
-    phase="dataset",
-    when="a metadata_file that is no table of images",
-    why="sd-scripts takes a JSON object with an object for each image, or with .jsonl one such object a line, with "
-    "image_path and without blank lines. image_size is a pair of whole numbers, caption and tags are texts.",
-    fix="write the file anew",
-    source="library/train_util.py:2243-2350, library/train_util.py:821-865",
-)
+@rule("ft-metadata-unreadable")
 def ft_metadata_unreadable(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         if one.entries is None and not Path(one.subset.own["metadata_file"]).is_dir():
             yield one.hit(shown(no_table(Path(one.subset.own["metadata_file"])))[:300])
 
 
-@rule(
-    "ft-metadata-empty",
-    "error",
-    phase="dataset",
-    when="a metadata_file that names no image",
-    why="sd-scripts trains without the subset, or leaves with exit code 0 where nothing else is left.",
-    fix="write the file anew, or remove the subset",
-    source="library/train_util.py:2265-2269, sdxl_train.py:194-198",
-)
+@rule("ft-metadata-empty")
 def ft_metadata_empty(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         if one.entries == {}:
             yield one.hit("no training images: the metadata file names none")
 
 
-@rule(
-    "ft-relative-path",
-    "error",
-    phase="dataset",
-    when="relative paths in a metadata_file, and no image_dir",
-    why="sd-scripts does not know where they begin.",
-    fix="set image_dir to the folder that the paths begin in",
-    source="library/train_util.py:2275-2280",
-)
+@rule("ft-relative-path")
 def ft_relative_path(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         relative = [name for name in one.entries or () if not Path(name).is_absolute()]
@@ -151,15 +110,7 @@ def ft_relative_path(case: Case) -> Iterator[Hit]:
             yield one.hit(f"{len(relative)} of {len(one.entries or ())} paths are relative, and there is no image_dir")
 
 
-@rule(
-    "ft-image-missing",
-    "error",
-    phase="model",
-    when="a metadata_file that names images which are not there, and have no cached latents on disk",
-    why="sd-scripts dies when it reads their size, or opens them.",
-    fix="correct image_dir or the file, or put the images there",
-    source="library/train_util.py:1478-1491, library/train_util.py:2948-2961",
-)
+@rule("ft-image-missing")
 def ft_image_missing(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         entries = one.entries or {}
@@ -185,15 +136,7 @@ def _is_cached(case: Case, one: _Described, path: str) -> bool:
     return whole.with_suffix(".npz").exists() or cached.exists()
 
 
-@rule(
-    "ft-caption-missing",
-    "warning",
-    phase="never",
-    when="a metadata_file with images that have neither caption nor tags",
-    why="sd-scripts trains them with an empty caption. Text files beside the images are not read.",
-    fix="write the captions into the file: `kft dataset metadata DIR -o FILE` takes them from the text files",
-    source="library/train_util.py:2300-2342",
-)
+@rule("ft-caption-missing")
 def ft_caption_missing(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         bare = [path for path, entry in (one.entries or {}).items() if not entry.text().strip()]
@@ -201,16 +144,7 @@ def ft_caption_missing(case: Case) -> Iterator[Hit]:
             yield one.hit(f"{len(bare)} of {len(one.entries or ())} images have no caption: {some(bare)}")
 
 
-@rule(
-    "ft-size-differs",
-    "warning",
-    phase="never",
-    when="a metadata_file with image_size that is not the size of the image",
-    why="sd-scripts takes it as it is said: the image gets the bucket of another, is scaled to another shape, and the "
-    "U-Net is told a size that is not its own.",
-    fix="make the file anew: `kft dataset metadata DIR -o FILE`",
-    source="library/train_util.py:2349-2351, library/train_util.py:987-995",
-)
+@rule("ft-size-differs")
 def ft_size_differs(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         real = {path: one.survey.sizes[name] for path, name in one.survey.written.items()}
@@ -223,16 +157,7 @@ def ft_size_differs(case: Case) -> Iterator[Hit]:
             yield one.hit(f"image_size of {len(other)} images is not their size: {some(other)}")
 
 
-@rule(
-    "ft-train-resolution",
-    "note",
-    phase="never",
-    when="a metadata_file with train_resolution, which finetune/prepare_buckets_latents.py writes",
-    why="Buckets follow from the dataset config and from the sizes of the images: image_size, cached latents, or the "
-    "images themselves. Earlier versions of sd-scripts took them from train_resolution.",
-    fix="nothing, or make the file anew",
-    source="library/train_util.py:2300-2358",
-)
+@rule("ft-train-resolution")
 def ft_train_resolution(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         count = sum(entry.bucketed for entry in (one.entries or {}).values())
@@ -240,16 +165,7 @@ def ft_train_resolution(case: Case) -> Iterator[Hit]:
             yield one.hit(f"train_resolution of {counted(count, 'image')} is not read")
 
 
-@rule(
-    "ft-latents-image",
-    "error",
-    phase="model",
-    when="images named by absolute paths without image_size, and cached latents beside them that have to be made anew",
-    why="sd-scripts takes the size from the name of the first latents that begin like the image, and from then on that "
-    "file for the image. Where latents are cached in memory, or the file lacks something, it is opened as an image.",
-    fix="set cache_latents_to_disk = true, delete the *_sdxl.npz files, or say image_size in the metadata file",
-    source="library/train_util.py:2286-2316, library/train_util.py:2948-2961",
-)
+@rule("ft-latents-image")
 def ft_latents_image(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         taken = [Path(name).name for name, path in one.taken.items() if not _is_complete(case, one, Path(path))]
@@ -266,15 +182,7 @@ def _is_complete(case: Case, one: _Described, path: Path) -> bool:
     return content is not None and needed <= content.arrays.keys()
 
 
-@rule(
-    "ft-image-size",
-    "error",
-    phase="dataset",
-    when="metadata of an image without a size, or of a size that no bucket holds",
-    why="Whether it stands in the file, in the name of cached latents or in the image: sd-scripts divides by it.",
-    fix="correct image_size, or replace these images; with bucket_no_upscale, they need a step on every side",
-    source="library/train_util.py:286-345, library/train_util.py:2344-2358",
-)
+@rule("ft-image-size")
 def ft_image_size(case: Case) -> Iterator[Hit]:
     for one in _described(case):
         buckets = bucketing(one.dataset)

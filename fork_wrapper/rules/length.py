@@ -1,17 +1,16 @@
-"""Rules about the length of a training, and about the processes that feed it."""
+"""How long a training is, and whether it comes to the first sample images. No rules here."""
 
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from __future__ import annotations
 
-from fork_wrapper.layout import layouts
-from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.steps import Schedule, StepsError, plan_steps
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # what lays images out is loaded where there are some
+    from fork_wrapper.layout import DatasetLayout
+    from fork_wrapper.rules.case import Case
+    from fork_wrapper.sdscripts.steps import Schedule
 
 
-@dataclass(frozen=True, kw_only=True)
-class Length:
+class Length(NamedTuple):
     """How long a training is; None where only the images would tell, and nobody looked at them.
 
     What an option says is taken from there: laying out a thousand images takes its time.
@@ -54,96 +53,52 @@ def length(case: Case) -> Length:
     return Length(case=case)
 
 
-def _batches(case: Case) -> int:
+def batches(case: Case) -> int:
     """Optimizer steps that an epoch has at least; 1 where the length is said in steps, or no image is known."""
     if case.get("max_train_epochs") is None or case.surveys is None:
         return 1
     at_once = case.host.processes * max(1, case.get("gradient_accumulation_steps"))
-    return int(max(1, sum(one.batches for one in layouts(case)) // at_once))
+    return int(max(1, sum(one.batches for one in _laid_out(case)) // at_once))
 
 
 def _schedule(case: Case) -> Schedule | None:
-    laid_out = () if case.surveys is None else layouts(case)
+    laid_out = _laid_out(case)
     if not laid_out or any(one.problem for one in laid_out):
         return None
-    batches = sum(one.batches for one in laid_out)
+    from fork_wrapper.sdscripts.steps import StepsError, plan_steps  # noqa: PLC0415 - see above
+
     try:
-        return plan_steps(case.get, batches=batches, processes=case.host.processes, name="")
+        return plan_steps(
+            case.get, batches=sum(one.batches for one in laid_out), processes=case.host.processes, name=""
+        )
     except StepsError:
         return None
 
 
-@rule(
-    "epochs-over-steps",
-    "warning",
-    phase="never",
-    when="max_train_epochs and max_train_steps",
-    why="The steps are computed from the epochs, and those that were set are forgotten.",
-    fix="unset one of the two; in a child of an experiment: `unset = [...]`",
-    source="sdxl_train.py:437-444",
-)
-def epochs_over_steps(case: Case) -> Iterator[Hit]:
-    epochs, steps = case.get("max_train_epochs"), case.get("max_train_steps")
-    if epochs is not None and case.said("max_train_steps"):
-        what = f"max_train_steps = {steps} does not count beside max_train_epochs = {epochs}"
-        yield Hit(what=what, at=case.at("max_train_steps"))
+def _laid_out(case: Case) -> tuple[DatasetLayout, ...]:
+    """How the images come into batches; empty where nobody looked at them."""
+    if case.surveys is None:
+        return ()
+    from fork_wrapper.layout import layouts  # noqa: PLC0415 - see above
+
+    return layouts(case)
 
 
-@rule(
-    "zero-steps",
-    "error",
-    phase="step",
-    when="no step to train: max_train_epochs below 1, or without it max_train_steps below 1",
-    why="The loop is passed over, and saving fails: it asks for an epoch that never began.",
-    fix="set max_train_steps or max_train_epochs to 1 or more",
-    source="sdxl_train.py:437-444, sdxl_train.py:576, sdxl_train.py:626, sdxl_train.py:873-887",
-)
-def zero_steps(case: Case) -> Iterator[Hit]:
-    key = "max_train_steps" if case.get("max_train_epochs") is None else "max_train_epochs"
-    if case.get(key) < 1:
-        yield Hit(what=f"{key} = {case.get(key)} leaves nothing to train", at=case.at(key))
+def interval(case: Case, unit: str) -> int | None:
+    """`sample_every_n_…`; what is below 1 is switched off (library/train_util.py:4462-4472)."""
+    every = case.get(f"sample_every_n_{unit}")
+    return every if every is not None and every > 0 else None
 
 
-@rule(
-    "steps-huge",
-    "error",
-    phase="model",
-    when="more steps than a progress bar can count",
-    why="Python refuses the range of the progress bar: 2 to the power of 63 is too much.",
-    fix="set a length that ends one day, and interrupt the run where you like",
-    source="sdxl_train.py:437-444, sdxl_train.py:576, sdxl_train.py:595",
-)
-def steps_huge(case: Case) -> Iterator[Hit]:
-    key = "max_train_steps" if case.get("max_train_epochs") is None else "max_train_epochs"
-    if case.get(key) > sys.maxsize // _batches(case):
-        yield Hit(what=f"{key} = {case.get(key)} is too large to count", at=case.at(key))
+def draws(case: Case) -> bool:
+    """Whether samples are drawn, as far as anybody knows how long the training is."""
+    if case.get("sample_at_first"):
+        return True
+    unit, every = interval_in_force(case)
+    return every is not None and length(case).reaches(every, unit)
 
 
-@rule(
-    "steps-default",
-    "note",
-    phase="never",
-    when="neither max_train_steps nor max_train_epochs",
-    why="sd-scripts trains 1600 steps then, whatever the number of images.",
-    fix="set max_train_epochs or max_train_steps",
-    source="library/train_util.py:3952-3958",
-)
-def steps_default(case: Case) -> Iterator[Hit]:
-    if not case.said("max_train_steps") and case.get("max_train_epochs") is None:
-        yield Hit(what="no length is set: it trains 1600 steps", at=case.at("max_train_steps"))
-
-
-@rule(
-    "workers-persistent",
-    "error",
-    phase="model",
-    when="persistent_data_loader_workers, and max_data_loader_n_workers = 0",
-    why="torch refuses to keep workers that there are not, once the model is loaded.",
-    fix="unset persistent_data_loader_workers, or set max_data_loader_n_workers = 1 or more",
-    source="sdxl_train.py:426-435",
-)
-def workers_persistent(case: Case) -> Iterator[Hit]:
-    idle = case.get("max_data_loader_n_workers") == 0 and not case.get("deepspeed")  # which always takes one
-    if idle and case.get("persistent_data_loader_workers"):
-        what = "persistent_data_loader_workers needs workers, and max_data_loader_n_workers is 0"
-        yield Hit(what=what, at=case.at("persistent_data_loader_workers"))
+def interval_in_force(case: Case) -> tuple[str, int | None]:
+    """`epochs` or `steps`, and the interval at which samples are drawn; None where none is."""
+    unit = "steps" if interval(case, "epochs") is None else "epochs"
+    return unit, interval(case, unit)

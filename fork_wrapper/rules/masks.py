@@ -54,47 +54,14 @@ def _masked(case: Case) -> Iterator[_Masked]:
                 yield _Masked(dataset=dataset, subset=subset, images=images, masks=masks)
 
 
-@rule(
-    "mask-key-needs-masked-loss",
-    "error",
-    phase="dataset",
-    when="conditioning_data_dir without masked_loss, or not in every subset of the data set",
-    why="sd-scripts then takes the data set for one without masks, and refuses the key.",
-    fix="set masked_loss = true, and conditioning_data_dir in every subset of the data set",
-    source="sdxl_train.py:140, library/config_util.py:317-333",
-)
-def mask_key_needs_masked_loss(case: Case) -> Iterator[Hit]:
-    for dataset in case.datasets:
-        for subset in dataset.subsets if dataset.kind != "masked" else ():
-            if MASKS in subset.own:
-                why = "is not in every subset of its data set" if dataset.masked_loss else "needs masked_loss = true"
-                yield Hit(what=f"{MASKS} {why}", at=f"{subset.path}.{MASKS}")
-
-
-@rule(
-    "mask-dir-missing",
-    "error",
-    phase="step",
-    when="a folder of masks that is missing",
-    why="A line goes into the log; the first image whose mask is looked for ends the training.",
-    fix="put the masks there, one for each image and of its name, or correct the path",
-    source="library/train_util.py:2466-2468, library/train_util.py:2534",
-)
+@rule("mask-dir-missing")
 def mask_dir_missing(case: Case) -> Iterator[Hit]:
     for one in _masked(case):
         if one.masks.problem:
             yield one.hit(f"no masks: {one.masks.problem.replace('image folder', 'folder')}")
 
 
-@rule(
-    "mask-pairs",
-    "error",
-    phase="dataset",
-    when="an image without a mask of its name, or a mask without an image",
-    why="sd-scripts refuses both, also masks of a subset that num_repeats leaves out.",
-    fix="add or remove masks until every image has one of its name",
-    source="library/train_util.py:2454-2492",
-)
+@rule("mask-pairs")
 def mask_pairs(case: Case) -> Iterator[Hit]:
     pairs = list(_masked(case))
     for one in pairs:
@@ -108,15 +75,7 @@ def mask_pairs(case: Case) -> Iterator[Hit]:
             yield one.hit(f"masks that belong to no image: {some(spare)}")
 
 
-@rule(
-    "mask-left-out",
-    "error",
-    phase="dataset",
-    when="num_repeats below 1 for a subset with masks",
-    why="Its images are left out and its masks are not: each of them is one too many.",
-    fix="remove the subset",
-    source="library/train_util.py:2118-2122, library/train_util.py:2481-2492",
-)
+@rule("mask-left-out")
 def mask_left_out(case: Case) -> Iterator[Hit]:
     for dataset in _datasets(case):
         used = {subset.own[MASKS] for subset in read(dataset)}
@@ -127,15 +86,7 @@ def mask_left_out(case: Case) -> Iterator[Hit]:
                 yield Hit(what=what, at=subset.at("num_repeats"))
 
 
-@rule(
-    "mask-size",
-    "error",
-    phase="step",
-    when="buckets, and a mask of another size than its image",
-    why="sd-scripts compares the two when it opens the mask.",
-    fix="resize these masks to the size of their images",
-    source="library/train_util.py:2534-2539",
-)
+@rule("mask-size")
 def mask_size(case: Case) -> Iterator[Hit]:
     for one in _masked(case):
         sizes = [
@@ -148,16 +99,7 @@ def mask_size(case: Case) -> Iterator[Hit]:
             yield one.hit(f"masks that are not of their image's size: {some(wrong)}")
 
 
-@rule(
-    "mask-stretched",
-    "warning",
-    phase="never",
-    when="buckets, and images with masks that are cropped to their bucket",
-    why="The image is resized in its shape and cropped; its mask is pulled into the bucket's shape, so that it lies "
-    "beside what it should cover.",
-    fix="crop images and masks to the shape of a bucket beforehand",
-    source="library/train_util.py:2541-2555, library/train_util.py:2971-2985",
-)
+@rule("mask-stretched")
 def mask_stretched(case: Case) -> Iterator[Hit]:
     for one in listed(case):
         if one.dataset.kind == "masked" and one.dataset.get("enable_bucket"):
@@ -171,18 +113,20 @@ def _overhang(place: Placed) -> float:
     return max(resized / side for resized, side in zip(place.resized, place.bucket, strict=True)) - 1
 
 
-@rule(
-    "mask-validation-split",
-    "error",
-    phase="dataset",
-    when="validation_split in a data set with masks",
-    why="The images held back leave their masks behind, and sd-scripts refuses masks without an image.",
-    fix="remove validation_split",
-    source="library/train_util.py:2045-2057, library/train_util.py:2481-2492",
-)
+@rule("mask-validation-split")
 def mask_validation_split(case: Case) -> Iterator[Hit]:
     for one in _masked(case):
         split, count = one.dataset.get("validation_split") or 0.0, len(one.image_of)
         if split > 0 and math.ceil(count * (1 - split)) < count:
             what = f"{said(one.dataset, 'validation_split')} takes images from their masks"
             yield Hit(what=what, at=one.dataset.at("validation_split"))
+
+
+@rule("mask-bucket-size")
+def mask_bucket_size(case: Case) -> Iterator[Hit]:
+    for one in listed(case):
+        if one.dataset.kind == "masked" and one.dataset.get("enable_bucket"):
+            buckets = {place.bucket for _name, place in placed(case, one)}
+            wrong = sorted(size for size in buckets if any(side < 32 or side % 32 > 7 for side in size))
+            if wrong:
+                yield one.hit(f"images with masks are in buckets that do not fit the U-Net: {by(wrong[0])}")

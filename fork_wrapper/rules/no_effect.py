@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.length import draws
 from fork_wrapper.rules.reading import caches_latents
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.rules.sampling import draws
 from fork_wrapper.sdscripts.options import default_of
 
 Used = Callable[[Case], bool]
@@ -69,16 +69,7 @@ NEEDS: Mapping[str, tuple[str, Used]] = {
 """What an option needs, in words that go on from `has no effect`, and whether it is there."""
 
 
-@rule(
-    "no-effect",
-    "warning",
-    phase="never",
-    when="an option that nothing looks at, always or without another option that switches it on",
-    why="The option is parsed and never used.",
-    fix="remove it, or set what it needs",
-    source="sdxl_train.py:99-888, library/train_util.py:5466-5490, library/train_util.py:6071-6102, "
-    "library/deepspeed_utils.py:72-117",
-)
+@rule("no-effect")
 def no_effect(case: Case) -> Iterator[Hit]:
     for key, (needs, used) in NEEDS.items():
         if case.get(key) != default_of(key) and not used(case):

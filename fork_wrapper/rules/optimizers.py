@@ -6,10 +6,9 @@ case, all others as classes of torch.optim, and with a dot as a class of any mod
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fork_wrapper.rules.arguments import Argument, read_arguments, values
 from fork_wrapper.rules.case import Case
@@ -60,8 +59,7 @@ PACKAGES: Mapping[str, str] = {
 """The distribution of each module whose classes are known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Class:
+class Class(NamedTuple):
     """What is known about an optimizer's class, or a scheduler's."""
 
     lr: Any
@@ -74,8 +72,7 @@ class Class:
     """Why sd-scripts cannot use it at all; empty when it can."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Optimizer:
+class Optimizer(NamedTuple):
     """The optimizer of a configuration."""
 
     said: str
@@ -104,12 +101,12 @@ class Optimizer:
         """The first part of the path."""
         return self.path.split(".", maxsplit=1)[0]
 
-    @cached_property
+    @property
     def known(self) -> Class | None:
         """What is known about the class; None when nothing is."""
-        return classes().get(self.path)
+        return _known(self.path)
 
-    @cached_property
+    @property
     def values(self) -> Mapping[str, Any]:
         """The arguments that can be read, and those that sd-scripts adds (library/train_util.py:4968-4977)."""
         added = {"momentum": 0.9} if self.said.lower().startswith("sgdnesterov") else {}
@@ -191,15 +188,17 @@ def known_modules() -> frozenset[str]:
 
 
 @lru_cache(maxsize=1)
-def classes() -> Mapping[str, Class]:
-    """Every known optimizer class by its path."""
+def classes() -> Mapping[str, Mapping[str, Any]]:
+    """The path of every known optimizer class, and its row in the table."""
     table = _table()
-    found = {
-        f"{row['module']}.{name}": _class(row, table["unusable"].get(f"{row['module']}.{name}", ""))
-        for row in table["optimizers"]
-        for name in row["names"]
-    }
-    return {**{path: _class({}, why) for path, why in table["unusable"].items()}, **found}
+    found = {f"{row['module']}.{name}": row for row in table["optimizers"] for name in row["names"]}
+    return {**{path: {} for path in table["unusable"]}, **found}
+
+
+@lru_cache(maxsize=64)
+def _known(path: str) -> Class | None:
+    row = classes().get(path)
+    return None if row is None else _class(row, _table()["unusable"].get(path, ""))
 
 
 @lru_cache(maxsize=1)

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.length import draws
 from fork_wrapper.rules.prompt_file import SUFFIXES, Prompt, PromptFileError, read_prompts
 from fork_wrapper.rules.reading import some, value
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.rules.sampling import BROKEN_SAMPLER, SCIPY_SAMPLERS, draws
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.words import counted
 
 SIDES = ("width", "height")
 SIDE = 512
 """Of a sample that says none."""
+BROKEN_SAMPLER = "dpmsolver"
+SCIPY_SAMPLERS = {"lms", "k_lms"}
 SEEDS = range(-(2**63), 2**64)
 """What torch takes."""
 LONGEST = 1000
@@ -31,60 +33,28 @@ LEAST: Mapping[str, int] = {
 _WEIGHT = re.compile(r"\\[()\[\]\\]|\(|:([+-]?[.\d]+)\)|\)")
 
 
-@rule(
-    "sample-prompts-broken",
-    "error",
-    phase="sample",
-    when="a file of sample prompts that sd-scripts cannot read",
-    why="It is parsed when the first samples are due, and no sooner.",
-    fix="mend the file: a prompt in each line of a .txt, [[prompt.subset]] in a .toml, a list in a .json",
-    source="library/train_util.py:6411-6451",
-)
+@rule("sample-prompts-broken")
 def sample_prompts_broken(case: Case) -> Iterator[Hit]:
     _, fault = _read(case)
     if fault:
         yield _hit(case, f"the sample prompts cannot be read: {fault}")
 
 
-@rule(
-    "sample-prompts-empty",
-    "warning",
-    phase="never",
-    when="a file without a single sample prompt",
-    why="Samples are due, and none is drawn.",
-    fix="write a prompt into the file; lines that begin with # do not count",
-    source="library/train_util.py:6411-6422",
-)
+@rule("sample-prompts-empty")
 def sample_prompts_empty(case: Case) -> Iterator[Hit]:
     prompts, fault = _read(case)
     if prompts == () and not fault:
         yield _hit(case, "there is no sample prompt")
 
 
-@rule(
-    "sample-size",
-    "warning",
-    phase="never",
-    when="a sample prompt without width or height",
-    why="A side that is not said is 512, at which SDXL draws poorly.",
-    fix="write --w 1024 --h 1024 behind the prompt; in tables width and height",
-    source="library/train_util.py:6506-6509",
-)
+@rule("sample-size")
 def sample_size(case: Case) -> Iterator[Hit]:
     lacking = [one.place for one in _prompts(case) if not all(side in one.values for side in SIDES)]
     if lacking:
         yield _hit(case, f"sample prompts without width or height are drawn at {SIDE}: {some(lacking)}")
 
 
-@rule(
-    "sample-size-32",
-    "error",
-    phase="sample",
-    when="a sample prompt with a side that, rounded down to a multiple of 8, is no multiple of 32",
-    why="The U-Net halves the latents twice and cannot join the halves again: RuntimeError about tensor sizes.",
-    fix="choose multiples of 32, for example 1024, 832 or 1216",
-    source="library/train_util.py:6540-6541, library/sdxl_original_unet.py:1103-1111",
-)
+@rule("sample-size-32")
 def sample_size_32(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         for side in SIDES:
@@ -93,30 +63,14 @@ def sample_size_32(case: Case) -> Iterator[Hit]:
                 yield _hit(case, f"{one.place}: {side} {wanted} is drawn as {_drawn(wanted)}, no multiple of 32")
 
 
-@rule(
-    "sample-value",
-    "error",
-    phase="sample",
-    when="a sample prompt with a value that cannot be used",
-    why="Nothing is checked before the image is drawn, and training ends there.",
-    fix="mend the value; in tables numbers stand without quotes",
-    source="library/train_util.py:6504-6525, library/train_util.py:6540-6561",
-)
+@rule("sample-value")
 def sample_value(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         for fault in (*_number_faults(one), *_text_faults(one), *_step_faults(one, _sampler(case, one))):
             yield _hit(case, f"{one.place}: {fault}")
 
 
-@rule(
-    "sample-weight",
-    "error",
-    phase="sample",
-    when="a weight in a sample prompt that is no number: (word:1.2.3)",
-    why="Brackets with a colon weigh words, and what looks like a number has to be one.",
-    fix="correct the weight, or write \\( and \\) for brackets that are meant as such",
-    source="library/strategy_base.py:135-146",
-)
+@rule("sample-weight")
 def sample_weight(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         texts = [one.values.get("prompt", ""), one.values.get("negative_prompt") if _is_guided(one) else ""]
@@ -124,30 +78,14 @@ def sample_weight(case: Case) -> Iterator[Hit]:
             yield _hit(case, f"{one.place}: the weight {weight} is no number")
 
 
-@rule(
-    "sample-controlnet",
-    "error",
-    phase="sample",
-    when="--cn or controlnet_image in a sample prompt",
-    why="The image is prepared for a ControlNet, and a full fine-tune has none: AttributeError.",
-    fix="remove it",
-    source="library/train_util.py:6536-6538, library/sdxl_lpw_stable_diffusion.py:877-881",
-)
+@rule("sample-controlnet")
 def sample_controlnet(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         if one.values.get("controlnet_image") is not None:
             yield _hit(case, f"{one.place}: there is no ControlNet for {one.values['controlnet_image']}")
 
 
-@rule(
-    "sample-prompt-sampler",
-    "error",
-    phase="sample",
-    when="--ss dpmsolver in a sample prompt; lms or k_lms there, and the trainer's Python has no scipy",
-    why="diffusers refuses them, as it does for sample_sampler.",
-    fix="choose another sampler, for example euler_a",
-    source="library/train_util.py:6513, library/train_util.py:6530-6534",
-)
+@rule("sample-prompt-sampler")
 def sample_prompt_sampler(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         name = one.values.get("sample_sampler")
@@ -155,15 +93,7 @@ def sample_prompt_sampler(case: Case) -> Iterator[Hit]:
             yield _hit(case, f"{one.place}: the sampler {name} does not work here")
 
 
-@rule(
-    "sample-sampler-unknown",
-    "warning",
-    phase="never",
-    when="a sampler in a sample prompt that sd-scripts does not know",
-    why="DDIM draws instead, without a word.",
-    fix="write one of the choices of sample_sampler; a blank behind the name counts as part of it",
-    source="library/train_util.py:6205-6229, library/train_util.py:6297-6300",
-)
+@rule("sample-sampler-unknown")
 def sample_sampler_unknown(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         name = one.values.get("sample_sampler", "ddim")
@@ -171,15 +101,7 @@ def sample_sampler_unknown(case: Case) -> Iterator[Hit]:
             yield _hit(case, f"{one.place}: there is no sampler {value(name)}, ddim is taken")
 
 
-@rule(
-    "sample-flag-ignored",
-    "warning",
-    phase="never",
-    when="a flag in a sample prompt that sd-scripts does not understand, or that does nothing for SDXL",
-    why="The text behind ` --` is dropped. Known are --w --h --d --s --l --n --ss, a blank and the value.",
-    fix="write one of these, or remove it",
-    source="library/train_util.py:6254-6326",
-)
+@rule("sample-flag-ignored")
 def sample_flag_ignored(case: Case) -> Iterator[Hit]:
     for one in _prompts(case):
         for flag in one.ignored:

@@ -2,17 +2,17 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 from fork_wrapper.rules.case import Case
-from fork_wrapper.sdscripts.sizes import trained
+from fork_wrapper.sdscripts.sizes import Trained, trained
 
 BLOCKS = 23
 """Rates that block_lr holds (sdxl_train.py:49)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
+class Rate(NamedTuple):
     """The rate of one parameter group."""
 
     key: str
@@ -49,6 +49,16 @@ def _spans(numbers: Sequence[int]) -> str:
     return ", ".join(f"{one}-{end}" if end > one else str(one) for one, end in zip(starts, ends, strict=True))
 
 
+def borrowed_rate(case: Case) -> str:
+    """The rate that a text encoder takes where it has none of its own, and that of the U-Net where it is another."""
+    rate, blocks = case.get("learning_rate"), block_rates(case)
+    if rate == 0:
+        return "the rate of the U-Net, 0: both are frozen"
+    if blocks is None:
+        return f"the rate of the U-Net, {rate}"
+    return f"learning_rate, {rate}, and the U-Net {blocks_in_words(blocks)}"
+
+
 def rates(case: Case) -> tuple[Rate, ...]:
     """The parameter groups in the order in which the optimizer gets them (sdxl_train.py:345-359)."""
     parts, blocks = trained(case.get), block_rates(case)
@@ -60,3 +70,14 @@ def rates(case: Case) -> tuple[Rate, ...]:
         key = f"learning_rate_te{number}"
         groups.append(Rate(key=key if case.get(key) is not None else "learning_rate", value=value))
     return tuple(rate for rate in groups if rate.value != 0)
+
+
+def trained_parts(case: Case) -> Trained:
+    """The rates of the U-Net and of both text encoders; 0 for what is frozen."""
+    return trained(case.get)
+
+
+def optimizers(case: Case) -> int:
+    """How many optimizers there will be at least (sdxl_train.py:374-414); a new rate begins a new one."""
+    groups = int(case.get("fused_optimizer_groups") or 0)
+    return max(groups, len(list(groupby(rate.value for rate in rates(case)))))

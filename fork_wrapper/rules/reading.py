@@ -3,24 +3,31 @@
 Shared by the rules about data; no rule itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from __future__ import annotations
 
-from dataset_tools.scan import FolderScan
-from dataset_tools.survey import FolderSurvey
-from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
 from fork_wrapper.rules.rule import Hit
-from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Placed, Size
 from fork_wrapper.sdscripts.latent_names import latents_taken, size_in_name, sizes_from_names
+
+if TYPE_CHECKING:  # a configuration can be judged without what looks at images
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from dataset_tools.scan import FolderScan
+    from dataset_tools.survey import FolderSurvey
+    from fork_wrapper.rules.case import Case, DatasetCase, SubsetCase
+    from fork_wrapper.sdscripts.buckets import Bucketing, Placed, Size
+
+FACES = "face_crop_aug_range"
+"""The option that cuts images around faces."""
 
 SHOWN = 3
 """Names that a message gives before it counts the rest."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
+class Listed(NamedTuple):
     """A subset whose folder sd-scripts lists, and what it finds there."""
 
     dataset: DatasetCase
@@ -99,6 +106,12 @@ def _may_hold_images(subset: SubsetCase) -> bool:
     return survey is None or (survey.scan is not None and bool(survey.scan.pictures or survey.scan.not_files))
 
 
+def is_tagged(subset: SubsetCase | DatasetCase) -> bool:
+    """Whether captions are taken apart at their separators (library/train_util.py:867)."""
+    counts = (subset.get("token_warmup_step"), subset.get("caption_tag_dropout_rate"))
+    return bool(subset.get("shuffle_caption")) or any(count > 0 for count in counts)
+
+
 def listed(case: Case) -> Iterator[Listed]:
     """The subsets whose images are known: read, surveyed, and not replaced by an earlier run's list of images."""
     for dataset in case.datasets:
@@ -164,6 +177,8 @@ def _guesses(survey: FolderSurvey, names: list[str]) -> list[Size | None] | None
 
 def bucketing(dataset: DatasetCase) -> Bucketing | None:
     """The buckets of a data set; None where sd-scripts can make none, which other rules say."""
+    from fork_wrapper.sdscripts.buckets import BucketError, Bucketing  # noqa: PLC0415 - most rules need no buckets
+
     try:
         return dataset.resolution and Bucketing(
             resolution=dataset.resolution,
@@ -189,10 +204,26 @@ def placed(case: Case, one: Listed) -> Iterator[tuple[str, Placed]]:
 @lru_cache(maxsize=1 << 18)
 def place_of(buckets: Bucketing | None, size: Size) -> Placed | None:
     """The bucket of an image; None where there is none. Remembered, because several rules ask for the same."""
+    from fork_wrapper.sdscripts.buckets import BucketError  # noqa: PLC0415 - likewise
+
     try:
         return buckets.place(size) if buckets else None
     except BucketError:
         return None
+
+
+def size_of(dataset: DatasetCase) -> Size | None:
+    """The resolution where it is one."""
+    size = dataset.resolution
+    return size if size and min(size) > 0 else None
+
+
+def numbers(text: str) -> list[float]:
+    """What Python reads in a text of numbers; empty where it cannot."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
 
 
 def value(item: object) -> str:

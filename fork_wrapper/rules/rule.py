@@ -1,11 +1,11 @@
 """What a rule is: one thing that sd-scripts would find too late, or never, with its reason and its way out.
 
-Rules are written as small functions over a `Case`, one module per part of a configuration. `table` collects them.
+Every rule has a row in `rules.json`: its words and, where options alone decide, its condition (`conditions`). What
+looks at images, files or prompts, or calculates, is a function under `@rule`. `table` collects both.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fork_wrapper.errors import Severity
 from fork_wrapper.rules.case import Case
@@ -25,8 +25,7 @@ PHASES: Mapping[Phase, str] = {
 """When sd-scripts itself would say it, earliest first; `never` for what it swallows."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """One place where a rule applies."""
 
     what: str
@@ -39,8 +38,11 @@ class Hit:
     """A file or folder, where that says more than the key path."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+Test = Callable[[Case], Iterator[Hit]]
+"""From a case to the places where a rule applies."""
+
+
+class Rule(NamedTuple):
     """One rule."""
 
     id: str
@@ -58,16 +60,41 @@ class Rule:
     """What to do about it."""
     source: str
     """Where sd-scripts does it: file:line at the pinned commit, several separated by commas."""
-    test: Callable[[Case], Iterator[Hit]] | None
+    test: Test | None
     """The condition itself; None for what is refused while the file is read (`schema`)."""
 
 
-def rule(
-    identity: str, severity: Severity, *, phase: Phase, when: str, why: str, fix: str, source: str
-) -> Callable[[Callable[[Case], Iterator[Hit]]], Rule]:
-    """A decorator that makes a `Rule` of a function from a case to its hits."""
+FUNCTIONS: dict[str, Test] = {}
+"""The functions of the modules that have been loaded, by the id of their rule."""
+WORDED: dict[str, Rule] = {}
+"""Rules of these modules that say their words themselves and have no row."""
 
-    def make(test: Callable[[Case], Iterator[Hit]]) -> Rule:
-        return Rule(id=identity, severity=severity, phase=phase, when=when, why=why, fix=fix, source=source, test=test)
+
+def rule(
+    identity: str,
+    severity: Severity | None = None,
+    *,
+    phase: Phase | None = None,
+    when: str = "",
+    why: str = "",
+    fix: str = "",
+    source: str = "",
+) -> Callable[[Test], Test]:
+    """A decorator: this function is the condition of the rule `identity`.
+
+    With the words of the rule it needs no row; its module then stands under `modules` in rules.json.
+
+    Raises:
+        ValueError: another function has this id.
+    """
+
+    def make(test: Test) -> Test:
+        if identity in FUNCTIONS:
+            raise ValueError(f"two rules are called {identity}")
+        FUNCTIONS[identity] = test
+        if severity and phase:
+            words = {"when": when, "why": why, "fix": fix, "source": source}
+            WORDED[identity] = Rule(id=identity, severity=severity, phase=phase, test=test, **words)
+        return test
 
     return make

@@ -1,213 +1,260 @@
-"""Rules about everything around the training itself: seed, tokenizers, resuming, logs and trackers."""
+"""Rules about the run around the data: the base model, noise and loss, its length, what is saved, drawn and logged."""
 
+import math
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
 from fork_wrapper.rules.case import Case
+from fork_wrapper.rules.length import batches, interval_in_force, length
 from fork_wrapper.rules.rule import Hit, rule
-from fork_wrapper.sdscripts.sizes import trained
+from fork_wrapper.words import counted
 
-SEEDS = range(2**32)
-"""What numpy takes."""
+KEY = "pretrained_model_name_or_path"
+
+
+@rule("model-symlink")
+def model_symlink(case: Case) -> Iterator[Hit]:
+    path = Path(str(case.get(KEY) or ""))
+    if not path.is_symlink():
+        return
+    target = os.readlink(path)  # noqa: PTH115 - its text, as sd-scripts reads it
+    if not Path(target).is_absolute():
+        yield Hit(what=f"the base model is a link to a relative path, {target}", at=case.at(KEY), where=str(path))
+    elif path.suffix.lower() == ".safetensors" and path.is_file() and not target.lower().endswith(".safetensors"):
+        what = f"the base model is a link to a file without the suffix .safetensors, {Path(target).name}"
+        yield Hit(what=what, at=case.at(KEY), where=str(path))
+
+
+@rule("fp16-variant")
+def fp16_variant(case: Case) -> Iterator[Hit]:
+    folder = Path(str(case.get(KEY) or ""))
+    if case.get("mixed_precision") == "fp16" and (folder / "model_index.json").is_file() and not _has_fp16(folder):
+        what = 'mixed_precision = "fp16" needs fp16 files in the Diffusers folder'
+        yield Hit(what=what, at=case.at(KEY), where=str(folder))
+
+
+def _has_fp16(folder: Path) -> bool:
+    """Whether one of its parts has a file that diffusers takes for one in half precision."""
+    return any("".join(path.name.split(".")[1:2]).startswith("fp16") for path in folder.glob("*/*"))
+
+
+TIMESTEPS = 1000
+"""Of the noise schedule (sdxl_train.py:598-600)."""
+
+
+@rule("timestep-range")
+def timestep_range(case: Case) -> Iterator[Hit]:
+    first, last = _timesteps(case)
+    lowest = 0 if _looks_timesteps_up(case) else -TIMESTEPS
+    if last >= TIMESTEPS or first < lowest:
+        yield Hit(what=f"{_range(first, last)}, and the noise schedule has 0 to 999", at=_at(case))
+
+
+@rule("timestep-single")
+def timestep_single(case: Case) -> Iterator[Hit]:
+    low, high = _bounds(case)
+    if high <= low and high < TIMESTEPS:
+        what = f"min_timestep = {low} is not below max_timestep = {high}: only timestep {high} is trained"
+        yield Hit(what=what, at=_at(case))
+
+
+@rule("timestep-negative")
+def timestep_negative(case: Case) -> Iterator[Hit]:
+    first, last = _timesteps(case)
+    if -TIMESTEPS <= first < 0 and not _looks_timesteps_up(case):
+        yield Hit(what=f"{_range(first, last)}, and those below 0 count from the end", at=_at(case))
+
+
+def _bounds(case: Case) -> tuple[int, int]:
+    low, high = case.get("min_timestep"), case.get("max_timestep")
+    return 0 if low is None else low, TIMESTEPS if high is None else high
+
+
+def _timesteps(case: Case) -> tuple[int, int]:
+    """The first and the last timestep that can be drawn."""
+    low, high = _bounds(case)
+    return (low, high - 1) if low < high else (high, high)
+
+
+def _range(first: int, last: int) -> str:
+    return f"timestep {last} is trained" if first == last else f"timesteps {first} to {last} are trained"
+
+
+def _at(case: Case) -> str:
+    return case.at("min_timestep" if case.get("min_timestep") is not None else "max_timestep")
+
+
+def _looks_timesteps_up(case: Case) -> bool:
+    """Whether the loss looks them up in a way that knows no negative ones."""
+    return case.get("loss_type") in {"huber", "smooth_l1"} and case.get("huber_schedule") == "snr"
+
+
+LARGEST = 3.4028234663852886e38
+"""The largest float of 32 bits."""
+HUBER = {"huber", "smooth_l1"}
+
+
+@rule("huber-threshold")
+def huber_threshold(case: Case) -> Iterator[Hit]:
+    schedule, loss = case.get("huber_schedule"), case.get("loss_type")
+    c, scale = case.get("huber_c"), case.get("huber_scale")
+    factors = {"constant": c * scale, "exponential": scale, "snr": c or 1.0}
+    if loss in HUBER and factors[schedule] <= 0 and (schedule != "exponential" or c > 0):
+        key = "huber_scale" if schedule != "snr" and scale <= 0 else "huber_c"
+        size = "0" if factors[schedule] == 0 else "negative"
+        yield Hit(what=f'{key} = {case.get(key)} makes the threshold of loss_type = "{loss}" {size}', at=case.at(key))
+
+
+@rule("loss-overflow")
+def loss_overflow(case: Case) -> Iterator[Hit]:
+    if abs(case.get("min_snr_gamma") or 0.0) > LARGEST:
+        yield Hit(what=f"min_snr_gamma = {case.get('min_snr_gamma')} is too large", at=case.at("min_snr_gamma"))
+    threshold = case.get("huber_c") * case.get("huber_scale")
+    constant = case.get("loss_type") in HUBER and case.get("huber_schedule") == "constant"
+    if constant and math.isfinite(threshold) and abs(threshold) > LARGEST:
+        yield Hit(what=f"huber_c times huber_scale = {threshold} is too large", at=case.at("huber_c"))
+
+
+@rule("steps-huge")
+def steps_huge(case: Case) -> Iterator[Hit]:
+    key = "max_train_steps" if case.get("max_train_epochs") is None else "max_train_epochs"
+    if case.get(key) > sys.maxsize // batches(case):
+        yield Hit(what=f"{key} = {case.get(key)} is too large to count", at=case.at(key))
+
+
+@rule("sample-never")
+def sample_never(case: Case) -> Iterator[Hit]:
+    unit, every = interval_in_force(case)
+    if every is not None and not length(case).reaches(every, unit):
+        what = f"sample_every_n_{unit} = {every} never comes: training ends after {_end(case, unit)}"
+        yield Hit(what=what, at=case.at(f"sample_every_n_{unit}"))
+
+
+def _end(case: Case, unit: str) -> str:
+    """The length of the training, in words."""
+    return counted(length(case).of(unit) or 0, unit[:-1])
+
+
+UNITS = ("epochs", "steps")
+
+
+@rule("save-never")
+def save_never(case: Case) -> Iterator[Hit]:
+    for unit in UNITS:
+        every = abs(_every(case, unit) or 0)
+        if every and not length(case).reaches(every, unit):
+            what = f"save_every_n_{unit} = {every} never comes: training ends after {_end(case, unit)}"
+            yield Hit(what=what, at=case.at(f"save_every_n_{unit}"))
+
+
+@rule("last-epoch-not-saved")
+def last_epoch_not_saved(case: Case) -> Iterator[Hit]:
+    every = _every(case, "epochs")
+    last = length(case).epochs if every else None
+    if every and last and last % every == 0 and last > 1:
+        what = f"epoch {last}, the last one, is saved as the final checkpoint alone"
+        yield Hit(what=what, at=case.at("save_n_epoch_ratio" if _by_ratio(case) else "save_every_n_epochs"))
+
+
+@rule("save-twice")
+def save_twice(case: Case) -> Iterator[Hit]:
+    every = _every(case, "steps")
+    last = length(case).steps if every else None
+    if every and last and last % every == 0:
+        what = f"step {last}, the last one, is saved twice: with its number, and as the final checkpoint"
+        yield Hit(what=what, at=case.at("save_every_n_steps"))
+
+
+@rule("save-last-steps")
+def save_last_steps(case: Case) -> Iterator[Hit]:
+    every = _counted(case, "steps")
+    for key, files in _limits(case, "steps") if every else ():
+        last = case.get(key)
+        if last >= 0:
+            kept = last // every + 1
+            what = f"{key} = {last} keeps {counted(kept, files)} of those every {counted(every, 'step')}"
+            yield Hit(what=what, at=case.at(key))
+
+
+@rule("save-last-deletes")
+def save_last_deletes(case: Case) -> Iterator[Hit]:
+    for unit in UNITS:
+        every = _counted(case, unit)
+        for key, files in _limits(case, unit) if every else ():
+            last = case.get(key)
+            if last == 0 if unit == "epochs" else -every <= last < 0:
+                yield Hit(what=f"{key} = {last} removes each {files} right after it is written", at=case.at(key))
+
+
+@rule("save-last-endless")
+def save_last_endless(case: Case) -> Iterator[Hit]:
+    for unit in UNITS:
+        every = _counted(case, unit)
+        for key, files in _limits(case, unit) if every else ():
+            last = case.get(key)
+            if last < (0 if unit == "epochs" else -every):
+                yield Hit(what=f"{key} = {last} removes no {files}", at=case.at(key))
+        own = f"save_last_n_{unit}_state"
+        if every and case.get(own) == 0 and case.get("save_state"):
+            yield Hit(what=f"{own} = 0 counts as unset", at=case.at(own))
+
+
+@rule("save-no-interval")
+def save_no_interval(case: Case) -> Iterator[Hit]:
+    for unit in UNITS:
+        for key in (f"save_last_n_{unit}", f"save_last_n_{unit}_state"):
+            lacking = "" if _every(case, unit) is not None else f"save_every_n_{unit}"
+            if not lacking and key.endswith("_state") and not case.get("save_state"):
+                lacking = "save_state"
+            if lacking and case.get(key) is not None:
+                yield Hit(what=f"{key} = {case.get(key)} has no effect without {lacking}", at=case.at(key))
+    if case.get("save_state") and all(_every(case, unit) is None for unit in UNITS):
+        what = "save_state writes the final state alone: no interval is set"
+        yield Hit(what=what, at=case.at("save_state"))
+
+
+def _by_ratio(case: Case) -> bool:
+    """Whether the interval in epochs is computed."""
+    return (case.get("save_n_epoch_ratio") or 0) > 0
+
+
+def _every(case: Case, unit: str) -> int | None:
+    """The interval in force; 1 stands for one that only the number of epochs tells (sdxl_train.py:577-578)."""
+    if unit == "epochs" and _by_ratio(case):
+        last = length(case).epochs
+        return last // case.get("save_n_epoch_ratio") or 1 if last else 1
+    every: int | None = case.get(f"save_every_n_{unit}")
+    return every
+
+
+def _counted(case: Case, unit: str) -> int:
+    """The interval that limits are counted in; 0 where there is none, or a negative one, which rounds otherwise."""
+    return max(0, _every(case, unit) or 0)
+
+
+def _limits(case: Case, unit: str) -> Iterator[tuple[str, str]]:
+    """The limits that are set and looked at, and what they are limits of."""
+    for key, file in ((f"save_last_n_{unit}", "checkpoint"), (f"save_last_n_{unit}_state", "state")):
+        if case.get(key) is not None and (file == "checkpoint" or (case.get("save_state") and case.get(key))):
+            yield key, file
+
+
 LONGEST_NAME = 255
 """Bytes of a file's name on most file systems."""
 STAMP = 14
 """Bytes of the time that sd-scripts puts behind log_prefix."""
-WANDB = {"wandb", "all"}
 
 
-@rule(
-    "v2",
-    "error",
-    phase="start",
-    when="v2",
-    why="It is for Stable Diffusion 2; sd-scripts refuses it for SDXL.",
-    fix="unset v2",
-    source="library/sdxl_train_util.py:349",
-)
-def v2(case: Case) -> Iterator[Hit]:
-    if case.get("v2"):
-        yield Hit(what="v2 is not for SDXL", at=case.at("v2"))
-
-
-@rule(
-    "clip-skip",
-    "warning",
-    phase="start",
-    when="clip_skip",
-    why="SDXL takes the hidden layers that it takes. The value is written into headers as encoder_layer, and a "
-    "warning into the log; nothing else comes of it.",
-    fix="unset clip_skip",
-    source="library/sdxl_train_util.py:351-352, library/strategy_sdxl.py:126-132, library/train_util.py:3566",
-)
-def clip_skip(case: Case) -> Iterator[Hit]:
-    if case.get("clip_skip") is not None:
-        yield Hit(what=f"clip_skip = {case.get('clip_skip')} has no effect on training", at=case.at("clip_skip"))
-
-
-@rule(
-    "seed-unset",
-    "note",
-    phase="never",
-    when="seed unset",
-    why="Shuffling and dropout are other ones in each run, so that the run cannot be repeated.",
-    fix="set seed",
-    source="sdxl_train.py:124-125",
-)
-def seed_unset(case: Case) -> Iterator[Hit]:
-    if case.get("seed") is None:
-        yield Hit(what="no seed is set: the run cannot be repeated", at=case.at("seed"))
-
-
-@rule(
-    "seed-range",
-    "error",
-    phase="start",
-    when="a seed below 0, or of 2 to the power of 32 and above",
-    why="The same seed goes to numpy, which refuses it.",
-    fix="set a seed from 0 to 4294967295",
-    source="sdxl_train.py:124-125",
-)
-def seed_range(case: Case) -> Iterator[Hit]:
-    if case.get("seed") is not None and case.get("seed") not in SEEDS:
-        yield Hit(what=f"seed = {case.get('seed')} is not between 0 and 4294967295", at=case.at("seed"))
-
-
-@rule(
-    "tokenizer-download",
-    "note",
-    phase="start",
-    when="tokenizer_cache_dir unset",
-    why="Both tokenizers are looked up on the Hugging Face Hub at every start. Without a network and "
-    "without copies in the Hub's own cache, that ends the run.",
-    fix='set tokenizer_cache_dir = "{models}/tokenizers": the first run fills it, and later ones need no network',
-    source="sdxl_train.py:127, library/strategy_base.py:54-71",
-)
-def tokenizer_download(case: Case) -> Iterator[Hit]:
-    if not case.get("tokenizer_cache_dir"):
-        yield Hit(what="the tokenizers come from the Hugging Face Hub", at=case.at("tokenizer_cache_dir"))
-
-
-@rule(
-    "resume-counters",
-    "warning",
-    phase="never",
-    when="resume",
-    why="Weights, optimizer, scheduler and random numbers are restored; step and epoch begin at 0 again. The full "
-    "length is trained once more, a scheduler goes on beyond its end, and samples and checkpoints are counted anew.",
-    fix="`kft resume RUN` goes on with a run of kft's; else set a length without the steps that are done",
-    source="sdxl_train.py:520-521, sdxl_train.py:595-596, library/train_util.py:4772-4779",
-)
-def resume_counters(case: Case) -> Iterator[Hit]:
-    if case.get("resume"):
-        yield Hit(what="a resumed training counts steps and epochs from 0", at=case.at("resume"))
-
-
-@rule(
-    "resume-groups",
-    "warning",
-    phase="never",
-    when="resume with fused_optimizer_groups",
-    why="The state is loaded when accelerate knows the first optimizer alone: the others begin anew.",
-    fix="resume without fused_optimizer_groups what was begun without",
-    source="sdxl_train.py:520-521, sdxl_train.py:540-544",
-)
-def resume_groups(case: Case) -> Iterator[Hit]:
-    groups = case.get("fused_optimizer_groups")
-    if case.get("resume") and groups and groups > 1:
-        what = f"of {groups} optimizer groups the first one alone is resumed"
-        yield Hit(what=what, at=case.at("fused_optimizer_groups"))
-
-
-@rule(
-    "tb-lr-names",
-    "warning",
-    phase="never",
-    when="a text encoder that is trained while something before it is frozen",
-    why="Learning rates are named by their position: U-Net, or its 23 blocks, then text encoder 1, then 2.",
-    fix="read the curve of the part in front as that of the trained one",
-    source="library/train_util.py:6168-6184, sdxl_train.py:80-96",
-)
-def tb_lr_names(case: Case) -> Iterator[Hit]:
-    rates = trained(case.get)
-    encoders = [name for name, rate in ((1, rates.text_encoder_1), (2, rates.text_encoder_2)) if rate]
-    if encoders and case.get("block_lr") and not rates.unet:
-        yield Hit(what="the rates of text encoders are logged as those of blocks", at=case.at("block_lr"))
-    elif encoders == [2]:
-        what = "the rate of text encoder 2 is logged as lr/text_encoder1"
-        yield Hit(what=what, at=case.at("learning_rate_te1"))
-
-
-@rule(
-    "console-log-file",
-    "warning",
-    phase="never",
-    when="console_log_file",
-    why="Log lines go there instead of into train.log: kft cannot name the cause of a failure. The file is "
-    "overwritten, its folder has to be there, and console_log_simple does nothing.",
-    fix="unset console_log_file; train.log has all of it",
-    source="library/utils.py:57-75",
-)
-def console_log_file(case: Case) -> Iterator[Hit]:
-    if case.get("console_log_file"):
-        what = f"train.log will lack the log lines: they go to {case.get('console_log_file')}"
-        yield Hit(what=what, at=case.at("console_log_file"))
-
-
-@rule(
-    "console-log-folder",
-    "error",
-    phase="start",
-    when="console_log_file in a folder that is not there",
-    why="sd-scripts opens the file before anything else, and makes no folder for it.",
-    fix="make the folder, or unset console_log_file: train.log has all of it",
-    source="library/utils.py:57-60",
-)
+@rule("console-log-folder")
 def console_log_folder(case: Case) -> Iterator[Hit]:
     if case.get("console_log_file") and not Path(case.get("console_log_file")).parent.is_dir():
         folder = Path(case.get("console_log_file")).parent
         yield Hit(what=f"there is no folder {folder} for console_log_file", at=case.at("console_log_file"))
 
 
-@rule(
-    "console-log-rich",
-    "note",
-    phase="never",
-    when="console_log_simple = false",
-    why="Log lines are set in columns and broken after 80 characters, paths and messages included.",
-    fix="set console_log_simple = true",
-    source="library/utils.py:61-70",
-)
-def console_log_rich(case: Case) -> Iterator[Hit]:
-    if case.said("console_log_simple") and not case.get("console_log_simple") and not case.get("console_log_file"):
-        what = "log lines in train.log are broken after 80 characters"
-        yield Hit(what=what, at=case.at("console_log_simple"))
-
-
-@rule(
-    "log-level",
-    "note",
-    phase="never",
-    when="console_log_level above WARNING",
-    why="Much that sd-scripts changes, skips or ignores it says in warnings alone.",
-    fix='set console_log_level = "WARNING", or unset it',
-    source="library/utils.py:50-55",
-)
-def log_level(case: Case) -> Iterator[Hit]:
-    level = case.get("console_log_level")
-    if level in {"ERROR", "CRITICAL"}:
-        yield Hit(what=f'console_log_level = "{level}" hides warnings', at=case.at("console_log_level"))
-
-
-@rule(
-    "log-name",
-    "error",
-    phase="step",
-    when="log_prefix or log_tracker_name with a part that no folder can be called",
-    why="Both become names of folders, and most file systems end names at 255 bytes; a time follows log_prefix.",
-    fix="shorten it",
-    source="library/train_util.py:5437-5441, sdxl_train.py:611-615",
-)
+@rule("log-name")
 def log_name(case: Case) -> Iterator[Hit]:
     for key, more in (("log_prefix", STAMP), ("log_tracker_name", 0)):
         *folders, last = (case.get(key) or "").split("/")
@@ -215,61 +262,7 @@ def log_name(case: Case) -> Iterator[Hit]:
             yield Hit(what=f"{key} is too long for the name of a folder", at=case.at(key))
 
 
-@rule(
-    "wandb-uploads",
-    "note",
-    phase="never",
-    when='log_with = "wandb" or "all"',
-    why="Losses, learning rates and the command line go to Weights & Biases, and so does every sample image with its "
-    "prompt. It needs a login: WANDB_API_KEY.",
-    fix="nothing, if that is meant",
-    source="library/train_util.py:5455-5464, library/train_util.py:6579-6586",
-)
-def wandb_uploads(case: Case) -> Iterator[Hit]:
-    if case.get("log_with") in WANDB:
-        what = "sample images and their prompts are uploaded to Weights & Biases"
-        yield Hit(what=what, at=case.at("log_with"))
-
-
-@rule(
-    "wandb-config",
-    "warning",
-    phase="never",
-    when='log_config with log_with = "wandb" or "all"',
-    why="sd-scripts leaves some paths out of what it uploads, but not those of prompts, states and data set configs. "
-    "The record that kft writes into headers is uploaded whole, with every path of this machine.",
-    fix="unset log_config",
-    source="library/train_util.py:4317-4350",
-)
-def wandb_config(case: Case) -> Iterator[Hit]:
-    if case.get("log_config") and case.get("log_with") in WANDB:
-        yield Hit(what="the configuration is uploaded with paths of this machine", at=case.at("log_config"))
-
-
-@rule(
-    "tracker-config-wins",
-    "warning",
-    phase="never",
-    when="log_tracker_config and wandb_run_name",
-    why="What the file holds replaces the name.",
-    fix="write the name into the file, under [wandb], or unset log_tracker_config",
-    source="sdxl_train.py:606-610",
-)
-def tracker_config_wins(case: Case) -> Iterator[Hit]:
-    if case.get("log_tracker_config") is not None and case.get("wandb_run_name"):
-        what = "wandb_run_name does not count beside log_tracker_config"
-        yield Hit(what=what, at=case.at("wandb_run_name"))
-
-
-@rule(
-    "thumbnail-relative",
-    "warning",
-    phase="never",
-    when="metadata_thumbnail with a relative path",
-    why="The trainer works in the run's own folder, where the image is not: a line in the log, and no thumbnail.",
-    fix="write the whole path, or {experiments}/ in front",
-    source="library/sai_model_spec.py:460-474",
-)
+@rule("thumbnail-relative")
 def thumbnail_relative(case: Case) -> Iterator[Hit]:
     path = case.get("metadata_thumbnail") or ""
     absolute = PurePath(path).is_absolute() or PurePosixPath(path).is_absolute()
@@ -280,3 +273,28 @@ def thumbnail_relative(case: Case) -> Iterator[Hit]:
 
 def _bytes(name: str) -> int:
     return len(name.encode(errors="surrogateescape"))
+
+
+PARTS = 2
+"""Of a repository's name: ORGANISATION/NAME."""
+
+
+@rule("resume-hub-name")
+def resume_hub_name(case: Case) -> Iterator[Hit]:
+    name = case.get("resume") or ""
+    parts = name.split("/")
+    if case.get("resume_from_huggingface") and name and (len(parts) < PARTS or not parts[0] or ":" in parts[0]):
+        yield Hit(what=f"resume_from_huggingface cannot fetch {name}", at=case.at("resume_from_huggingface"))
+
+
+KINDS = ("mem_eff_attn", "xformers", "sdpa")
+"""In the order in which sd-scripts looks."""
+
+
+@rule("diffusers-xformers")
+def diffusers_xformers(case: Case) -> Iterator[Hit]:
+    if case.get("diffusers_xformers"):
+        others = [key for key in KINDS if case.get(key)]
+        also = f", and {' and '.join(others)} cannot change that" if others else ""
+        what = f"diffusers_xformers leaves the U-Net with plain attention{also}"
+        yield Hit(what=what, at=case.at("diffusers_xformers"))

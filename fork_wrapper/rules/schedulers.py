@@ -5,8 +5,7 @@ wins over lr_scheduler, and an Adafactor that finds its own rates over that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fork_wrapper.rules.arguments import Argument, read_arguments, values
 from fork_wrapper.rules.case import Case
@@ -48,8 +47,7 @@ WARMING = frozenset(NAMED) - {"constant", "piecewise_constant"}
 """Schedulers that look at lr_warmup_steps."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scheduler:
+class Scheduler(NamedTuple):
     """The scheduler of a configuration."""
 
     kind: Literal["none", "class", "adafactor", "named", "unknown"]

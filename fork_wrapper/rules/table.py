@@ -1,35 +1,30 @@
-"""All rules in one table, and what they find in a case."""
+"""All rules in one table, and what they find in a case.
+
+The table is `rules.json`, a row for each rule: its words, and what it says where (`conditions`) or the module that
+holds its function. A function is asked, and its module loaded, where the row's condition holds and that of the module,
+which stands under `asked`. `modules` names those whose functions say their words themselves.
+"""
 
 import importlib
-import pkgutil
-from collections.abc import Mapping
-from functools import lru_cache
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.rule import PHASES, Hit, Rule
-
-_FRAMEWORK = ("case", "rule", "table")
+from fork_wrapper.rules.conditions import Condition, Scope, hits_of_row, holds
+from fork_wrapper.rules.rule import FUNCTIONS, PHASES, WORDED, Hit, Rule, Test
 
 
 @lru_cache(maxsize=1)
 def rules() -> Mapping[str, Rule]:
-    """Every rule by its id, module by module."""
-    found: dict[str, Rule] = {}
-    for name in _modules():
-        module = importlib.import_module(f"fork_wrapper.rules.{name}")
-        for one in vars(module).values():
-            if isinstance(one, Rule):
-                if one.id in found:
-                    raise ValueError(f"two rules are called {one.id}")
-                found[one.id] = one
-    return found
-
-
-def _modules() -> list[str]:
-    names = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in names if name not in _FRAMEWORK)
+    """Every rule by its id, in the order of the table."""
+    table = document()
+    found = {identity: _rule(identity, row, table["asked"]) for identity, row in table["rules"].items()}
+    spoken = {_load(name) for name in table["modules"]}
+    return found | {one.id: one for one in WORDED.values() if one.test and one.test.__module__ in spoken}
 
 
 def findings(case: Case) -> list[Finding]:
@@ -45,6 +40,45 @@ def findings(case: Case) -> list[Finding]:
 def gravity(one: Rule) -> tuple[int, int]:
     """For sorting: the gravest first, and among them what sd-scripts would say last."""
     return SEVERITIES.index(one.severity), -list(PHASES).index(one.phase)
+
+
+def load_functions() -> None:
+    """Load every module that holds functions, for who has the time before it has a case."""
+    for name in {row["code"] for row in document()["rules"].values() if "code" in row}:
+        _load(name)
+
+
+@lru_cache(maxsize=1)
+def document() -> Mapping[str, Any]:
+    """`rules.json` as it is."""
+    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("rules.json").read_bytes())
+    return loaded
+
+
+def _rule(identity: str, row: Mapping[str, Any], asked: Mapping[str, Condition]) -> Rule:
+    test: Test | None = None
+    if "code" in row:
+        conditions = [one for one in (asked.get(row["code"]), row.get("if")) if one]
+        test = partial(_ask, identity, row["code"], conditions)
+    elif "what" in row or "hits" in row:
+        test = partial(hits_of_row, row)
+    words = row["severity"], row["phase"], row["when"], row["why"], row["fix"], row["source"]
+    return Rule(identity, *words, test)
+
+
+def _ask(identity: str, module: str, conditions: Sequence[Condition], case: Case) -> Iterator[Hit]:
+    """The hits of a function; it is not loaded where it would find nothing."""
+    scope = Scope(case)
+    if not all(holds(one, scope) for one in conditions):
+        return iter(())
+    if identity not in FUNCTIONS:
+        _load(module)
+    return FUNCTIONS[identity](case)
+
+
+def _load(name: str) -> str:
+    """The full name of a module of rules, which is loaded then."""
+    return importlib.import_module(f"{__package__}.{name}").__name__
 
 
 def _finding(one: Rule, hit: Hit) -> Finding:

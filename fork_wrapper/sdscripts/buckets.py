@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 Size = tuple[int, int]
 """Width and height."""
@@ -22,8 +23,7 @@ class BucketError(Exception):
     """No bucket can be made or chosen, and sd-scripts dies. The text says why, in one line."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placed:
+class Placed(NamedTuple):
     """Where an image goes."""
 
     bucket: Size

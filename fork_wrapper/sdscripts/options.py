@@ -17,8 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from fork_wrapper.files import write_whole
-
 Level = Literal["general", "dataset", "subset"]
 
 _HERE = Path(__file__).parent
@@ -157,6 +155,8 @@ def keep(found: Table, cache: Path) -> Path:
     rows = {
         name: {"type": row.type, "default": row.default, "choices": row.choices} for name, row in found.options.items()
     }
+    from fork_wrapper.files import write_whole  # noqa: PLC0415 - rules read options, and write nothing
+
     write_whole(path, json.dumps({"commit": found.commit, "options": rows}, indent=1) + "\n")
     return path
 
