@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
 from fork_wrapper.errors import SEVERITIES, Finding
@@ -152,8 +151,13 @@ def case_of(
 def _last_looks(resolved: Resolved, surveys: Mapping[str, FolderSurvey], cache: Path) -> list[Finding]:
     """What the last `kft dataset check` knows of the images: no more than notes, and no image is opened for them."""
     todo = f"kft dataset check {resolved.name}"
+    folders = {str(one.folder): one for one in surveys.values() if one.sizes}
+    if not folders:
+        return []
+    from dataset_tools.last_look import last_look  # noqa: PLC0415 - there are images
+
     found = []
-    for where, survey in {str(one.folder): one for one in surveys.values() if one.sizes}.items():
+    for where, survey in folders.items():
         last = last_look(cache, survey)
         if last is not None and last.broken:
             few = ", ".join(last.broken[:3])
