@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dataset_tools.errors import DatasetError
 from dataset_tools.image_size import image_size
 from dataset_tools.memory import FileMemory
-from dataset_tools.npz_files import read_npz
 from dataset_tools.scan import scan_folder
 
 if TYPE_CHECKING:
@@ -232,6 +231,8 @@ def _read_caption(path: Path) -> str:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
+    from dataset_tools.npz_files import read_npz  # noqa: PLC0415 - most folders hold none
+
     content = read_npz(path)
     if content is None:
         return _UNREAD

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dataset_tools.faults import KINDS
 from dataset_tools.last_look import last_look
 from dataset_tools.survey import FolderSurvey
 from fork_wrapper import keypath
@@ -21,7 +20,6 @@ from fork_wrapper.experiment import OWN, SOURCE, Experiment
 from fork_wrapper.files import line_of
 from fork_wrapper.gpu_room import ALLOWED_AS as GPU_MEMORY
 from fork_wrapper.gpu_room import room, used_cards
-from fork_wrapper.less_memory import remedies
 from fork_wrapper.model_kinds import Model, look_at_model
 from fork_wrapper.plan import ALLOWED_AS as DISK
 from fork_wrapper.plan import Plan, make_plan, space
@@ -115,6 +113,8 @@ def _gpu_room(case: Case, plan: Plan, machine: Machine, settings: Settings) -> l
 
 def _less(case: Case, over: int) -> str:
     """The flags that bring what is certain down by so many MiB; empty where none do."""
+    from fork_wrapper.less_memory import remedies  # noqa: PLC0415 - most GPUs are large enough
+
     found: list[str] = []
     for one in remedies(case):
         if over > 0:
@@ -205,7 +205,11 @@ def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool
 
 def _misunderstood(resolved: Resolved) -> list[Finding]:
     """Acknowledgements in the files of rules that there are not, and of errors, which cannot be acknowledged."""
-    found = []
+    found: list[Finding] = []
+    if not any(link.acknowledged for link in resolved.chain):
+        return found
+    from dataset_tools.faults import KINDS  # noqa: PLC0415 - few experiments acknowledge anything
+
     for link in resolved.chain:
         for key in link.acknowledged:
             if key in KINDS:
