@@ -27,7 +27,7 @@ from fork_wrapper.render import Trainer
 from fork_wrapper.resolve import ACKNOWLEDGE, MODEL_OPTIONS, PATH_OPTIONS, Acknowledged, Resolved, is_hub_name
 from fork_wrapper.rules.case import Case, Host
 from fork_wrapper.rules.table import findings as rule_findings
-from fork_wrapper.rules.table import load_functions, rules
+from fork_wrapper.rules.table import rules
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.settings import PLACEHOLDERS, Settings
 from fork_wrapper.subsets import survey_subsets
@@ -67,7 +67,7 @@ def check(
     with ThreadPoolExecutor(1) as pool:  # git and the trainer's Python answer while images and rules are read
         looking = pool.submit(look_at, resolved.training, settings, trainer, fresh=fresh, files=files)
         surveys = survey_subsets(resolved.training, resolved.dataset, settings.cache)
-        load_functions()
+        rules()
         machine = looking.result()
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files, models=not trainer.rehearsal)
     plan = make_plan(case, resolved.name, settings, machine, trainer)

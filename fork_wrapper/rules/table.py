@@ -42,12 +42,6 @@ def gravity(one: Rule) -> tuple[int, int]:
     return SEVERITIES.index(one.severity), -list(PHASES).index(one.phase)
 
 
-def load_functions() -> None:
-    """Load every module that holds functions, for who has the time before it has a case."""
-    for name in {row["code"] for row in document()["rules"].values() if "code" in row}:
-        _load(name)
-
-
 @lru_cache(maxsize=1)
 def document() -> Mapping[str, Any]:
     """`rules.json` as it is."""
