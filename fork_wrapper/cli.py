@@ -111,7 +111,7 @@ def _prepare_streams() -> None:
 
 def _report(error: Exception, argv: Sequence[str]) -> int:
     from dataset_tools.errors import DatasetError  # noqa: PLC0415
-    from fork_wrapper import output  # noqa: PLC0415
+    from fork_wrapper.commands import output  # noqa: PLC0415
     from fork_wrapper.errors import Finding, InputError, KftError  # noqa: PLC0415
 
     if isinstance(error, DatasetError):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import tomli_w
 
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from tests.real_runs import RealProject, real_project
 from tests.support import Project
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.progress import read_log
+from fork_wrapper.records.progress import read_log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from fork_wrapper.events import masked_crc
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import Record, read_record, write_record
-from fork_wrapper.settings import Settings
-from tests.unit.records import NOW, recorded
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.records.events import masked_crc
+from fork_wrapper.records.record import Record, read_record, write_record
+from fork_wrapper.records.run_folder import RunFolder
+from tests.unit.made_records import NOW, recorded
 
 Scalar = tuple[int, str, float]
 """Step, tag, value."""

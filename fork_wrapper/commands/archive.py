@@ -6,14 +6,13 @@ import click
 
 from dataset_tools.errors import DatasetError
 from dataset_tools.hashing import HashCache
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any
-from fork_wrapper.named_run import named_run
-from fork_wrapper.paths import run_folders
-from fork_wrapper.settings import begin
-from fork_wrapper.sweep import sweep_run
+from fork_wrapper.formats.named_run import named_run
+from fork_wrapper.machine.settings import begin
+from fork_wrapper.records.run_folder import run_folders
+from fork_wrapper.run.sweep import sweep_run
 
 
 @click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")

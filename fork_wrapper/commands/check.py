@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.check import Checked, check
-from fork_wrapper.commands import completing
+from fork_wrapper.check.check import Checked, check
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import (
     PLACES,
     full_name,
@@ -18,10 +17,10 @@ from fork_wrapper.commands.flags import (
     setting_flags,
     settings_from,
 )
-from fork_wrapper.configuration import configuration
 from fork_wrapper.errors import SEVERITIES
-from fork_wrapper.render import real_trainer, try_render
-from fork_wrapper.resolve import Resolved, parse_overrides
+from fork_wrapper.experiment.resolve import Resolved, parse_overrides
+from fork_wrapper.formats.configuration import configuration
+from fork_wrapper.run.render import real_trainer, try_render
 from fork_wrapper.words import counted
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 import click
 
-from fork_wrapper.settings import NAMES, Settings, load_settings
+from fork_wrapper.machine.settings import NAMES, Settings, load_settings
 
 Offer = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -74,7 +74,7 @@ def keys(_ctx: click.Context, _word: str) -> Iterable[str]:
 @_quiet
 def filters(ctx: click.Context, word: str) -> Iterable[str]:
     """`KEY=VALUE` for --filter of a list."""
-    from fork_wrapper.selection import KEYS, WORDS  # noqa: PLC0415
+    from fork_wrapper.records.selection import KEYS, WORDS  # noqa: PLC0415
 
     name, sign, value = word.partition("=")
     if not sign:
@@ -87,7 +87,7 @@ def filters(ctx: click.Context, word: str) -> Iterable[str]:
 @_quiet
 def sorts(_ctx: click.Context, _word: str) -> Iterable[str]:
     """Keys for --sort of a list, either way round."""
-    from fork_wrapper.selection import SORTS  # noqa: PLC0415
+    from fork_wrapper.records.selection import SORTS  # noqa: PLC0415
 
     return [*SORTS, *(f"-{key}" for key in SORTS)]
 
@@ -95,7 +95,7 @@ def sorts(_ctx: click.Context, _word: str) -> Iterable[str]:
 @_quiet
 def columns(_ctx: click.Context, word: str) -> Iterable[str]:
     """Names of columns of a list, behind the last comma."""
-    from fork_wrapper.columns import COLUMNS  # noqa: PLC0415
+    from fork_wrapper.records.columns import COLUMNS  # noqa: PLC0415
     from fork_wrapper.sdscripts.options import dataset_keys, options  # noqa: PLC0415
 
     before = word.rpartition(",")[0]
@@ -107,7 +107,7 @@ def rule_ids(_ctx: click.Context, _word: str) -> Iterable[str]:
     """Ids of rules, and of what `kft dataset` finds and leaves out."""
     from dataset_tools.faults import KINDS  # noqa: PLC0415
     from dataset_tools.prepare_outcome import PROBLEMS  # noqa: PLC0415
-    from fork_wrapper.rules.table import rules  # noqa: PLC0415
+    from fork_wrapper.check.rules.table import rules  # noqa: PLC0415
 
     return sorted({*rules(), *KINDS, *PROBLEMS})
 
@@ -118,14 +118,14 @@ def _settings(ctx: click.Context) -> Settings:
 
 
 def _experiments(settings: Settings) -> list[str]:
-    from fork_wrapper.experiment import experiment_names  # noqa: PLC0415
+    from fork_wrapper.experiment.experiment import experiment_names  # noqa: PLC0415
 
     return experiment_names(settings.experiments)
 
 
 def _runs(settings: Settings, word: str) -> list[str]:
     """Experiments that have run; of the one that is meant its runs, and behind a colon the checkpoints."""
-    from fork_wrapper.paths import newest_records  # noqa: PLC0415
+    from fork_wrapper.records.run_folder import newest_records  # noqa: PLC0415
 
     if ":" in word:
         return _checkpoints(settings, word)
@@ -142,7 +142,7 @@ def _runs(settings: Settings, word: str) -> list[str]:
 
 
 def _checkpoints(settings: Settings, word: str) -> list[str]:
-    from fork_wrapper.short_names import checkpoint_names, run_named  # noqa: PLC0415
+    from fork_wrapper.records.short_names import checkpoint_names, run_named  # noqa: PLC0415
 
     name = word.rpartition(":")[0]
     run = run_named(name, settings)

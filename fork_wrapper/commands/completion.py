@@ -10,7 +10,7 @@ from typing import ClassVar
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, split_arg_string
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 
 EPILOG = """\b
 In ~/.bashrc:                    eval "$(kft completion bash)"

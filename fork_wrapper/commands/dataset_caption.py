@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.words import counted
@@ -77,7 +77,7 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
     from dataset_tools.caption_edit import apply_edits, new_backup  # noqa: PLC0415 - not for --help
     from dataset_tools.caption_work import wanting, work_folder, written  # noqa: PLC0415
     from dataset_tools.scan import scan_folder  # noqa: PLC0415
-    from fork_wrapper.captioning import explain, other_program, run_captioner, sd_scripts_tool  # noqa: PLC0415
+    from fork_wrapper.datasets.captioning import explain, other_program, run_captioner, sd_scripts_tool  # noqa: PLC0415
     from fork_wrapper.errors import InterruptedRunError, RunFailedError  # noqa: PLC0415
 
     settings = settings_from(flags)

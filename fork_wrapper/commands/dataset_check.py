@@ -17,13 +17,12 @@ from dataset_tools.errors import DatasetError
 from dataset_tools.faults import KINDS, SEVERITIES, Fault
 from dataset_tools.inspection import Inspection, inspect
 from dataset_tools.mend import Step, mend, plan
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import full_name, json_flag, override_flags, setting_flags, settings_from
+from fork_wrapper.datasets.training_folders import Asked, Meant, meant_by
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.resolve import parse_overrides
-from fork_wrapper.settings import Settings
-from fork_wrapper.training_folders import Asked, Meant, meant_by
+from fork_wrapper.experiment.resolve import parse_overrides
+from fork_wrapper.machine.settings import Settings
 from fork_wrapper.words import counted
 
 SHOWN = 5

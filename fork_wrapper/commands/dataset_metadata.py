@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.errors import Finding, InputError
 
@@ -49,7 +49,7 @@ def command(
     """
     from dataset_tools.metadata_file import SUFFIXES, make_metadata, metadata_text  # noqa: PLC0415 - not for --help
     from dataset_tools.whole_files import write_whole  # noqa: PLC0415
-    from fork_wrapper.training_folders import most_common_extension  # noqa: PLC0415
+    from fork_wrapper.datasets.training_folders import most_common_extension  # noqa: PLC0415
     from fork_wrapper.words import counted  # noqa: PLC0415
 
     if target.suffix.lower() not in SUFFIXES:

@@ -17,7 +17,8 @@ from dataset_tools.prepare_manifest import MANIFEST
 from dataset_tools.prepare_one import Choices
 from dataset_tools.prepare_outcome import Outcome
 from dataset_tools.to_srgb import Colour
-from fork_wrapper import __version__, output
+from fork_wrapper import __version__
+from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.sdscripts.buckets import USUAL_LIMITS, BucketError, usual, usual_limits

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
@@ -69,7 +69,7 @@ def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, fl
     from dataset_tools.metadata_file import describes_images, scan_metadata  # noqa: PLC0415
     from dataset_tools.scan import PICTURE_LIKE, scan_folder  # noqa: PLC0415
     from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
-    from fork_wrapper.training_folders import most_common_extension  # noqa: PLC0415
+    from fork_wrapper.datasets.training_folders import most_common_extension  # noqa: PLC0415
 
     if describes_images(source):
         scan, _ = scan_metadata(source, source.absolute().parent, separator=flags["separator"])

@@ -4,14 +4,13 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.diff.document import Diff, compare_sources
-from fork_wrapper.diff.parent import parent_of
-from fork_wrapper.diff.sections import summary
-from fork_wrapper.diff.text import text_lines
-from fork_wrapper.source import open_source
+from fork_wrapper.compare.document import Diff, compare_sources
+from fork_wrapper.compare.parent import parent_of
+from fork_wrapper.compare.sections import summary
+from fork_wrapper.compare.text import text_lines
+from fork_wrapper.formats.source import open_source
 
 
 @click.command(name="diff", short_help="Compare two configurations or two runs by meaning.")
@@ -51,11 +50,11 @@ def command(
     found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:
-        from fork_wrapper.diff.plain import to_json  # noqa: PLC0415 - one way of writing is enough for one call
+        from fork_wrapper.compare.plain import to_json  # noqa: PLC0415 - one way of writing is enough for one call
 
         output.print_json(to_json(found, everything=everything, only_training=only_training))
     elif as_markdown:
-        from fork_wrapper.diff.markdown import markdown  # noqa: PLC0415
+        from fork_wrapper.compare.markdown import markdown  # noqa: PLC0415
 
         output.print_file(markdown(found, everything=everything, only_training=only_training))
     else:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.builds import Xformers
+from fork_wrapper.check.builds import Xformers
+from fork_wrapper.check.doctor import Checkout, Examination, examine
+from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.doctor import Checkout, Examination, examine
-from fork_wrapper.refresh import refresh
 from fork_wrapper.sdscripts.options import pinned_commit
+from fork_wrapper.sdscripts.refresh import refresh
 from fork_wrapper.words import size
 
 Rows = list[tuple[str, ...]]

@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.document.coverage import Coverage, coverage
-from fork_wrapper.document.gather import Document, document_of
-from fork_wrapper.document.page import markdown, not_told_of
-from fork_wrapper.document.speech import LANGUAGES
-from fork_wrapper.document.subjects import iterations, left_out
-from fork_wrapper.document.written import beside, marked, write
-from fork_wrapper.experiment import find_experiment
-from fork_wrapper.settings import Settings
+from fork_wrapper.experiment.experiment import find_experiment
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.publish.document.coverage import Coverage, coverage
+from fork_wrapper.publish.document.gather import Document, document_of
+from fork_wrapper.publish.document.page import markdown, not_told_of
+from fork_wrapper.publish.document.speech import LANGUAGES
+from fork_wrapper.publish.document.subjects import iterations, left_out
+from fork_wrapper.publish.document.written import beside, marked, write
 
 EPILOG = """\b
 Examples:
@@ -89,7 +88,7 @@ def command(
         return
     document = document_of(names, language, settings, allow)
     if as_json:
-        from fork_wrapper.document.plain import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
+        from fork_wrapper.publish.document.plain import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
 
         output.print_json(coverage_json(coverage(document)) if only_coverage else to_json(document))
     elif only_coverage:

@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.bundle import bundle, write_bundle
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, setting_flags, settings_from
-from fork_wrapper.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.files import write_whole
-from fork_wrapper.source import open_source
+from fork_wrapper.formats.bundle import bundle, write_bundle
+from fork_wrapper.formats.export import Exported, Form, export, refuse_to_overwrite
+from fork_wrapper.formats.source import open_source
 from fork_wrapper.words import counted
 
 FORMS = ("toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle")

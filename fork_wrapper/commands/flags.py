@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.checkout import detached_head, is_checkout
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
+from fork_wrapper.machine.checkout import detached_head, is_checkout
+from fork_wrapper.machine.settings import NAMES, Settings, load_settings
 from fork_wrapper.sdscripts.options import table_for, using
-from fork_wrapper.settings import NAMES, Settings, load_settings
 
 if TYPE_CHECKING:
-    from fork_wrapper.short_names import Meant, Purpose
+    from fork_wrapper.records.short_names import Meant, Purpose
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +66,7 @@ def _commit(settings: Settings) -> str | None:
     """Of the checkout of sd-scripts; git itself is asked only where a branch is checked out."""
     if (head := detached_head(settings.sd_scripts)) or not is_checkout(settings.sd_scripts):
         return head
-    from fork_wrapper.provenance import git_commit  # noqa: PLC0415 - most commands start no process
+    from fork_wrapper.machine.provenance import git_commit  # noqa: PLC0415 - most commands start no process
 
     return git_commit(settings.sd_scripts)
 
@@ -85,7 +84,7 @@ def short_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> 
     """The run, and the checkpoint, that a short name stands for, which is said on stderr; None where it is none."""
     if bare is None and "@" not in text and ":" not in text:
         return None
-    from fork_wrapper.short_names import meant  # noqa: PLC0415 - most names are whole
+    from fork_wrapper.records.short_names import meant  # noqa: PLC0415 - most names are whole
 
     if found := meant(text, settings, bare=bare):
         file = f", {found.checkpoint.name}" if found.checkpoint else ""

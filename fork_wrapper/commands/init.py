@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import setting_flags, settings_from
-from fork_wrapper.new_experiment import Given
-from fork_wrapper.new_project import OWN, plan_project, write_project
-from fork_wrapper.own_images import base_of, described, look_at_images
-from fork_wrapper.settings import said_everywhere
+from fork_wrapper.formats.new_experiment import Given
+from fork_wrapper.formats.new_project import OWN, plan_project, write_project
+from fork_wrapper.formats.own_images import base_of, described, look_at_images
+from fork_wrapper.machine.settings import said_everywhere
 
 EPILOG = """\b
 Examples:

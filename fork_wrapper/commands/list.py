@@ -5,16 +5,15 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.columns import COLUMNS, GOING, HEADS, parse_columns, row, values_of
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import experiment_names, find_experiment
-from fork_wrapper.history import list_runs
-from fork_wrapper.run_state import KILLED
-from fork_wrapper.selection import KEYS, SORTS, parse_selection, select
-from fork_wrapper.settings import begin
+from fork_wrapper.experiment.experiment import experiment_names, find_experiment
+from fork_wrapper.machine.settings import begin
+from fork_wrapper.records.columns import COLUMNS, GOING, HEADS, parse_columns, row, values_of
+from fork_wrapper.records.history import list_runs
+from fork_wrapper.records.run_state import KILLED
+from fork_wrapper.records.selection import KEYS, SORTS, parse_selection, select
 from fork_wrapper.words import counted
 
 PATIENCE = 0.5

@@ -7,16 +7,15 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.diagnosis import Diagnosis, diagnose
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
-from fork_wrapper.named_run import named_run
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.run_state import SUCCESSES, RunState
-from fork_wrapper.verdict import TAIL, explain
+from fork_wrapper.formats.named_run import named_run
+from fork_wrapper.records.log_view import LogLines, LogTail, follow, last_lines, log_lines, read_lines
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.records.run_state import SUCCESSES, RunState
+from fork_wrapper.run.diagnosis import Diagnosis, diagnose
+from fork_wrapper.run.verdict import TAIL, explain
 from fork_wrapper.words import pace
 
 POLL = 0.25

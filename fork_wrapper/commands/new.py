@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, override_flags, setting_flags, settings_from
-from fork_wrapper.new_experiment import Given, next_steps, plan_new, plan_own, write_new
-from fork_wrapper.own_images import base_of, described, look_at_images
-from fork_wrapper.resolve import parse_overrides
-from fork_wrapper.settings import begin
-from fork_wrapper.source import open_source
+from fork_wrapper.experiment.resolve import parse_overrides
+from fork_wrapper.formats.new_experiment import Given, next_steps, plan_new, plan_own, write_new
+from fork_wrapper.formats.own_images import base_of, described, look_at_images
+from fork_wrapper.formats.source import open_source
+from fork_wrapper.machine.settings import begin
 
 EPILOG = """\b
 Examples:

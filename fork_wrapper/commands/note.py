@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.afterwards import note_rows
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.experiment import DECISIONS
-from fork_wrapper.named_run import named_run
-from fork_wrapper.notes import add_note, read_notes
+from fork_wrapper.experiment.experiment import DECISIONS
+from fork_wrapper.formats.named_run import named_run
+from fork_wrapper.publish.aftermath import note_rows
+from fork_wrapper.records.notes import add_note, read_notes
 
 EPILOG = """\b
 Examples:

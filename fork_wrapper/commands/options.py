@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.sdscripts.options import DatasetKey, Option, dataset_keys, elsewhere, gui_name, options

@@ -6,17 +6,16 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.chosen import Chosen, choose, doubts
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding
-from fork_wrapper.known_bases import recognise
-from fork_wrapper.model_card import Card, License, card_text
-from fork_wrapper.notes import add_note, read_notes
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.promote import Promotion, check_hub_names, license_of, plan_promotion, promote
-from fork_wrapper.source import open_source
+from fork_wrapper.formats.source import open_source
+from fork_wrapper.publish.chosen_checkpoint import Chosen, choose, doubts
+from fork_wrapper.publish.model_card import Card, License, card_text
+from fork_wrapper.publish.promote import Promotion, check_hub_names, license_of, plan_promotion, promote
+from fork_wrapper.records.notes import add_note, read_notes
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.sdscripts.known_bases import recognise
 
 EPILOG = """\b
 Examples:

@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import write_whole
-from fork_wrapper.report.choose import choose
-from fork_wrapper.report.gather import Report, gather
-from fork_wrapper.report.page import LIMIT, page
-from fork_wrapper.report.writing import refuse_one_place, refuse_to_overwrite
+from fork_wrapper.publish.report.choose import choose
+from fork_wrapper.publish.report.gather import Report, gather
+from fork_wrapper.publish.report.page import LIMIT, page
+from fork_wrapper.publish.report.writing import refuse_one_place, refuse_to_overwrite
 from fork_wrapper.words import counted, size
 
 PATIENCE = 0.5
@@ -48,7 +47,7 @@ def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bo
         text, made = page(report, tell)
     written = [file]
     if folder is not None:
-        from fork_wrapper.report.png import picture_paths, write_pictures  # noqa: PLC0415 - a page alone needs none
+        from fork_wrapper.publish.report.png import picture_paths, write_pictures  # noqa: PLC0415 - a page alone needs none
 
         pictures = picture_paths(report, folder)
         refuse_one_place(file, pictures)

@@ -5,20 +5,19 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, ROOM, SCALE, full_name, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.commands.run import draw_samples, offer_next, summarise
 from fork_wrapper.errors import Finding
-from fork_wrapper.reproduce.item import ALLOWABLE, Item
-from fork_wrapper.reproduce.original import original_of
-from fork_wrapper.reproduce.places import parse_maps
-from fork_wrapper.reproduce.repeat import Reproduction, job_of, outcome, refuse_real, reproduction
-from fork_wrapper.reproduce.text import go_on, item_lines, item_rows, title, to_json
-from fork_wrapper.run import foresee, render_job, run
-from fork_wrapper.settings import Settings
-from fork_wrapper.source import open_source
-from fork_wrapper.watch import watch_run
+from fork_wrapper.formats.source import open_source
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.repeat.item import ALLOWABLE, Item
+from fork_wrapper.repeat.original import original_of
+from fork_wrapper.repeat.places import parse_maps
+from fork_wrapper.repeat.repeat import Reproduction, job_of, outcome, refuse_real, reproduction
+from fork_wrapper.repeat.text import go_on, item_lines, item_rows, title, to_json
+from fork_wrapper.run.run import foresee, render_job, run
 from fork_wrapper.words import counted, size
 
 HEADERS = ("item", "verdict", "recorded", "here")

@@ -6,15 +6,14 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, room_flag, setting_flags, settings_from, short_name
+from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.commands.run import draw_samples, offer_next, summarise
-from fork_wrapper.resume import Resumption, close_killed, job_of, plan_resume
-from fork_wrapper.run import foresee, run
+from fork_wrapper.formats.source import open_run
+from fork_wrapper.repeat.resume import Resumption, close_killed, job_of, plan_resume
+from fork_wrapper.run.run import foresee, run
 from fork_wrapper.sdscripts.names import STATE_SUFFIX
-from fork_wrapper.source import open_run
-from fork_wrapper.watch import watch_run
 from fork_wrapper.words import counted
 
 EPILOG = """\b

@@ -10,13 +10,12 @@ import click
 
 from dataset_tools.faults import KINDS
 from dataset_tools.prepare_outcome import PROBLEMS
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.check.rules.rule import PHASES, Rule
+from fork_wrapper.check.rules.table import gravity, rules
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import json_flag
 from fork_wrapper.errors import SEVERITIES, Finding, InputError
-from fork_wrapper.rules.rule import PHASES, Rule
-from fork_wrapper.rules.shape import NOT_RULES
-from fork_wrapper.rules.table import gravity, rules
+from fork_wrapper.experiment.value_rules import NOT_RULES
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.words import counted
 
@@ -49,7 +48,7 @@ def command(pattern: str, as_json: bool) -> None:
 
 def _elsewhere(pattern: str) -> Mapping[str, str] | None:
     """What there is to say of an id that is no rule's: of `kft dataset`, or of what a run is compared by."""
-    from fork_wrapper.reproduce.item import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
+    from fork_wrapper.repeat.item import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
 
     spelt = pattern.lower().replace("_", "-")
     if kind := KINDS.get(spelt):

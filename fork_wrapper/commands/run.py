@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from dataset_tools.sample_set import draw_sample_set
-from fork_wrapper import output
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import (
     PLACES,
     SCALE,
@@ -18,18 +17,18 @@ from fork_wrapper.commands.flags import (
     setting_flags,
     settings_from,
 )
-from fork_wrapper.configuration import configuration, refuse_borrowed_name
+from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.history import list_runs
-from fork_wrapper.losses import losses_of
-from fork_wrapper.record import Record
+from fork_wrapper.experiment.resolve import Resolved, parse_overrides
+from fork_wrapper.formats.configuration import configuration, refuse_borrowed_name
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.records.history import list_runs
+from fork_wrapper.records.losses import losses_of
+from fork_wrapper.records.record import Record
 from fork_wrapper.rehearsal.picked import copy_picked, remove_caches
 from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
-from fork_wrapper.render import real_trainer
-from fork_wrapper.resolve import Resolved, parse_overrides
-from fork_wrapper.run import Job, run
-from fork_wrapper.settings import Settings
-from fork_wrapper.watch import watch_run
+from fork_wrapper.run.render import real_trainer
+from fork_wrapper.run.run import Job, run
 from fork_wrapper.words import clock, counted, pace, size
 
 EPILOG = """\b

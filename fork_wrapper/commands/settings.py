@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
+from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
-from fork_wrapper.settings import NAMES
+from fork_wrapper.machine.settings import NAMES
 
 
 @click.command(name="settings", short_help="Show every setting and where it comes from.")

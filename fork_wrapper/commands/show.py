@@ -6,21 +6,20 @@ from typing import Any
 
 import click
 
-from fork_wrapper import output
-from fork_wrapper.afterwards import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
-from fork_wrapper.archived import acknowledged_in
-from fork_wrapper.checkpoints import inputs_of, position_of
-from fork_wrapper.commands import completing
+from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.files import flatten, read_json
-from fork_wrapper.history import resumed_by
-from fork_wrapper.lineage import planned_steps, position, resumed_from, segments, shares
-from fork_wrapper.losses import losses_of, mean_at
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import Record
-from fork_wrapper.run_state import KILLED, live, status_of
-from fork_wrapper.settings import Settings
-from fork_wrapper.source import Source, open_source
+from fork_wrapper.formats.source import Source, open_source
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.publish.aftermath import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
+from fork_wrapper.records.archived import acknowledged_in
+from fork_wrapper.records.checkpoints import inputs_of, position_of
+from fork_wrapper.records.history import resumed_by
+from fork_wrapper.records.lineage import planned_steps, position, resumed_from, segments, shares
+from fork_wrapper.records.losses import losses_of, mean_at
+from fork_wrapper.records.record import Record
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.records.run_state import KILLED, live, status_of
 from fork_wrapper.spelling import harmless
 from fork_wrapper.words import clock, counted, pace, size
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.experiment.schema import SECRETS
 from fork_wrapper.formats.command_line import words_to_options
 from fork_wrapper.formats.config_files import flat, is_dataset, read_config_toml, read_named_dataset_config
 from fork_wrapper.formats.found import (
@@ -24,7 +25,6 @@ from fork_wrapper.formats.found import (
 from fork_wrapper.formats.launchers import begins, directives, is_launcher, launch_left, program_name
 from fork_wrapper.formats.scripts import Command, commands
 from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings, unquoted
-from fork_wrapper.schema import SECRETS
 from fork_wrapper.sdscripts.options import options as known_options
 
 _UNFILLED = re.compile(r"\$\w|\$[{(]|%\w+%|<[^<>]+>|\{\w+\}")

@@ -9,7 +9,7 @@ from typing import Any
 import toml
 
 from fork_wrapper.errors import InputError, raise_if_any
-from fork_wrapper.experiment import TABLES
+from fork_wrapper.experiment.experiment import TABLES
 from fork_wrapper.files import flatten, parse_toml, read_json, read_text
 from fork_wrapper.formats.found import LeftOut, SourceFile, refuse, sounds_secret, source_file
 from fork_wrapper.sdscripts.options import dataset_keys, options

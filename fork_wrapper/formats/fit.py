@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from fork_wrapper import keypath
+from fork_wrapper.experiment import keypath
+from fork_wrapper.experiment.resolve import PATH_OPTIONS
+from fork_wrapper.experiment.schema import MANAGED, SECRETS, check_dataset, check_training, fits
 from fork_wrapper.formats.folders import FOLDER_OPTIONS, dataset_of
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, holds_secret, sounds_secret
-from fork_wrapper.resolve import PATH_OPTIONS
-from fork_wrapper.schema import MANAGED, SECRETS, check_dataset, check_training, fits
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
 from fork_wrapper.spelling import shown
 

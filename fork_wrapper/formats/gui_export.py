@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fork_wrapper.experiment.keypath import DATASET_NAMES
 from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.found import NOTHING
 from fork_wrapper.formats.gui_file import read_form
 from fork_wrapper.formats.gui_shown import BY_NAME
 from fork_wrapper.formats.gui_table import NEWEST, Tab, allows, fresh_form, gui_keys
 from fork_wrapper.formats.gui_then import Images, handed
-from fork_wrapper.keypath import DATASET_NAMES
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)

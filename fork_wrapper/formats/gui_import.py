@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import InputError
+from fork_wrapper.experiment.schema import MANAGED
 from fork_wrapper.files import canonical_json
 from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
@@ -16,7 +17,6 @@ from fork_wrapper.formats.gui_file import Form, read_form
 from fork_wrapper.formats.gui_table import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
 from fork_wrapper.formats.gui_then import OVERRIDDEN, Handed, Images, handed, handed_by_one_of
 from fork_wrapper.formats.launchers import gui_launch
-from fork_wrapper.schema import MANAGED
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.words import counted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment import TABLES
+from fork_wrapper.experiment.experiment import TABLES
 from fork_wrapper.files import read_text
 from fork_wrapper.formats.commands_import import mentions_training, nearby, read_command
 from fork_wrapper.formats.config_files import (

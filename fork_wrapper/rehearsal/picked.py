@@ -16,12 +16,12 @@ from typing import Any
 
 from dataset_tools.scan import Picture, scan_folder
 from dataset_tools.survey import LATENTS_SUFFIX, METADATA_CACHE, TEXT_ENCODER_SUFFIX, FolderSurvey
+from fork_wrapper.check.rules.case import Case
+from fork_wrapper.check.rules.reading import bucketing, place_of
+from fork_wrapper.experiment.subsets import METADATA, Subset, subsets, survey_subsets
 from fork_wrapper.files import canonical_json, sha256_text
+from fork_wrapper.machine.settings import Settings
 from fork_wrapper.rehearsal.layout import SETS
-from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.reading import bucketing, place_of
-from fork_wrapper.settings import Settings
-from fork_wrapper.subsets import METADATA, Subset, subsets, survey_subsets
 
 MOST = 24
 """Images of a rehearsal, unless it has more folders than that."""

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.sample_set import sample_set_folder
-from fork_wrapper import keypath
-from fork_wrapper.check import would_stop
+from fork_wrapper.check.check import would_stop
+from fork_wrapper.check.rules.case import Case
+from fork_wrapper.experiment import keypath
+from fork_wrapper.experiment.resolve import Origin, Resolved
+from fork_wrapper.experiment.subsets import MASKS, subsets
 from fork_wrapper.files import flatten, read_text
+from fork_wrapper.machine.settings import Settings
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
 from fork_wrapper.rehearsal.picked import Pick, has_metadata, pick_images
-from fork_wrapper.render import ENVIRONMENT, Trainer
-from fork_wrapper.resolve import Origin, Resolved
-from fork_wrapper.rules.case import Case
-from fork_wrapper.run import Job
-from fork_wrapper.settings import Settings
-from fork_wrapper.subsets import MASKS, subsets
+from fork_wrapper.run.render import ENVIRONMENT, Trainer
+from fork_wrapper.run.run import Job
 
 STEPS = 3
 SAVE_EVERY = 2

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.files import pretty_json
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.provenance import host
-from fork_wrapper.record import Record, begin
-from fork_wrapper.render import real_trainer, render
-from fork_wrapper.resolve import resolve
-from fork_wrapper.settings import Settings
+from fork_wrapper.machine.provenance import host
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.records.record import Record, begin
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.render import real_trainer, render
 
 RUNS = 10_000
 EXPERIMENTS = 20

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from tests.bench.many_runs import RUNS, make_runs
 from tests.bench.test_history import median, wall
 from tests.support import Project
-from tests.unit.document.building import SIX, rehearsed, trained
+from tests.unit.publish.document.building import SIX, rehearsed, trained
 
 pytestmark = pytest.mark.bench
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from tests.bench.many_runs import EXPERIMENTS, RUNS, make_runs
 from tests.support import Project
 

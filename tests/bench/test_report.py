@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.events import read_scalars
-from fork_wrapper.settings import Settings, load_settings
+from fork_wrapper.machine.settings import Settings, load_settings
+from fork_wrapper.records.events import read_scalars
 from tests.bench.many_runs import RUNS, make_runs
 from tests.bench.test_history import wall
 from tests.browser import Browser

@@ -11,7 +11,7 @@ import pytest
 
 from fork_wrapper.cli import group
 from fork_wrapper.commands.completion import SHELLS, VARIABLE, register
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from tests.cli.conftest import Answer
 from tests.unit.trained import trained
 

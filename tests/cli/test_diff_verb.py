@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper import paths
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import Record, write_record
+from fork_wrapper.records import run_folder as paths
+from fork_wrapper.records.record import Record, write_record
+from fork_wrapper.records.run_folder import RunFolder
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
-from tests.unit.diff.building import GPU, PYTHON, manifest, record
+from tests.unit.compare.building import GPU, PYTHON, manifest, record
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"
@@ -178,6 +178,6 @@ def test_a_named_source_is_opened_and_no_other(
         pytest.fail("the folder of runs was listed")
 
     monkeypatch.setattr(paths, "newest_records", listed)
-    monkeypatch.setattr("fork_wrapper.source.newest_records", listed)
+    monkeypatch.setattr("fork_wrapper.formats.source.newest_records", listed)
     assert kft("diff", *two_runs).code == 1
     assert kft("diff", "first", "second").code == 1

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from fork_wrapper import doctor, preflight, refresh, versions
-from fork_wrapper.builds import Torch
-from fork_wrapper.doctor import Kft as Own
-from fork_wrapper.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.check import doctor, preflight, versions
+from fork_wrapper.check.builds import Torch
+from fork_wrapper.check.doctor import Kft as Own
+from fork_wrapper.machine.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.sdscripts import refresh
 from fork_wrapper.sdscripts.options import pinned_commit, pinned_table
 from fork_wrapper.sdscripts.packages import needed_packages
 from tests.cli.conftest import Answer

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from fork_wrapper import __version__
-from fork_wrapper.notes import add_note
-from fork_wrapper.settings import Settings, load_settings
+from fork_wrapper.machine.settings import Settings, load_settings
+from fork_wrapper.records.notes import add_note
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
-from tests.unit.document.building import SIX, rehearsed, trained
+from tests.unit.publish.document.building import SIX, rehearsed, trained
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "document"

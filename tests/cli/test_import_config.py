@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.experiment import load_experiment
+from fork_wrapper.experiment.experiment import load_experiment
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
 

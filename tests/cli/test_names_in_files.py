@@ -19,8 +19,8 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from dataset_tools.prepare_one import Choices
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
+from fork_wrapper.records.run_folder import RunFolder
 from tests.cli.conftest import Answer
 from tests.unit.trained import trained
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
-from tests.unit.records import recorded
+from tests.unit.made_records import recorded
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 Kft = Callable[..., Answer]

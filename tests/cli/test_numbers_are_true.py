@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from fork_wrapper.experiment import load_experiment
-from fork_wrapper.settings import load_settings
+from fork_wrapper.experiment.experiment import load_experiment
+from fork_wrapper.machine.settings import load_settings
 from tests.cli.conftest import Answer
 from tests.unit.trained import trained
 

@@ -28,7 +28,8 @@ def pictures(project: Path) -> Path:
 @pytest.mark.usefixtures("pictures")
 def test_a_plan_is_read_as_a_whole(kft: Kft, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row that a person reads before a launch."""
-    monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: type("Usage", (), {"free": 10**11})())
+    usage = type("Usage", (), {"free": 10**11})()
+    monkeypatch.setattr("fork_wrapper.check.plan.shutil.disk_usage", lambda _path: usage)
     flags = ("max_train_epochs=4", "save_every_n_epochs=1", "save_precision=fp16", "cache_latents=true")
     buckets = ("dataset.general.enable_bucket=true", "dataset.general.max_bucket_reso=2048")
     answer = kft("plan", "first", *(f"--set={item}" for item in (*flags, *buckets)))

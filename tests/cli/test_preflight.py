@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fork_wrapper import preflight
-from fork_wrapper.provenance import GitState
+from fork_wrapper.check import preflight
+from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.sdscripts.options import pinned_commit
 from tests.cli.conftest import Answer
 from tests.sdxl_layout import sdxl_tensors, write_sparse
@@ -195,7 +195,7 @@ def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypat
     Image.new("RGB", (1024, 1024)).save(pictures / "a.png")
     (pictures / "a.txt").write_text("a caption")
     free = {"free": 30e9}
-    monkeypatch.setattr("fork_wrapper.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
+    monkeypatch.setattr("fork_wrapper.check.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
     assert found(kft("check", "first", *flags), "checkpoints need") == (
         "  • checkpoints need about 37 GB, 30.0 GB are free\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
+from fork_wrapper.records.run_folder import RunFolder
 from tests.cli.conftest import Answer
 from tests.trained import trained
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper import resume
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import read_record, write_record
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
+from fork_wrapper.records.record import read_record, write_record
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.repeat import resume
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
-from tests.unit.records import recorded
+from tests.unit.made_records import recorded
 from tests.unit.states import put_state
 
 Kft = Callable[..., Answer]

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
-from fork_wrapper.rules.shape import NOT_RULES
-from fork_wrapper.rules.table import rules
+from fork_wrapper.check.rules.table import rules
+from fork_wrapper.experiment.value_rules import NOT_RULES
 from tests.cli.conftest import Answer
 
 Kft = Callable[..., Answer]

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import read_record, write_record
-from fork_wrapper.run_state import status_now
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
+from fork_wrapper.records.record import read_record, write_record
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.records.run_state import status_now
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
-from tests.unit.records import recorded
+from tests.unit.made_records import recorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Kft = Callable[..., Answer]
@@ -106,7 +106,7 @@ def test_following_ends_when_kft_is_gone(kft: Kft, project: Path, monkeypatch: p
         asked.append(status)
         return "killed" if len(asked) > 3 else status_now(status, process, argv)
 
-    monkeypatch.setattr("fork_wrapper.run_state.status_now", dying)
+    monkeypatch.setattr("fork_wrapper.records.run_state.status_now", dying)
     answer = kft("log", run.run_id, "-f", "-n", "0")
     assert (answer.code, answer.out) == (1, "steps: 0%\n")
     assert answer.err == f"{run.run_id}: killed\n"

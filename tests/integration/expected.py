@@ -5,10 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fork_wrapper.layout import layouts
-from fork_wrapper.rules.case import Case
+from fork_wrapper.check.layout import layouts
+from fork_wrapper.check.rules.case import Case
+from fork_wrapper.experiment.subsets import survey_subsets
 from fork_wrapper.sdscripts.steps import plan_steps
-from fork_wrapper.subsets import survey_subsets
 
 
 def surveyed(case: Case) -> Case:

@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from fork_wrapper.safetensors_header import read_header  # noqa: E402 - found by the path above
+from fork_wrapper.sdscripts.safetensors_header import read_header  # noqa: E402 - found by the path above
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.captioning import OURS, TOOLS
+from fork_wrapper.datasets.captioning import OURS, TOOLS
 from tests.support import Project
 from tests.unit.dataset_tools.captions import drawn
 

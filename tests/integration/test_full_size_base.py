@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.table import findings
+from fork_wrapper.check.rules.case import Case
+from fork_wrapper.check.rules.table import findings
 
 pytestmark = pytest.mark.usefixtures("trainer_packages")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.new_project import BASE, EXAMPLES
+from fork_wrapper.formats.new_project import BASE, EXAMPLES
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

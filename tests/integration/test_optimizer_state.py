@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.gpu_memory import IN_BYTES, LIKE_WEIGHTS
+from fork_wrapper.check.gpu_memory import IN_BYTES, LIKE_WEIGHTS
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.model_kinds import look_at_model
-from fork_wrapper.rules.case import Case
-from fork_wrapper.rules.table import findings
+from fork_wrapper.check.rules.case import Case
+from fork_wrapper.check.rules.table import findings
+from fork_wrapper.sdscripts.model_kinds import look_at_model
 from tests.model_files import MADE, VAE
 from tests.sdxl_layout import write_sparse
 

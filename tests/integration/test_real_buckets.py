@@ -16,10 +16,10 @@ import pytest
 import tomli_w
 from PIL import Image
 
+from fork_wrapper.check.layout import layouts
+from fork_wrapper.check.rules.case import Case, Host, effective_dataset
 from fork_wrapper.cli import call
 from fork_wrapper.files import parse_toml
-from fork_wrapper.layout import layouts
-from fork_wrapper.rules.case import Case, Host, effective_dataset
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, Size
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.sdscripts.steps import Schedule, plan_steps

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.experiment import experiment_names
+from fork_wrapper.experiment.experiment import experiment_names
 from fork_wrapper.sdscripts.options import options
 from tests.support import Project
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.resume_schedule import continued
+from fork_wrapper.repeat.resume_schedule import continued
 from fork_wrapper.sdscripts.options import effective
 
 pytestmark = [pytest.mark.trainer, pytest.mark.sd_scripts, pytest.mark.usefixtures("trainer_packages")]

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
+from fork_wrapper.check.rules.table import rules
 from fork_wrapper.errors import Finding
-from fork_wrapper.probe import packages
+from fork_wrapper.machine.probe import packages
 from fork_wrapper.rehearsal.layout import miniature_folder
-from fork_wrapper.rules.table import rules
 from tests.integration.verdicts.client import Outcome, Verdict, Verdicts, serving
 from tests.rules.building import Built, build, kft_findings
 from tests.rules.casebook import Entry, Program

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from safetensors import safe_open
 
-from fork_wrapper.events import read_scalars
+from fork_wrapper.records.events import read_scalars
 from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.report.choose import choose
-from fork_wrapper.report.gather import gather
-from fork_wrapper.report.page import page
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
+from fork_wrapper.publish.report.choose import choose
+from fork_wrapper.publish.report.gather import gather
+from fork_wrapper.publish.report.page import page
 from tests.browser import Browser
 from tests.trained import trained
 

@@ -15,11 +15,11 @@ import jsonschema
 import psutil
 import pytest
 
-from fork_wrapper.lineage import joined, segments
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.progress import read_log
-from fork_wrapper.record import read_record
-from fork_wrapper.states import damage_of
+from fork_wrapper.records.lineage import joined, segments
+from fork_wrapper.records.progress import read_log
+from fork_wrapper.records.record import read_record
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.states import damage_of
 from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]

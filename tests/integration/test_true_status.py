@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fork_wrapper.checkpoints import is_whole
+from fork_wrapper.records.checkpoints import is_whole
 from tests.integration.test_around_the_trainer import wait_for
 from tests.real_runs import RealProject
 

@@ -13,15 +13,15 @@ from typing import Any
 import tomli_w
 from PIL import Image
 
-from fork_wrapper import keypath
-from fork_wrapper.check import case_of
+from fork_wrapper.check.check import case_of
+from fork_wrapper.check.rules.case import Host
+from fork_wrapper.check.rules.table import findings
 from fork_wrapper.errors import Finding
-from fork_wrapper.render import dataset_text
-from fork_wrapper.resolve import Resolved, with_defaults
-from fork_wrapper.rules.case import Host
-from fork_wrapper.rules.table import findings
-from fork_wrapper.schema import check_dataset, check_training
-from fork_wrapper.subsets import survey_subsets
+from fork_wrapper.experiment import keypath
+from fork_wrapper.experiment.resolve import Resolved, with_defaults
+from fork_wrapper.experiment.schema import check_dataset, check_training
+from fork_wrapper.experiment.subsets import survey_subsets
+from fork_wrapper.run.render import dataset_text
 from tests.rules.casebook import BASE
 
 NAME = "case"

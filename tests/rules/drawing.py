@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from fork_wrapper.schema import MANAGED, SECRETS
+from fork_wrapper.experiment.schema import MANAGED, SECRETS
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from tests.rules.building import SIZE
 from tests.rules.casebook import BASE

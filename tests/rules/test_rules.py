@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.rules.rule import PHASES, Rule
-from fork_wrapper.rules.shape import NOT_RULES
-from fork_wrapper.rules.table import rules
+from fork_wrapper.check.rules.rule import PHASES, Rule
+from fork_wrapper.check.rules.table import rules
+from fork_wrapper.experiment.value_rules import NOT_RULES
 from tests.rules.building import build, kft_findings
 from tests.rules.casebook import BASE, Entry
 

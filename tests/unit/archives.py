@@ -15,16 +15,16 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from dataset_tools.hashing import HashCache
-from fork_wrapper.archive import sidecar
+from fork_wrapper.experiment.resolve import resolve
+from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.files import pretty_json
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.provenance import accelerate_config, base_model, git_state, host, own_state, probe_python
-from fork_wrapper.record import begin
+from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state, probe_python
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.records.record import begin
+from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.rehearsal.plan import rehearse
-from fork_wrapper.render import Rendered, real_trainer, render
-from fork_wrapper.resolve import resolve
-from fork_wrapper.settings import Settings
-from fork_wrapper.subsets import fingerprint_subsets
+from fork_wrapper.run.archive import sidecar
+from fork_wrapper.run.render import Rendered, real_trainer, render
 
 ROOT = Path(__file__).resolve().parents[2]
 SIX = tuple(f"humanoid_0{number}" for number in range(2, 8))

@@ -7,11 +7,11 @@ from textwrap import dedent
 
 import pytest
 
-from fork_wrapper.paths import RunFolder
-from fork_wrapper.record import Record, begin
-from fork_wrapper.render import real_trainer, render
-from fork_wrapper.resolve import resolve
-from fork_wrapper.settings import Settings, load_settings
+from fork_wrapper.experiment.resolve import resolve
+from fork_wrapper.machine.settings import Settings, load_settings
+from fork_wrapper.records.record import Record, begin
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.render import real_trainer, render
 
 BASE = """
 [training]

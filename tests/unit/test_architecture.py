@@ -46,7 +46,7 @@ def test_the_rules_see_the_whole_package() -> None:
 
 def test_only_the_command_line_imports_click_and_rich() -> None:
     """Everything else returns values."""
-    allowed = {"fork_wrapper.cli", "fork_wrapper.output", "fork_wrapper.watch"}
+    allowed = {"fork_wrapper.cli", "fork_wrapper.commands.output", "fork_wrapper.commands.live_view"}
     assert {name for name in users("fork_wrapper", SHOWS) if not name.startswith("fork_wrapper.commands.")} == allowed
     assert users("dataset_tools", SHOWS) == set()
 
@@ -59,18 +59,22 @@ def test_only_output_writes_to_the_terminal() -> None:
         for name, _tree, text in modules("fork_wrapper")
         if any(re.search(rf"(?<![\w.]){re.escape(word)}", text) for word in raw) and ".rehearsal." not in name
     }
-    answering = {"fork_wrapper.builds", "fork_wrapper.probe", "fork_wrapper.sdscripts.read_parser"}  # kft's questions
-    assert writers - answering == {"fork_wrapper.output", "fork_wrapper.commands.log"}
+    answering = {
+        "fork_wrapper.check.builds",
+        "fork_wrapper.machine.probe",
+        "fork_wrapper.sdscripts.read_parser",
+    }  # kft's questions
+    assert writers - answering == {"fork_wrapper.commands.output", "fork_wrapper.commands.log"}
 
 
 def test_only_launch_and_provenance_start_processes() -> None:
     """render.py borrows subprocess's quoting for Windows and starts nothing."""
     assert users("fork_wrapper", STARTS_PROCESSES) == {
-        "fork_wrapper.launch",
-        "fork_wrapper.provenance",
-        "fork_wrapper.render",
+        "fork_wrapper.run.launch",
+        "fork_wrapper.machine.provenance",
+        "fork_wrapper.run.render",
     }
-    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.render"]
+    (text,) = [text for name, _tree, text in modules("fork_wrapper") if name == "fork_wrapper.run.render"]
     assert text.count("subprocess") == text.count("import subprocess") + text.count("subprocess.list2cmdline")
     assert users("dataset_tools", STARTS_PROCESSES) == set()
 
@@ -97,7 +101,7 @@ def test_only_paths_spells_the_names_of_run_files() -> None:
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant)
         if node.right.value in RUN_FILES
     }
-    assert spelled == {"fork_wrapper.paths"}
+    assert spelled == {"fork_wrapper.records.run_folder"}
 
 
 def test_help_loads_nothing_heavy() -> None:

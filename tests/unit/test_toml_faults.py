@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.experiment import parse_experiment
+from fork_wrapper.experiment.experiment import parse_experiment
+from fork_wrapper.experiment.resolve import parse_overrides, resolve
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.recognise import read_any
-from fork_wrapper.resolve import parse_overrides, resolve
-from fork_wrapper.settings import load_settings
+from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.toml_faults import swallowed_backslashes
 
 FAULTS: dict[str, tuple[str, int, str, str]] = {

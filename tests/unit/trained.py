@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from fork_wrapper.archive import sidecar
 from fork_wrapper.files import pretty_json
-from fork_wrapper.known_bases import KNOWN
-from fork_wrapper.paths import RunFolder, sidecar_of
-from fork_wrapper.record import Record, read_record, write_record
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.records.record import Record, read_record, write_record
+from fork_wrapper.records.run_folder import RunFolder, sidecar_of
+from fork_wrapper.run.archive import sidecar
+from fork_wrapper.sdscripts.known_bases import KNOWN
 from fork_wrapper.sdscripts.names import parse_checkpoint
-from fork_wrapper.settings import Settings
-from tests.unit.records import recorded
+from tests.unit.made_records import recorded
 
 PROVENANCE: Mapping[str, Any] = {
     "base_model": {

@@ -39,7 +39,7 @@ class Verdict:
     outcome: Outcome
     """trained: two steps are done, or all there were; left: exit code 0 and not one step."""
     phase: str
-    """Where it died, of `fork_wrapper.rules.rule.PHASES`; else how far it came."""
+    """Where it died, of `fork_wrapper.check.rules.rule.PHASES`; else how far it came."""
     steps: int
     """Optimizer steps done."""
     losses: tuple[float, ...]

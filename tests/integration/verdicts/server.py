@@ -71,7 +71,7 @@ class Progress:
     """How far a child has come."""
 
     phase: str = "start"
-    """Of `fork_wrapper.rules.rule.PHASES`."""
+    """Of `fork_wrapper.check.rules.rule.PHASES`."""
     steps: int = 0
     """Optimizer steps done."""
     wanted: int = 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fork_wrapper.schema import ARCHIVABLE, MANAGED, MORE_CHOICES, SECRETS
+from fork_wrapper.experiment.schema import ARCHIVABLE, MANAGED, MORE_CHOICES, SECRETS
 from fork_wrapper.sdscripts.options import DatasetKey, Level, Option, dataset_keys, options
 
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="{}")

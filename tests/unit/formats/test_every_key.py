@@ -14,7 +14,6 @@ import pytest
 import tomli_w
 from safetensors.numpy import save_file
 
-from fork_wrapper.checkpoints import CONFIG_KEY, RUN_KEY
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats import gui_table
 from fork_wrapper.formats.command_line import options_to_words
@@ -24,6 +23,7 @@ from fork_wrapper.formats.gui_import import read_gui
 from fork_wrapper.formats.gui_table import TABS, Tab, fresh_form, gui_keys, held_by_a_new_form, saved_by, versions
 from fork_wrapper.formats.kft_import import with_own_record
 from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY
 from fork_wrapper.sdscripts.options import DatasetKey, Level, Option, dataset_keys, options
 from tests.unit.formats.gui_golden import PATH, TAGS, fresh, number
 

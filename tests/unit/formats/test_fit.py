@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fork_wrapper.experiment.schema import check_dataset, check_training
 from fork_wrapper.formats.fit import fit
 from fork_wrapper.formats.found import NOTHING, Found, SourceFile
-from fork_wrapper.schema import check_dataset, check_training
 from fork_wrapper.sdscripts.options import options
 
 FILE = SourceFile(path=Path("/a/x.toml"), read="0", what="x")

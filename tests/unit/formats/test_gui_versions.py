@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.experiment_text import then_text
+from fork_wrapper.formats.experiment_text import then_text
 from fork_wrapper.formats.found import NOTHING, Then
 from fork_wrapper.formats.gui_table import TABS, Tab
 from fork_wrapper.formats.gui_then import handed

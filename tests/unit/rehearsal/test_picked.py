@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fork_wrapper.machine.settings import Settings
 from fork_wrapper.rehearsal.picked import MOST, copy_picked, pick_images, remove_caches
-from fork_wrapper.settings import Settings
 
 Draw = Callable[..., Path]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fork_wrapper.experiment.resolve import Override, Resolved, resolve
 from fork_wrapper.files import flatten
+from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.rehearsal.plan import BATCH, RESOLUTION, STEPS, own_folders, rehearse, sample_folders
-from fork_wrapper.resolve import Override, Resolved, resolve
-from fork_wrapper.run import Job
-from fork_wrapper.settings import Settings, load_settings
+from fork_wrapper.run.run import Job
 
 EXPERIMENT = """
 [training]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.resolve import DEFAULTS, MODEL_OPTIONS, PATH_OPTIONS
-from fork_wrapper.schema import MANAGED, SECRETS, fits
+from fork_wrapper.experiment.resolve import DEFAULTS, MODEL_OPTIONS, PATH_OPTIONS
+from fork_wrapper.experiment.schema import MANAGED, SECRETS, fits
 from fork_wrapper.sdscripts.options import (
     Change,
     Option,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.schema import MANAGED
+from fork_wrapper.experiment.schema import MANAGED
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES, WORDS
 

@@ -1,0 +1,1 @@
+"""What can be said before a launch: the configuration's rules, the machine's facts, the plan."""

@@ -1,0 +1,1 @@
+"""The machine: settings, the trainer's Python, GPUs, git, the host."""

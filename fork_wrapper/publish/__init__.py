@@ -1,0 +1,1 @@
+"""What people read and pass on: document, report, promotion."""

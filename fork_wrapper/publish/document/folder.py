@@ -1,0 +1,112 @@
+"""What the images and captions of a subject are, measured where they lie at hand and are those that were trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dataset_tools.hashing import HashCache
+from fork_wrapper.experiment.subsets import at_hand, described, fingerprint_subsets, subsets, survey_subsets
+from fork_wrapper.files import canonical_json
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.publish.document.intended import changed
+from fork_wrapper.publish.document.subjects import Subject
+
+if TYPE_CHECKING:
+    from dataset_tools.stats import CaptionStats
+    from dataset_tools.survey import FolderSurvey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """What was found."""
+
+    images: int
+    """Images that are trained on, those for regularisation left out."""
+    regularisation: int
+    """Images for regularisation."""
+    sizes: tuple[tuple[tuple[int, int], int], ...]
+    """Width and height, and how many images have them, the most frequent first."""
+    captions: "CaptionStats"
+    """What the captions are made of."""
+    surveys: "Mapping[str, FolderSurvey]"
+    """By key path of the subset."""
+
+
+class Folders:
+    """Looks at each set of folders once, however many subjects share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._known: dict[str, Folder | None] = {}
+        self._hashes = HashCache(settings.cache / "hashes.json")
+
+    def of(self, subject: Subject) -> Folder | None:
+        """What a subject's images are; None where they are not at hand, or not those of its run."""
+        training, dataset = subject.source.training, subject.source.dataset
+        if subject.basis == "miniature" or not at_hand(training, dataset):
+            return None
+        recorded = _recorded(subject)
+        if subject.real and recorded is None:  # it may have been other images
+            return None
+        named = [[str(one.image_dir), one.caption_extension] for one in subsets(training, dataset)]
+        named += [[str(one.metadata), one.separator] for one in described(training, dataset)]
+        key = canonical_json(named) + str(recorded)
+        if key not in self._known:
+            self._known[key] = self._look(subject) if self._unchanged(subject, recorded) else None
+        return self._known[key]
+
+    def _unchanged(self, subject: Subject, recorded: str | None) -> bool:
+        if recorded is None:  # nothing was recorded of it: it is described as it is now
+            return True
+        now = fingerprint_subsets(subject.source.training, subject.source.dataset, self._hashes, lambda: False)
+        return now is not None and now.sha256 == recorded
+
+    def _look(self, subject: Subject) -> Folder | None:
+        from dataset_tools.captions import SEPARATOR, captioned  # noqa: PLC0415 - only a folder at hand pays for it
+        from dataset_tools.stats import caption_stats, sizes  # noqa: PLC0415
+        from dataset_tools.vocabulary import load_vocabulary  # noqa: PLC0415
+
+        training, dataset = subject.source.training, subject.source.dataset
+        surveys = {
+            key: one
+            for key, one in survey_subsets(training, dataset, self._settings.cache).items()
+            if key.endswith("]")  # no masks
+        }
+        reg = regularising(dataset)
+        counts = {key: len(one.scan.pictures) if one.scan else 0 for key, one in surveys.items()}
+        pictures = [
+            picture
+            for key, one in surveys.items()
+            if one.scan and key not in reg
+            for picture in captioned(one.scan.pictures, SEPARATOR)
+        ]
+        if not pictures:
+            return None
+        found = [size for key, one in surveys.items() if key not in reg for size in one.sizes.values()]
+        return Folder(
+            images=sum(count for key, count in counts.items() if key not in reg),
+            regularisation=sum(count for key, count in counts.items() if key in reg),
+            sizes=tuple(sizes(found)),
+            captions=caption_stats(pictures, load_vocabulary(), top=1),
+            surveys=surveys,
+        )
+
+
+def regularising(dataset: Mapping[str, object]) -> frozenset[str]:
+    """Key paths of the subsets whose images are for regularisation."""
+    tables = dataset.get("datasets")
+    found = []
+    for index, one in enumerate(tables if isinstance(tables, list) else []):
+        for number, subset in enumerate(one.get("subsets", [])):
+            if subset.get("is_reg"):
+                found.append(f"dataset.datasets[{index}].subsets[{number}]")
+    return frozenset(found)
+
+
+def _recorded(subject: Subject) -> str | None:
+    """The fingerprint that the run recorded; None of a rehearsal that trained on other images, and without a run."""
+    record = subject.record
+    if record is None or any(path.endswith(".image_dir") for path in changed(record)):
+        return None
+    found = record.provenance.get("dataset") or {}
+    return str(found["sha256"]) if found.get("sha256") else None

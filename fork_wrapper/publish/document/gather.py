@@ -1,0 +1,157 @@
+"""Everything that a document says, as one value: an answer for every field of every subject, and how they evolved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fork_wrapper.compare.values import Understood, understand
+from fork_wrapper.machine.settings import Settings
+from fork_wrapper.publish.document import from_data, from_options, from_people, from_runs
+from fork_wrapper.publish.document.answers import Answer, Answering, Asked
+from fork_wrapper.publish.document.evolution import Step, changes, steps
+from fork_wrapper.publish.document.fields import Field, fields
+from fork_wrapper.publish.document.folder import Folders
+from fork_wrapper.publish.document.from_options import caption_files, key, option, text_rate, unet_rate
+from fork_wrapper.publish.document.samples import prompts
+from fork_wrapper.publish.document.speech import Words, words
+from fork_wrapper.publish.document.subjects import Subject, find_subjects, in_order, left_out, parent_subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One subject with all its answers."""
+
+    subject: Subject
+    """Whose."""
+    answers: Mapping[str, Answer | None]
+    """By field; None where nobody knows."""
+    set_options: Mapping[str, Answer]
+    """Every option and dataset key that is set, by name."""
+    step: Step | None
+    """What led to it; None where it stands alone, or its parent is not at hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """All of it."""
+
+    columns: tuple[Column, ...]
+    """Parents before children, then by time."""
+    words: Words
+    """Its language."""
+    settings: Settings
+    """For the words that say where a gap can be filled."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Experiments that it does not tell of, and why: `template` or `no_file`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of all subjects."""
+        return tuple(column.subject.label for column in self.columns)
+
+
+def _prompts(asked: Asked) -> Answer | None:
+    """How many prompts; whose choice they are says the option that names them."""
+    count = len(prompts(asked.subject))
+    value = asked.understood.options["sample_prompts"]
+    if value.raw is None:
+        return Answer(text=asked.words("none_drawn"), kind="default")
+    text = asked.words.counted(count, "prompt")
+    return Answer(text=text, kind=from_options.kind(value)) if count else None
+
+
+_ANSWERS: Mapping[str, Answering] = {
+    **from_people.ANSWERS,
+    **from_runs.ANSWERS,
+    **from_data.ANSWERS,
+    **{
+        name: option(name)
+        for name in (
+            *("lr_scheduler", "learning_rate", "mixed_precision", "noise_offset", "xformers", "max_token_length"),
+            *("clip_skip", "loss_type", "huber_schedule"),
+        )
+    },
+    **{name: key(name) for name in ("resolution", "batch_size", "flip_aug", "enable_bucket")},
+    **{name: key(name) for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")},
+    "base_model": from_options.base_model,
+    "output_format": from_options.output_format,
+    "caption_files": caption_files,
+    "repeats": key("num_repeats"),
+    "regularisation_images": from_options.regularisation_images,
+    "optimizer": option("optimizer_type"),
+    "learning_rate": unet_rate,
+    "learning_rate_te1": text_rate(1),
+    "learning_rate_te2": text_rate(2),
+    "text_encoder": from_options.text_encoder,
+    "text_encoder_share": from_options.text_encoder_share,
+    "accumulation": option("gradient_accumulation_steps"),
+    "caption_dropout": key("caption_dropout_rate"),
+    "other_regularisation": from_options.other_regularisation,
+    "samples_when": from_options.samples_when,
+    "prompts": _prompts,
+}
+"""How every field is answered, but for `changes`."""
+
+
+def document_of(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str] = ()) -> Document:
+    """The document of these names, or of all experiments."""
+    subjects = in_order(find_subjects(names, settings, allow))
+    there = {subject.name for subject in subjects}
+    outside = {
+        subject.label: parent
+        for subject in subjects
+        if subject.told.parent not in there and (parent := parent_subject(subject, settings)) is not None
+    }
+    return gather(subjects, outside, words(language), settings, () if names else left_out(settings))
+
+
+def gather(
+    subjects: Sequence[Subject],
+    outside: Mapping[str, Subject],
+    words: Words,
+    settings: Settings,
+    left_out: Sequence[tuple[str, str]] = (),
+) -> Document:
+    """Answer every field of every subject; `outside` are parents that are compared with but not told of."""
+    folders = Folders(settings)
+    understood = {one.label: understand(one.source) for one in (*outside.values(), *subjects)}
+    led = steps(subjects, outside, understood)
+    return Document(
+        columns=tuple(_column(one, understood[one.label], led.get(one.label), folders, words) for one in subjects),
+        words=words,
+        settings=settings,
+        left_out=tuple(left_out),
+    )
+
+
+def _column(subject: Subject, understood: Understood, step: Step | None, folders: Folders, words: Words) -> Column:
+    asked = Asked(subject=subject, understood=understood, folder=folders.of(subject), words=words)
+    return Column(
+        subject=subject,
+        answers={
+            field.id: changes(subject, step, words) if field.id == "changes" else _ANSWERS[field.id](asked)
+            for field in fields()
+        },
+        set_options=from_options.set_options(asked),
+        step=step,
+    )
+
+
+def hint(field: Field, subject: Subject | None, words: Words) -> str:
+    """Where a missing answer could come from; of several subjects, in words for any of them."""
+    name = subject.name if subject else "NAME"
+    return words(
+        f"missing.{_hint_of(field, subject)}",
+        name=name,
+        run=(subject.run_id if subject else "") or f"{name}/RUN",
+        file=f"{name}.toml",
+        key=field.source.partition(",")[0].rpartition(".")[2],
+    )
+
+
+def _hint_of(field: Field, subject: Subject | None) -> str:
+    """Which hint; what is written into an experiment file now helps neither a named run nor another program's file."""
+    if subject is not None and subject.basis == "file" and field.missing in ("note", "story", "data", "steps"):
+        return "imported"
+    if subject is not None and not subject.follows_file and field.missing in ("note", "story"):
+        return "noted"
+    return field.missing

@@ -1,0 +1,1 @@
+"""The main job: render, launch, follow, judge, archive."""
