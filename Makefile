@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test bench docs clean
+.PHONY: rehearse test bench docs lines clean
 
 rehearse: $(VENV)/.installed
 	$(BIN)/kft run humanoid_05 --rehearse
@@ -20,6 +20,10 @@ bench: $(VENV)/.installed
 # The pages of docs/ that come from the program; a test says whether they are current.
 docs: $(VENV)/.installed
 	$(BIN)/python -m tests.docs docs
+
+# The house in numbers: lines by room, modules, the longest, imports that lead upwards.
+lines:
+	@$(PYTHON) -m tests.house
 
 # One environment for kft, the trainer and the tests: the pins agree. Made again when the requirements change.
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -99,7 +99,7 @@ def real(tmp_path: Path, root: Path, double: Path, shared_cache: Path, shared_mo
 @pytest.fixture(scope="session")
 def schema() -> dict[str, Any]:
     """The shipped JSON Schema of sidecars."""
-    text = files("fork_wrapper").joinpath("sidecar.schema.json").read_text(encoding="utf-8")
+    text = files("fork_wrapper.records").joinpath("sidecar.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

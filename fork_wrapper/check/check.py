@@ -35,7 +35,7 @@ from fork_wrapper.experiment.resolve import (
 from fork_wrapper.experiment.subsets import survey_subsets
 from fork_wrapper.files import line_of
 from fork_wrapper.machine.settings import PLACEHOLDERS, Settings
-from fork_wrapper.run.render import Trainer
+from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.sdscripts.model_kinds import Model, look_at_model
 from fork_wrapper.sdscripts.options import dataset_keys, options
 

@@ -21,7 +21,7 @@ from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import DEFAULTS
 from fork_wrapper.machine.provenance import Gpu, git_state, own_state
 from fork_wrapper.machine.settings import NAMES, Settings
-from fork_wrapper.run.render import real_trainer
+from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.sdscripts import options, sizes
 from fork_wrapper.sdscripts.refresh import Reading
 

@@ -13,10 +13,10 @@ from fork_wrapper.check.rules.optimizers import optimizer
 from fork_wrapper.files import sha256_text
 from fork_wrapper.machine.provenance import Gpu, host
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import TrainerKind
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.record_memory import RecordMemory
 from fork_wrapper.records.run_folder import newest_records
-from fork_wrapper.run.render import TrainerKind
 from fork_wrapper.sdscripts.sizes import trained
 
 NEWEST = 200

@@ -24,7 +24,7 @@ from fork_wrapper.check.rules.reading import caches_texts
 from fork_wrapper.errors import Finding
 from fork_wrapper.machine.provenance import accelerate_config
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.run.render import Trainer
+from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.sdscripts.sizes import (
     BYTES,
     Trained,

@@ -8,7 +8,7 @@ from fork_wrapper.check.measured import Neighbour
 from fork_wrapper.check.plan import Cache, Plan
 from fork_wrapper.check.rules.rates import blocks_in_words
 from fork_wrapper.sdscripts.steps import Schedule, Writes
-from fork_wrapper.words import clock, counted, pace, size, sizes
+from fork_wrapper.text import clock, counted, pace, size, sizes
 
 NOT_MEASURED = "not measured yet"
 

@@ -19,7 +19,7 @@ from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import PATH_OPTIONS, is_hub_name
 from fork_wrapper.machine.provenance import Gpu, GpuProcess, TrainerPython, git_state, gpu_processes, gpus, probe_python
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.run.render import Trainer
+from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 

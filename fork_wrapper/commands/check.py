@@ -20,8 +20,9 @@ from fork_wrapper.commands.flags import (
 from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.experiment.resolve import Resolved, parse_overrides
 from fork_wrapper.formats.configuration import configuration
-from fork_wrapper.run.render import real_trainer, try_render
-from fork_wrapper.words import counted
+from fork_wrapper.machine.trainer import real_trainer
+from fork_wrapper.run.render import try_render
+from fork_wrapper.text import counted
 
 
 @click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")

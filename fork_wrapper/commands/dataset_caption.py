@@ -10,7 +10,7 @@ import click
 from fork_wrapper.commands import output
 from fork_wrapper.commands.dataset import VERBS
 from fork_wrapper.commands.flags import PLACES, setting_flags, settings_from
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 TOOL_NAMES = ("wd14", "blip", "git")
 

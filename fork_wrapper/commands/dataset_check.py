@@ -23,7 +23,7 @@ from fork_wrapper.datasets.training_folders import Asked, Meant, meant_by
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import parse_overrides
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 SHOWN = 5
 """Files of a kind that are named before the rest is counted."""

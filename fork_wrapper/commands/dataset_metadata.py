@@ -50,7 +50,7 @@ def command(
     from dataset_tools.metadata_file import SUFFIXES, make_metadata, metadata_text  # noqa: PLC0415 - not for --help
     from dataset_tools.whole_files import write_whole  # noqa: PLC0415
     from fork_wrapper.datasets.training_folders import most_common_extension  # noqa: PLC0415
-    from fork_wrapper.words import counted  # noqa: PLC0415
+    from fork_wrapper.text import counted  # noqa: PLC0415
 
     if target.suffix.lower() not in SUFFIXES:
         raise _refused("its name ends otherwise", target, f"end it with {' or '.join(SUFFIXES)}")

@@ -22,7 +22,7 @@ from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.sdscripts.buckets import USUAL_LIMITS, BucketError, usual, usual_limits
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 SHOWN = 20
 """Problems of one kind that are listed; the manifest has them all."""

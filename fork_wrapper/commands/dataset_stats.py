@@ -76,7 +76,7 @@ def _draw(stats: Any, target: Path, wanted: tuple[str, ...], count: int | None) 
     from dataset_tools.captions import selected  # noqa: PLC0415
     from dataset_tools.contact_sheet import draw_sheet, evenly  # noqa: PLC0415
     from fork_wrapper.errors import Finding, InputError  # noqa: PLC0415
-    from fork_wrapper.words import counted  # noqa: PLC0415
+    from fork_wrapper.text import counted  # noqa: PLC0415
 
     if target.absolute().parent.resolve() in {survey.folder.resolve() for survey in stats.surveys.values()}:
         what = "there it would be trained on"

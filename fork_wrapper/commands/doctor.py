@@ -11,7 +11,7 @@ from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.refresh import refresh
-from fork_wrapper.words import size
+from fork_wrapper.text import size
 
 Rows = list[tuple[str, ...]]
 

@@ -12,7 +12,7 @@ from fork_wrapper.files import write_whole
 from fork_wrapper.formats.bundle import bundle, write_bundle
 from fork_wrapper.formats.export import Exported, Form, export, refuse_to_overwrite
 from fork_wrapper.formats.source import open_source
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 FORMS = ("toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle")
 

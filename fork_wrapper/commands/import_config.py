@@ -13,7 +13,7 @@ from fork_wrapper.formats.group import read_all
 from fork_wrapper.formats.gui_table import Version, spell_version, version, versions
 from fork_wrapper.formats.importing import Import, plan_imports, to_json, write_import
 from fork_wrapper.machine.settings import begin
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 EPILOG = """\b
 Examples:

@@ -14,7 +14,7 @@ from fork_wrapper.records.columns import COLUMNS, GOING, HEADS, parse_columns, r
 from fork_wrapper.records.history import list_runs
 from fork_wrapper.records.run_state import KILLED
 from fork_wrapper.records.selection import KEYS, SORTS, parse_selection, select
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 PATIENCE = 0.5
 """Seconds of reading records before a bar says so."""

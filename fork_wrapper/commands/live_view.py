@@ -15,8 +15,7 @@ from fork_wrapper.commands.output import Part, finding_lines, findings_lines
 from fork_wrapper.errors import Finding
 from fork_wrapper.records.progress import Progress
 from fork_wrapper.run.render import Rendered, shell_line
-from fork_wrapper.spelling import harmless
-from fork_wrapper.words import clock, counted, pace, size
+from fork_wrapper.text import clock, counted, harmless, pace, size
 
 PLAIN_INTERVAL = 5.0
 """Seconds between progress lines where stderr is no terminal."""

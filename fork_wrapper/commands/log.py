@@ -16,7 +16,7 @@ from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.records.run_state import SUCCESSES, RunState
 from fork_wrapper.run.diagnosis import Diagnosis, diagnose
 from fork_wrapper.run.verdict import TAIL, explain
-from fork_wrapper.words import pace
+from fork_wrapper.text import pace
 
 POLL = 0.25
 """Seconds between two looks at a log that grows."""

@@ -19,7 +19,7 @@ import click
 
 from fork_wrapper import __version__
 from fork_wrapper.errors import Finding, KftError
-from fork_wrapper.spelling import harmless
+from fork_wrapper.text import harmless
 
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "error": {"fg": "red", "bold": True},

@@ -10,7 +10,7 @@ from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.experiment.resolve import parse_overrides
 from fork_wrapper.formats.configuration import configuration
-from fork_wrapper.run.render import real_trainer
+from fork_wrapper.machine.trainer import real_trainer
 
 
 @click.command(name="plan", short_help="Say what a run would do: images, buckets, steps, rates, files, disk.")

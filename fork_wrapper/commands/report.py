@@ -13,7 +13,7 @@ from fork_wrapper.publish.report.choose import choose
 from fork_wrapper.publish.report.gather import Report, gather
 from fork_wrapper.publish.report.page import LIMIT, page
 from fork_wrapper.publish.report.writing import refuse_one_place, refuse_to_overwrite
-from fork_wrapper.words import counted, size
+from fork_wrapper.text import counted, size
 
 PATIENCE = 0.5
 """Seconds of work before a bar says so."""

@@ -14,7 +14,7 @@ from fork_wrapper.formats.source import open_run
 from fork_wrapper.repeat.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.run.run import foresee, run
 from fork_wrapper.sdscripts.names import STATE_SUFFIX
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 EPILOG = """\b
 Examples:

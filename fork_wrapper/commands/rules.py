@@ -17,7 +17,7 @@ from fork_wrapper.commands.flags import json_flag
 from fork_wrapper.errors import SEVERITIES, Finding, InputError
 from fork_wrapper.experiment.value_rules import NOT_RULES
 from fork_wrapper.sdscripts.options import pinned_commit
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 @click.command(name="rules", short_help="List what kft knows of sd-scripts' traps, or explain one.")

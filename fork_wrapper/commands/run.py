@@ -22,14 +22,14 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import Resolved, parse_overrides
 from fork_wrapper.formats.configuration import configuration, refuse_borrowed_name
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.history import list_runs
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
-from fork_wrapper.rehearsal.picked import copy_picked, remove_caches
+from fork_wrapper.rehearsal.picked import remove_caches
 from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
-from fork_wrapper.run.render import real_trainer
 from fork_wrapper.run.run import Job, run
-from fork_wrapper.words import clock, counted, pace, size
+from fork_wrapper.text import clock, counted, pace, size
 
 EPILOG = """\b
 Examples:
@@ -106,7 +106,8 @@ def draw_samples(job: Job, settings: Settings) -> None:
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)
     try:
-        copy_picked(job.picks)
+        if job.before is not None:
+            job.before()
         remove_caches(own_folders(job, settings))
     except OSError as error:
         finding = Finding(

@@ -20,8 +20,7 @@ from fork_wrapper.records.losses import losses_of, mean_at
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.records.run_state import KILLED, live, status_of
-from fork_wrapper.spelling import harmless
-from fork_wrapper.words import clock, counted, pace, size
+from fork_wrapper.text import clock, counted, harmless, pace, size
 
 
 @click.command(name="show", short_help="Show an experiment, a run, a sidecar or a checkpoint.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from fork_wrapper.check.rules.optimizers import Optimizer
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
-from fork_wrapper.spelling import shown as printable
+from fork_wrapper.text import shown as printable
 
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)")
 _OWN_WAY = frozenset(["adafactor", "sgdnesterov", "sgdnesterov8bit"])

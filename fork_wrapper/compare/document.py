@@ -14,7 +14,7 @@ from fork_wrapper.compare.facts import BASE_MODEL, Fact, facts, is_rehearsal
 from fork_wrapper.compare.ruling import Changes, rule_changes
 from fork_wrapper.compare.values import Understood, understand
 from fork_wrapper.formats.source import Source
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,7 @@ from fork_wrapper.files import sha256_text
 from fork_wrapper.formats.source import Source
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
-from fork_wrapper.records.run_state import status_of
-from fork_wrapper.words import clock, counted
+from fork_wrapper.text import clock, counted
 
 BASE_MODEL = "base model sha256"
 """Name of the fact about the bytes of the base model."""
@@ -217,8 +216,15 @@ _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
 )
 """Before the packages."""
 
+
+def _status(record: Record) -> str:
+    from fork_wrapper.records.run_state import status_of  # noqa: PLC0415 - experiments have none
+
+    return status_of(record)
+
+
 _CAME_OF_IT: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
-    ("status", "outcome", status_of),
+    ("status", "outcome", _status),
     ("steps", "outcome", _steps),
     ("time", "outcome", _time),
     ("steps per second", "outcome", _speed),

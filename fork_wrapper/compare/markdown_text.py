@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from unicodedata import combining, east_asian_width
 
-from fork_wrapper.spelling import harmless
+from fork_wrapper.text import harmless
 
 WIDEST = 48
 """Columns up to which a table's column is aligned; a longer cell stands out of it."""

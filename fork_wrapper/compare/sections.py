@@ -9,7 +9,7 @@ from fork_wrapper.compare.document import Diff
 from fork_wrapper.compare.facts import Counts, Fact
 from fork_wrapper.compare.ruling import Changes
 from fork_wrapper.sdscripts.meaning import TITLES
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 FEW = 8
 """Lines of what hardly matters before the rest is counted."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dataset_tools.stats import PREFIX_SHARE, UBIQUITOUS, Spread
 from fork_wrapper.datasets.dataset_stats import DatasetStats
-from fork_wrapper.words import counted, size
+from fork_wrapper.text import counted, size
 
 WORDS = 8
 """Words that are named per part of the convention."""

@@ -15,11 +15,10 @@ from typing import Any
 from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment.schema import Where, check_dataset, check_training
-from fork_wrapper.files import flatten, line_of, parse_toml, read_text, sha256_text
+from fork_wrapper.files import RECORD_NAME, flatten, line_of, parse_toml, plain_name, read_text, sha256_text
+from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.machine.settings import begin
-from fork_wrapper.records.run_folder import RECORD_NAME, plain_name
-from fork_wrapper.spelling import nearest
-from fork_wrapper.toml_faults import swallowed_backslashes
+from fork_wrapper.text import nearest
 
 SUFFIX = ".toml"
 LONGEST_NAME = 200

@@ -16,8 +16,8 @@ from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.experiment import Experiment, load_chain
 from fork_wrapper.experiment.schema import check_dataset, check_training
+from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.machine.settings import Settings, placeholders
-from fork_wrapper.toml_faults import swallowed_backslashes
 
 OriginKind = Literal["documented", "assumed", "recovered", "measured", "chosen", "kft"]
 

@@ -15,7 +15,7 @@ from fork_wrapper.errors import Finding
 from fork_wrapper.experiment import value_rules as shape
 from fork_wrapper.files import canonical_json
 from fork_wrapper.sdscripts.options import Level, Option, dataset_keys, elsewhere, gui_name, options
-from fork_wrapper.spelling import WORDS, advice, nearest, shown, spell
+from fork_wrapper.text import WORDS, advice, nearest, shown, spell
 
 Where = Callable[[str], str]
 """From a key path such as `training.seed` to the words that point at it: file and line, or the flag."""

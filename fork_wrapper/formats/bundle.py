@@ -8,13 +8,13 @@ from itertools import chain, count
 from pathlib import Path
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.files import plain_name, pretty_json, write_whole
 from fork_wrapper.formats.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
 from fork_wrapper.formats.found import sets_secret
 from fork_wrapper.formats.gui_table import TABS
 from fork_wrapper.formats.source import Source
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.records.run_folder import DATASET_MANIFEST, RunFolder, plain_name
+from fork_wrapper.records.run_folder import DATASET_MANIFEST, RunFolder
 
 WEIGHTS = frozenset([".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".npz"])
 """Suffixes of what a bundle leaves behind."""

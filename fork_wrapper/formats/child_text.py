@@ -13,8 +13,7 @@ from fork_wrapper.experiment.resolve import Resolved
 from fork_wrapper.formats.experiment_text import comment, placed
 from fork_wrapper.machine.settings import PLACEHOLDERS, Settings, placeholders
 from fork_wrapper.run.render import dataset_text
-from fork_wrapper.spelling import spell
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted, spell
 
 WIDTH = 120
 """Columns of a line with its comment."""

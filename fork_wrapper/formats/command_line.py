@@ -10,7 +10,7 @@ from typing import Any
 
 from fork_wrapper.formats.found import sounds_secret
 from fork_wrapper.sdscripts.options import Option, elsewhere, options
-from fork_wrapper.spelling import spell
+from fork_wrapper.text import spell
 
 
 def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:

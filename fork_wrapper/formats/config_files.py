@@ -12,8 +12,8 @@ from fork_wrapper.errors import InputError, raise_if_any
 from fork_wrapper.experiment.experiment import TABLES
 from fork_wrapper.files import flatten, parse_toml, read_json, read_text
 from fork_wrapper.formats.found import LeftOut, SourceFile, refuse, sounds_secret, source_file
+from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.sdscripts.options import dataset_keys, options
-from fork_wrapper.toml_faults import swallowed_backslashes
 
 BOM = "\ufeff"
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import SUFFIX, chain_of, experiment_names, parse_experiment
 from fork_wrapper.experiment.resolve import Override, Resolved, resolve, resolve_chain
-from fork_wrapper.files import flatten, read_text, sha256_text, write_whole
+from fork_wrapper.files import flatten, plain_name, read_text, sha256_text, write_whole
 from fork_wrapper.formats.source import Source, fitted_of, is_file, open_source
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.records.run_folder import plain_name
 
 if TYPE_CHECKING:
     from fork_wrapper.formats.fit import Fitted

@@ -16,7 +16,7 @@ from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sou
 from fork_wrapper.run.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.spelling import spell
+from fork_wrapper.text import spell
 
 WIDTH = 116
 """Columns of a comment."""

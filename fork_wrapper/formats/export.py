@@ -14,14 +14,15 @@ import tomli_w
 from fork_wrapper.check.rules.case import effective_dataset
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.keypath import merge
-from fork_wrapper.files import pretty_json
+from fork_wrapper.files import plain_name, pretty_json
 from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.gui_export import to_form, without_run
 from fork_wrapper.formats.gui_table import Tab
 from fork_wrapper.formats.source import Source, named_prompts, toml_texts
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.records.run_folder import RunFolder, plain_name
-from fork_wrapper.run.render import command, dataset_text, real_trainer, render, shell_line
+from fork_wrapper.machine.trainer import real_trainer
+from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.render import command, dataset_text, render, shell_line
 from fork_wrapper.sdscripts.options import effective
 
 Form = Literal["toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle"]

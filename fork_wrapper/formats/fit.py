@@ -15,7 +15,7 @@ from fork_wrapper.experiment.schema import MANAGED, SECRETS, check_dataset, chec
 from fork_wrapper.formats.folders import FOLDER_OPTIONS, dataset_of
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 _ELSEWHERE = frozenset((*FOLDER_OPTIONS, "dataset_config"))
 """Options that the dataset config takes the place of."""

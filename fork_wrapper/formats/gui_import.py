@@ -18,7 +18,7 @@ from fork_wrapper.formats.gui_table import GuiKey, Tab, Version, fresh_form, gui
 from fork_wrapper.formats.gui_then import OVERRIDDEN, Handed, Images, handed, handed_by_one_of
 from fork_wrapper.formats.launchers import gui_launch
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
 """The time stamp at the end of the names of the GUI's files."""

@@ -19,7 +19,7 @@ from fork_wrapper.formats.gui_table import NEWEST, Version, spell_version, versi
 from fork_wrapper.formats.gui_ways import Ways, ways_of
 from fork_wrapper.formats.scripts import commands
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 OVERRIDDEN = "additional_parameters say so"
 """How every reason begins that is about them."""

@@ -12,12 +12,11 @@ from typing import Any
 from fork_wrapper.check.rules.prompt_file import SUFFIXES
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import LONGEST_NAME, SUFFIX
-from fork_wrapper.files import write_whole
+from fork_wrapper.files import plain_name, write_whole
 from fork_wrapper.formats.experiment_text import experiment_text
 from fork_wrapper.formats.fit import Fitted, fit
 from fork_wrapper.formats.found import NOTHING, Found, sounds_secret
 from fork_wrapper.machine.settings import Settings, placeholders
-from fork_wrapper.records.run_folder import plain_name
 
 PROMPTS = "prompts"
 """The folder of prompt files, beside the experiments."""

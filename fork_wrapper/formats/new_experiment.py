@@ -16,7 +16,7 @@ from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.experiment import LONGEST_NAME, OWN, SUFFIX, chain_of, parse_experiment
 from fork_wrapper.experiment.resolve import Origin, Override, Resolved, override, resolve_chain
-from fork_wrapper.files import flatten, write_whole
+from fork_wrapper.files import flatten, plain_name, write_whole
 from fork_wrapper.formats.child_text import child_text, story_text
 from fork_wrapper.formats.experiment_text import comment, placed, training_text
 from fork_wrapper.formats.fit import Fitted
@@ -24,10 +24,8 @@ from fork_wrapper.formats.importing import PROMPTS, files_of, import_of
 from fork_wrapper.formats.own_images import OwnImages, own_values, sample_prompts
 from fork_wrapper.formats.source import Source, fitted_of
 from fork_wrapper.machine.settings import Settings, placeholders
-from fork_wrapper.records.run_folder import plain_name
 from fork_wrapper.run.render import dataset_text
-from fork_wrapper.spelling import spell
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted, spell
 
 OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
 """Parts of a story that are about a training that was, and not about its values or its images."""

@@ -11,11 +11,10 @@ from pathlib import Path
 import tomli_w
 
 from fork_wrapper.errors import Finding, InputError, raise_if_any
-from fork_wrapper.files import write_whole
+from fork_wrapper.files import plain_name, write_whole
 from fork_wrapper.formats.new_experiment import Given, next_steps, plan_own
 from fork_wrapper.formats.own_images import BARE
 from fork_wrapper.machine.settings import LOCAL_FILE, SETTINGS_FILE, Settings
-from fork_wrapper.records.run_folder import plain_name
 
 BASE = ("sdxl_base.toml", "prompts/standard.txt")
 """What every experiment goes on from."""

@@ -19,7 +19,7 @@ from fork_wrapper.experiment.resolve import CAPTION_EXTENSION, is_hub_name
 from fork_wrapper.files import parse_toml, read_text
 from fork_wrapper.formats.folders import concept_folders
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.words import counted, natural
+from fork_wrapper.text import counted, natural
 
 BARE = Path(__file__).with_name("bare")
 """The base experiment and its prompts, as `kft init --bare` writes them."""

@@ -19,7 +19,7 @@ from fork_wrapper.machine.settings import Settings, begin
 from fork_wrapper.records.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.records.record import Record, from_json, read_record
 from fork_wrapper.records.run_folder import RunFolder, newest_records
-from fork_wrapper.spelling import nearest
+from fork_wrapper.text import nearest
 
 if TYPE_CHECKING:
     from fork_wrapper.formats.fit import Fitted

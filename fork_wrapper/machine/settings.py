@@ -15,8 +15,8 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.files import parse_toml, read_text
-from fork_wrapper.spelling import nearest
-from fork_wrapper.toml_faults import swallowed_backslashes
+from fork_wrapper.machine.backslashes import swallowed_backslashes
+from fork_wrapper.text import nearest
 
 SETTINGS_FILE = "kft.toml"
 LOCAL_FILE = "kft.local.toml"

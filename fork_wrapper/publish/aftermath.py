@@ -12,7 +12,7 @@ from fork_wrapper.records.history import children_of
 from fork_wrapper.records.lineage import REPRODUCTION, RESUME
 from fork_wrapper.records.notes import Note, read_notes, said_in
 from fork_wrapper.records.record import Record
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 
 @dataclass(frozen=True, kw_only=True)

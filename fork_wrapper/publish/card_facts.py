@@ -16,8 +16,7 @@ from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record, sound_folders
 from fork_wrapper.records.run_state import SUCCESSES, status_of
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
-from fork_wrapper.spelling import spell
-from fork_wrapper.words import clock, counted, size
+from fork_wrapper.text import clock, counted, size, spell
 
 ALWAYS = (
     *("learning_rate", "train_text_encoder", "optimizer_type", "lr_scheduler", "max_train_steps"),

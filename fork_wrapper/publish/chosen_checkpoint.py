@@ -17,7 +17,7 @@ from fork_wrapper.records.record import Record, from_json
 from fork_wrapper.records.run_folder import RunFolder, sidecar_of
 from fork_wrapper.records.run_state import SUCCESSES, RunState, status_of
 from fork_wrapper.sdscripts.names import SUFFIX
-from fork_wrapper.words import sizes
+from fork_wrapper.text import sizes
 
 
 @dataclass(frozen=True, kw_only=True)

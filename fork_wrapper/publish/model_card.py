@@ -18,8 +18,7 @@ from fork_wrapper.records.losses import mean_at
 from fork_wrapper.records.notes import Note, said_in
 from fork_wrapper.records.record import Record
 from fork_wrapper.sdscripts.known_bases import LICENSE, LICENSE_LINK, Base
-from fork_wrapper.spelling import harmless
-from fork_wrapper.words import size
+from fork_wrapper.text import harmless, size
 
 TAGS = ("stable-diffusion-xl", "sdxl", "full-fine-tune", "sd-scripts", "kft")
 

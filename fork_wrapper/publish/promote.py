@@ -16,13 +16,12 @@ from pathlib import Path
 from dataset_tools.whole_files import put_in_place
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment.experiment import LONGEST_NAME
-from fork_wrapper.files import write_whole
+from fork_wrapper.files import plain_name, write_whole
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.chosen_checkpoint import Chosen, against
 from fork_wrapper.publish.model_card import License
-from fork_wrapper.records.run_folder import plain_name
 from fork_wrapper.sdscripts.names import SUFFIX
-from fork_wrapper.words import sizes
+from fork_wrapper.text import sizes
 
 _PIECE = 8 << 20
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")

@@ -16,7 +16,6 @@ from typing import Any
 from dataset_tools.names import are_plain, is_plain, lies_in
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import canonical_json
-from fork_wrapper.sdscripts.model_kinds import in_words, look_at_model
 from fork_wrapper.sdscripts.names import CheckpointName, parse_checkpoint
 
 CONFIG_KEY = "modelspec.kft_config"
@@ -132,6 +131,8 @@ def embedded_config(path: Path) -> dict[str, Any]:
         finding = Finding(what="not a complete safetensors file", where=str(path), todo="copy or download it again")
         raise InputError(f"cannot read {path.name}", [finding])
     if CONFIG_KEY not in metadata:
+        from fork_wrapper.sdscripts.model_kinds import in_words, look_at_model  # noqa: PLC0415 - kft's own hold one
+
         made_by = metadata.get("modelspec.implementation_version", "another program")
         finding = Finding(
             what=f"{in_words(look_at_model(str(path)))}; its header holds no kft configuration (written by {made_by})",

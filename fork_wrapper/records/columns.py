@@ -11,8 +11,7 @@ from fork_wrapper.records.notes import decision_of, read_notes
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.sdscripts.options import dataset_keys, options
-from fork_wrapper.spelling import nearest
-from fork_wrapper.words import clock, pace
+from fork_wrapper.text import clock, nearest, pace
 
 DEFAULT = ("status", "steps", "loss", "time", "saved")
 """Of checkpoints it says `saved`: a run's line fits a terminal of 80 columns."""

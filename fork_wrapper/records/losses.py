@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,21 +5,17 @@ checkpoints and their sidecars. The checkpoints' own names are sd-scripts' (`sds
 """
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dataset_tools.names import UNUSABLE, is_device, lies_in
+from dataset_tools.names import lies_in
+from fork_wrapper.files import RECORD_NAME
 
 REHEARSAL_SUFFIX = "-rehearsal"
-RECORD_NAME = "record"
 DATASET_MANIFEST = "dataset-manifest.json"
 """Every image and caption that was trained on, with bytes and sha256."""
-
-_UNUSABLE = re.compile(f"[{UNUSABLE}{{}}]+")
-_ENDINGS = re.compile(r"(?:\.(?:toml|json|safetensors)|[ .])+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,9 +150,3 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def plain_name(name: str) -> str:
-    """A name that is one file's on every system and no path: other programs let people write anything."""
-    plain = _ENDINGS.sub("", _UNUSABLE.sub("_", name).lstrip(" .-")) or "imported"
-    return f"{plain}_" if plain == RECORD_NAME or is_device(plain) else plain

@@ -20,7 +20,7 @@ from fork_wrapper.records.notes import decision_of, read_notes
 from fork_wrapper.records.record import Status
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.records.run_state import KILLED, UNREADABLE
-from fork_wrapper.spelling import nearest
+from fork_wrapper.text import nearest
 
 SORTS: Mapping[str, Callable[[RunLine], Any]] = {
     "started": lambda run: _moment(run.started),

@@ -21,8 +21,7 @@ from fork_wrapper.records.lineage import segments
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder, newest_records, sidecar_of
 from fork_wrapper.records.run_state import KILLED
-from fork_wrapper.spelling import nearest
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted, nearest
 
 Purpose = Literal["any", "done", "broken"]
 """What a run is asked for, where an experiment is named alone: to look at, to take its result, to go on with."""

@@ -7,6 +7,7 @@ Nothing here imports torch; the miniature is built by the trainer's process.
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from fork_wrapper.experiment.resolve import Origin, Resolved
 from fork_wrapper.experiment.subsets import MASKS, subsets
 from fork_wrapper.files import flatten, read_text
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import ENVIRONMENT, Trainer
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
-from fork_wrapper.rehearsal.picked import Pick, has_metadata, pick_images
-from fork_wrapper.run.render import ENVIRONMENT, Trainer
+from fork_wrapper.rehearsal.picked import Pick, copy_picked, has_metadata, pick_images
 from fork_wrapper.run.run import Job
 
 STEPS = 3
@@ -84,7 +85,7 @@ def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False, 
             "changes": [change.__dict__ for change in changes],
             **({"picked": [pick.to_json() for pick in picks]} if picks else {}),
         },
-        picks=tuple(picks),
+        before=partial(copy_picked, picks),
         files={PROMPTS_FILE: prompts} if prompts else None,
         warnings=would_stop(resolved),
     )
@@ -111,6 +112,7 @@ def rehearsal_trainer(settings: Settings, *, stand_in: bool) -> Trainer:
     accelerate = ("--cpu", "--num_cpu_threads_per_process", str(os.cpu_count() or 1))
     # no GPU is touched, even where there is one in use; and everything that is needed lies in the cache
     env = {**ENVIRONMENT, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    env["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait by spinning starve each other on a busy machine
     if stand_in:
         return Trainer(
             kind="stand-in",

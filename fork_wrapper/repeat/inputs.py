@@ -18,7 +18,7 @@ from fork_wrapper.rehearsal.layout import base_model as miniature_model
 from fork_wrapper.rehearsal.layout import miniature_folder
 from fork_wrapper.repeat.item import MISSING, Item, Repetition, compared_hashes, gone, short, unknown
 from fork_wrapper.repeat.places import PROMPTS, is_model
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 def base_item(one: Repetition, settings: Settings, cache: HashCache) -> Item:

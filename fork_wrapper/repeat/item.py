@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from fork_wrapper.repeat.original import Original
 from fork_wrapper.repeat.places import Places
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 Verdict = Literal["same", "different", "unknown"]
 

@@ -10,7 +10,7 @@ from fork_wrapper.files import sha256_text
 from fork_wrapper.machine.provenance import TrainerPython, accelerate_config, git_state, gpus, host, own_state
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.repeat.item import Item, Repetition, compared, unknown
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 def scripts_item(one: Repetition, settings: Settings) -> Item:

@@ -15,13 +15,12 @@ import tomli_w
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import Experiment
 from fork_wrapper.experiment.resolve import Resolved, with_defaults
-from fork_wrapper.files import parse_toml, sha256_text
+from fork_wrapper.files import parse_toml, plain_name, sha256_text
 from fork_wrapper.formats.source import Source, SourceKind
 from fork_wrapper.machine.settings import Settings, placeholders
 from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY, inputs_of
 from fork_wrapper.records.record import Record
-from fork_wrapper.records.run_folder import plain_name
 from fork_wrapper.repeat.sound import (
     CONFIG,
     MANAGED,

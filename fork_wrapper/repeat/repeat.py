@@ -15,6 +15,7 @@ from fork_wrapper.experiment.resolve import KFT, Resolved
 from fork_wrapper.files import canonical_json
 from fork_wrapper.machine.provenance import probe_python
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import Trainer, real_trainer
 from fork_wrapper.records.lineage import REPRODUCTION
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
@@ -36,7 +37,7 @@ from fork_wrapper.repeat.places import Move, find_places
 from fork_wrapper.repeat.same_bytes import prove_rehearsal, prove_same
 from fork_wrapper.repeat.sound import CONFIG, RUN
 from fork_wrapper.repeat.trust import Risk, refuse_remote, risks
-from fork_wrapper.run.render import Rendered, Trainer, launchable, placed, real_trainer, render, run_stamp
+from fork_wrapper.run.render import Rendered, launchable, placed, render, run_stamp
 from fork_wrapper.run.run import Job
 
 

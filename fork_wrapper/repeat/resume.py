@@ -18,6 +18,7 @@ from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.resolve import Origin
 from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import Trainer, real_trainer
 from fork_wrapper.records.archived import own_files, processes_of, resolved_of
 from fork_wrapper.records.history import resumed_by
 from fork_wrapper.records.lineage import RESUME, Position, position
@@ -32,14 +33,12 @@ from fork_wrapper.repeat.resume_record import counts, sound_record
 from fork_wrapper.repeat.resume_schedule import WHY, continued
 from fork_wrapper.repeat.resume_words import consequences
 from fork_wrapper.repeat.unchanged import changed_inputs, newer_programs
-from fork_wrapper.run.render import Trainer, real_trainer
 from fork_wrapper.run.resume_state import Choice, choose
 from fork_wrapper.run.run import Job
 from fork_wrapper.run.states import Length, State, identity_of
 from fork_wrapper.run.sweep import sweep_run
 from fork_wrapper.run.verdict import judge_left
-from fork_wrapper.spelling import shown
-from fork_wrapper.words import counted, part
+from fork_wrapper.text import counted, part, shown
 
 BY = "resume"
 """Origin of the values that a resumed run has and the run before it had not."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
+from fork_wrapper.files import plain_name
 from fork_wrapper.records.archived import processes_of
 from fork_wrapper.records.lineage import RESUME
 from fork_wrapper.records.record import Record
-from fork_wrapper.records.run_folder import plain_name
 from fork_wrapper.repeat.sound import check_values, sound_facts, texts_of
 
 

@@ -10,7 +10,7 @@ from fork_wrapper.check.rules.case import Case
 from fork_wrapper.experiment.resolve import Resolved
 from fork_wrapper.records.lineage import Position
 from fork_wrapper.run.states import Length
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 LIMITS = ("save_last_n_epochs", "save_last_n_steps", "save_last_n_epochs_state", "save_last_n_steps_state")
 

@@ -8,7 +8,7 @@ from fork_wrapper.repeat.original import Original
 from fork_wrapper.repeat.repeat import Reproduction
 from fork_wrapper.repeat.trust import Risk
 from fork_wrapper.run.render import shell_line
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 LISTED = 10
 """Names that are spelled out; the record and `--json` have all."""

@@ -19,7 +19,7 @@ from fork_wrapper.repeat.places import PROMPTS, Places, is_below
 from fork_wrapper.repeat.sound import unknown_names
 from fork_wrapper.sdscripts.options import elsewhere
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES, WORDS, Reach
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 RUN = "{run}"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fork_wrapper.errors import Finding
 from fork_wrapper.records.progress import Progress
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 class Asides:

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import toml
 import tomli_w
@@ -20,6 +19,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import KFT, Origin, Resolved
 from fork_wrapper.files import canonical_json, flatten
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.records.checkpoints import NO_POSITION
 from fork_wrapper.records.run_folder import RunFolder, new_run_folder
 from fork_wrapper.sdscripts.options import effective
@@ -28,29 +28,6 @@ INPUTS = "metadata_kft_inputs"
 """What a run is made from: base model, data set, prompts; in every header as `modelspec.kft_inputs`."""
 POSITION = "metadata_kft_position"
 """Where in the training a checkpoint was saved; the trainer writes `NO_POSITION`, the archive fills it in."""
-
-TrainerKind = Literal["sd-scripts", "sd-scripts on the miniature", "stand-in"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trainer:
-    """The program that trains, as `accelerate launch` starts it."""
-
-    kind: TrainerKind
-    """What it is; printed and recorded."""
-    script: Path
-    """The script that accelerate runs."""
-    arguments: tuple[str, ...] = ()
-    """Arguments before --config_file."""
-    accelerate: tuple[str, ...] = ()
-    """Arguments for `accelerate launch` that this trainer needs."""
-    env: Mapping[str, str]
-    """Environment variables that kft sets."""
-
-    @property
-    def rehearsal(self) -> bool:
-        """Whether it trains the miniature."""
-        return self.kind != "sd-scripts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,17 +56,6 @@ class Rendered:
     """Every key of every dataset and subset as it takes effect."""
     origins: Mapping[str, Origin]
     """Where each value comes from, by full key path."""
-
-
-ENVIRONMENT: Mapping[str, str] = {
-    "PYTHONUNBUFFERED": "1",  # stdout of a pipe is block buffered: lines would come minutes late
-    "PYTHONUTF8": "1",  # sd-scripts logs Japanese; a Windows code page would crash on it
-}
-
-
-def real_trainer(settings: Settings) -> Trainer:
-    """`sdxl_train.py` of the checkout that the settings name."""
-    return Trainer(kind="sd-scripts", script=settings.sd_scripts / "sdxl_train.py", env=dict(ENVIRONMENT))
 
 
 def render(resolved: Resolved, settings: Settings, trainer: Trainer, run: RunFolder, started: datetime) -> Rendered:

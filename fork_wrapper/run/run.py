@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import psutil
 
@@ -26,6 +26,7 @@ from fork_wrapper.files import pretty_json, write_whole
 from fork_wrapper.machine.interrupts import Interrupts
 from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.machine.vram import VramSampler
 from fork_wrapper.records.losses import epoch_of
 from fork_wrapper.records.progress import Progress
@@ -34,17 +35,14 @@ from fork_wrapper.records.run_folder import RunFolder, new_run_folder
 from fork_wrapper.run.archive import Archive, Archivist
 from fork_wrapper.run.asides import Asides
 from fork_wrapper.run.launch import Outcome, StartError, launch
-from fork_wrapper.run.render import Rendered, Trainer, render, sealed
+from fork_wrapper.run.render import Rendered, render, sealed
 from fork_wrapper.run.resume_state import choose
 from fork_wrapper.run.states import Length
 from fork_wrapper.run.verdict import Failure, Verdict, explain, judge
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 LONGEST_PROMPTS = 100_000
 """Characters of sample prompts that travel in every checkpoint."""
-
-if TYPE_CHECKING:
-    from fork_wrapper.rehearsal.picked import Pick
 
 
 class Watch(Protocol):
@@ -86,8 +84,8 @@ class Job:
     """More files to write into the run folder before the launch, by name."""
     warnings: tuple[Finding, ...] = ()
     """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
-    picks: "tuple[Pick, ...]" = ()
-    """For a rehearsal: what it takes of the images, to be copied before it starts."""
+    before: Callable[[], None] | None = None
+    """For a rehearsal: copies what it takes of the images, before it starts; OSError where that fails."""
     lineage: Mapping[str, Any] | None = None
     """For a run that comes from another, as in the record."""
     rendered: Callable[[RunFolder, datetime], Rendered] | None = None

@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from fork_wrapper.sdscripts import sdxl_tensors
 from fork_wrapper.sdscripts.safetensors_header import Header, read_header
-from fork_wrapper.spelling import shown
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted, shown
 
 Prediction = Literal["v", "epsilon", "EDM"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.sdscripts.names import SUFFIX
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 Get = Callable[[str], Any]
 """From an option's name to its value in force."""

@@ -20,7 +20,7 @@ from fork_wrapper.sdscripts.model_kinds import (
 )
 from fork_wrapper.sdscripts.safetensors_header import PICKLED, Header, read_header
 from fork_wrapper.sdscripts.sdxl_tensors import CONV_IN, PARTS, PREFIXES
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 KEY = "pretrained_model_name_or_path"
 PAGE = f"https://huggingface.co/{SDXL}"

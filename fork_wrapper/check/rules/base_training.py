@@ -14,7 +14,7 @@ from fork_wrapper.sdscripts.model_kinds import (
     prediction_of,
     zero_snr_of,
 )
-from fork_wrapper.spelling import shown
+from fork_wrapper.text import shown
 
 
 def _sdxl(case: Case) -> Iterator[Model]:

@@ -8,7 +8,7 @@ from fork_wrapper.check.rules.case import Case, DatasetCase
 from fork_wrapper.check.rules.reading import bucketing, by, listed, place_of, placed, said, seen_sizes, some
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 LIMITS = ("min_bucket_reso", "max_bucket_reso")
 KEYS = (*LIMITS, "bucket_reso_steps", "bucket_no_upscale")

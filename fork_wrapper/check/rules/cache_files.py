@@ -15,7 +15,7 @@ from fork_wrapper.check.rules.reading import (
     some,
 )
 from fork_wrapper.check.rules.rule import Hit, rule
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 LATENT_ARRAYS = {"latents", "original_size", "crop_ltrb"}
 """What every file of latents is read for (library/strategy_base.py:587-593)."""

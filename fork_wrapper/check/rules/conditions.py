@@ -26,7 +26,7 @@ from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.check.rules.reading import caches_latents, caches_texts, is_tagged, once, read, registered, said
 from fork_wrapper.check.rules.rule import Hit
 from fork_wrapper.sdscripts.options import default_of
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 Condition = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from fork_wrapper.check.rules.reading import (
 )
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import dataset_keys
-from fork_wrapper.words import part
+from fork_wrapper.text import part
 
 FOREIGN: Mapping[str, tuple[frozenset[str], frozenset[str], str]] = {
     "finetuning": (

@@ -20,8 +20,7 @@ from fork_wrapper.check.rules.reading import (
 )
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Bucketing, Size
-from fork_wrapper.spelling import shown
-from fork_wrapper.words import counted, part
+from fork_wrapper.text import counted, part, shown
 
 MAKE = "make the file with --full_path, or with `kft dataset metadata DIR -o FILE`, which keeps the suffixes"
 

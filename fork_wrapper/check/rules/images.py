@@ -21,7 +21,7 @@ from fork_wrapper.check.rules.reading import (
 )
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.buckets import Size
-from fork_wrapper.words import counted, part
+from fork_wrapper.text import counted, part
 
 PLUGINS = {
     (".avif", ".AVIF"): ("pillow-avif-plugin",),

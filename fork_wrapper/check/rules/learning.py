@@ -8,7 +8,7 @@ from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.optimizers import ADAFACTOR, optimizer, scheduler_classes
 from fork_wrapper.check.rules.rates import BLOCKS, block_rates, rates
 from fork_wrapper.check.rules.rule import Hit, rule
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 DESTRUCTIVE = 0.1
 """From here on a rate is meant for Prodigy or D-Adaptation: sd-scripts draws its line there, too."""

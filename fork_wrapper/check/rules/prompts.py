@@ -10,7 +10,7 @@ from fork_wrapper.check.rules.prompt_file import SUFFIXES, Prompt, PromptFileErr
 from fork_wrapper.check.rules.reading import some, value
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 SIDES = ("width", "height")
 SIDE = 512

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.length import batches, interval_in_force, length
 from fork_wrapper.check.rules.rule import Hit, rule
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 KEY = "pretrained_model_name_or_path"
 

@@ -9,7 +9,7 @@ from fork_wrapper.check.rules.optimizers import Optimizer, optimizer
 from fork_wrapper.check.rules.rates import rates
 from fork_wrapper.check.rules.rule import Hit, rule
 from fork_wrapper.check.rules.schedulers import OPTION_OF, TORCH, Scheduler, in_steps, scheduler, total
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 
 @rule("scheduler-needs")

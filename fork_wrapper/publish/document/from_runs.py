@@ -12,7 +12,7 @@ from fork_wrapper.publish.document.speech import Words
 from fork_wrapper.records.losses import Mean, losses_of
 from fork_wrapper.records.record import Record
 from fork_wrapper.sdscripts.options import pinned_commit
-from fork_wrapper.words import clock
+from fork_wrapper.text import clock
 
 Reading = Callable[[Record, Asked], str]
 """What a record says of a field; empty where it says nothing."""

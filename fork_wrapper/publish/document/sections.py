@@ -12,7 +12,7 @@ from fork_wrapper.publish.document.saying import hint_for, label, listed, said, 
 from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.lineage import Segment
 from fork_wrapper.records.losses import mean_at
-from fork_wrapper.words import size
+from fork_wrapper.text import size
 
 IN_TABLE = ("started", "duration", "losses", "speed", "vram_peak")
 """Of a run, what stands side by side; what is long stands in lines."""

@@ -24,7 +24,7 @@ from fork_wrapper.records.lineage import Segment, segments
 from fork_wrapper.records.notes import Note, read_notes
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder, newest_records, sidecar_of
-from fork_wrapper.words import natural
+from fork_wrapper.text import natural
 
 Basis = Literal["run", "rehearsal", "experiment", "checkpoint", "miniature", "file"]
 

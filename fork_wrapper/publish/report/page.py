@@ -18,7 +18,7 @@ from fork_wrapper.publish.report.sections import data_section, environment_secti
 from fork_wrapper.publish.report.tables import matrix_section
 from fork_wrapper.publish.report.views import curves_section, samples_section
 from fork_wrapper.publish.report.writing import GENERATOR
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 LIMIT = 15_000_000
 """Bytes of a page, as far as its images can be reduced for it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from fork_wrapper.files import write_whole
+from fork_wrapper.files import plain_name, write_whole
 from fork_wrapper.publish.report.chart import STYLES, Chart
 from fork_wrapper.publish.report.curves import Point, decimated
 from fork_wrapper.publish.report.gather import Report, Shown
@@ -16,8 +16,7 @@ from fork_wrapper.publish.report.pictures import fitted, opened_image
 from fork_wrapper.publish.report.scale import Range, shown, ticks, whole_ticks
 from fork_wrapper.publish.report.views import loss_charts, rate_charts
 from fork_wrapper.publish.report.writing import GENERATOR
-from fork_wrapper.records.run_folder import plain_name
-from fork_wrapper.spelling import shown as printable
+from fork_wrapper.text import shown as printable
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont

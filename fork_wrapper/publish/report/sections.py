@@ -13,7 +13,7 @@ from fork_wrapper.publish.report.saved import Saved, saved
 from fork_wrapper.publish.report.tables import UNKNOWN, badge, heads, marked, row, table
 from fork_wrapper.records.lineage import position
 from fork_wrapper.records.losses import losses_of
-from fork_wrapper.words import counted, size
+from fork_wrapper.text import counted, size
 
 COLUMNS = (
     *("run", "status", "decision", "started", "steps", "epochs", "time", "steps per second", "loss", "saved"),

@@ -10,7 +10,7 @@ from fork_wrapper.check.rules.prompt_file import Prompt, PromptFileError, read_p
 from fork_wrapper.publish.report.saved import saved
 from fork_wrapper.records.lineage import Segment
 from fork_wrapper.records.record import Record
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 _NAME = re.compile(
     r"(?:^|_)(?P<epoch>e?)(?P<moment>\d{6,})_(?P<prompt>\d{2,})_(?P<time>\d{14})(?:_(?P<seed>\d+))?\.png$"

@@ -6,7 +6,7 @@ from typing import Any
 from fork_wrapper.publish.report.gather import Report, Shown
 from fork_wrapper.publish.report.html import Html, breakable, join, tag
 from fork_wrapper.publish.report.matrix import Cell, Line
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 UNKNOWN = "not recorded"
 """For what no record says."""

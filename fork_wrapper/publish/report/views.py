@@ -13,7 +13,7 @@ from fork_wrapper.publish.report.pictures import Picture
 from fork_wrapper.publish.report.saved import saved
 from fork_wrapper.publish.report.sheets import Moment, Sample
 from fork_wrapper.publish.report.tables import badge, table
-from fork_wrapper.words import counted
+from fork_wrapper.text import counted
 
 RATES = {"unet": "U-Net", "text_encoder1": "text encoder 1", "text_encoder2": "text encoder 2"}
 """What parts of SDXL are called (sdxl_train.py:312-330)."""

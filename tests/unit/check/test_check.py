@@ -9,7 +9,7 @@ from fork_wrapper.check.check import check, place, would_stop
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
 from fork_wrapper.machine.provenance import Gpu, TrainerPython
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.run.render import real_trainer
+from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.sdscripts.packages import needed_packages
 from tests.model_files import MADE
 from tests.sdxl_layout import write_sparse

@@ -15,7 +15,7 @@ from fork_wrapper.check.plan import Plan, space
 from fork_wrapper.check.plan_text import bucket_rows, rows
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.run.render import real_trainer
+from fork_wrapper.machine.trainer import real_trainer
 
 EXPERIMENT = """
 [training]

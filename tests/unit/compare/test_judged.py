@@ -37,13 +37,13 @@ def test_other_code_judges_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_stamp_moves_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An edit of any rule, however small."""
-    for name in ("", "rules", "sdscripts"):
-        (tmp_path / name).mkdir(exist_ok=True)
+    for name in ("check", "check/rules", "sdscripts"):
+        (tmp_path / name).mkdir()
         (tmp_path / name / "one.py").write_text("a")
     monkeypatch.setattr(module, "_CODE", tmp_path)
     before = code_stamp()
     assert code_stamp() == before
-    (tmp_path / "rules" / "one.py").write_text("ab")
+    (tmp_path / "check" / "rules" / "one.py").write_text("ab")
     assert code_stamp() != before
 
 

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment.experiment import load_experiment
-from fork_wrapper.files import flatten
+from fork_wrapper.files import flatten, plain_name
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, SourceFile, Then
 from fork_wrapper.formats.importing import Import, plan_imports, to_json, write_import
+from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.machine.settings import Settings, load_settings
-from fork_wrapper.records.run_folder import plain_name
-from fork_wrapper.toml_faults import swallowed_backslashes
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 

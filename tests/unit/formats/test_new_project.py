@@ -131,7 +131,9 @@ def test_nothing_is_replaced(make: Make, tmp_path: Path) -> None:
 
 def test_a_kft_without_its_experiments(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Says so, before it writes anything."""
-    monkeypatch.setattr("fork_wrapper.formats.new_project.__file__", str(tmp_path / "gone" / "fork_wrapper" / "x.py"))
+    monkeypatch.setattr(
+        "fork_wrapper.formats.new_project.__file__", str(tmp_path / "gone" / "fork_wrapper" / "formats" / "x.py")
+    )
     with pytest.raises(InputError, match="this kft came without its experiments"):
         make()
     assert not (tmp_path / "new ñ 'x'").exists()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.archived import own_files, processes_of, resolved_of
 from fork_wrapper.records.record import read_record
-from fork_wrapper.run.render import real_trainer, render
+from fork_wrapper.run.render import render
 from tests.unit.made_records import NOW, recorded
 
 

@@ -17,8 +17,9 @@ from fork_wrapper import __version__
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment.resolve import Origin, Override, Resolved, resolve
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import ENVIRONMENT, Trainer, real_trainer
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.run.render import ENVIRONMENT, Rendered, Trainer, command, dataset_text, real_trainer, render
+from fork_wrapper.run.render import Rendered, command, dataset_text, render
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=timezone(timedelta(hours=1)))
 

@@ -255,7 +255,7 @@ def contrast(one: str, two: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_contrast(root: Path, scheme: int) -> None:
     """Texts 4.5 on everything they stand on, lines 3, in both schemes."""
-    css = (root / "fork_wrapper" / "report" / "page.css").read_text()
+    css = (root / "fork_wrapper" / "publish" / "report" / "page.css").read_text()
     blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     assert len(blocks) == 2
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))

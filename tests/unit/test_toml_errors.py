@@ -9,8 +9,8 @@ from fork_wrapper.experiment.experiment import parse_experiment
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.machine.settings import load_settings
-from fork_wrapper.toml_faults import swallowed_backslashes
 
 FAULTS: dict[str, tuple[str, int, str, str]] = {
     "a key twice": ("a = 1\nb = 2\na = 3", 3, "a is set a second time (line 1 sets it first)", "keep one of them"),

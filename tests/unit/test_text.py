@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.words import clock, counted, pace, part, size, sizes
+from fork_wrapper.text import clock, counted, pace, part, size, sizes
 
 
 @pytest.mark.parametrize(
