@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 .PHONY: rehearse test bench docs lines clean
 
 rehearse: $(VENV)/.installed
-	$(BIN)/kft run humanoid_05 --rehearse
+	$(BIN)/kft run humanoid_05 --rehearse --fetch
 
 test: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -79,12 +79,22 @@ class Module:
     def imports(self) -> list[str]:
         """The dotted names that it imports, wherever in it; `from a import b` is `a.b`."""
         found = []
-        for node in ast.walk(self.tree):
+        for node in _statements(self.tree.body):
             if isinstance(node, ast.Import):
                 found += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found += [f"{node.module}.{alias.name}" for alias in node.names]
         return found
+
+
+def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """Every statement, at any depth; expressions, most of a tree, are left out."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inside = getattr(node, part, None)
+            if isinstance(inside, list):
+                yield from _statements(inside)
 
 
 def house(root: Path = ROOT) -> dict[str, Module]:

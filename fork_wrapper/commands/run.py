@@ -1,6 +1,7 @@
 """`kft run`."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,8 @@ from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import Resolved, parse_overrides
 from fork_wrapper.formats.configuration import configuration, refuse_borrowed_name
-from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.settings import NAMES, Settings, load_settings, own_sd_scripts
+from fork_wrapper.machine.submodule import SECONDS, Outcome, fetch_submodule
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.history import list_runs
 from fork_wrapper.records.losses import losses_of
@@ -49,6 +51,9 @@ Examples:
 @room_flag
 @click.option("--rehearse", "rehearsal", is_flag=True, help="The same pipeline on a CPU with a miniature SDXL.")
 @click.option("--stand-in", is_flag=True, help="Rehearse with kft's stand-in trainer even where sd-scripts is present.")
+@click.option(
+    "--fetch", is_flag=True, help="First get kft's submodule of sd-scripts if it is missing, within a minute."
+)
 @setting_flags(*PLACES, *SCALE)
 def command(
     name: str,
@@ -68,6 +73,8 @@ def command(
     Everything missing is said at once, before anything starts. The run gets a folder of its own; beside every
     checkpoint lies the JSON that says how it was made, and the same configuration is inside its header.
     """
+    if flags["fetch"]:
+        _fetch(load_settings({name: flags[name] for name in NAMES if name in flags}))
     settings = settings_from(flags)
     resolved = configuration(full_name(name, settings), settings, parse_overrides(assignments, unset), allow)
     refuse_borrowed_name(resolved, settings)
@@ -82,6 +89,25 @@ def command(
         raise
     summarise(record)
     offer_next(record, settings)
+
+
+def _fetch(settings: Settings) -> None:
+    """Get kft's own submodule of sd-scripts where it is the checkout in use and is missing; say what came of it."""
+    folder = settings.sd_scripts
+    if folder != own_sd_scripts() or (folder / "sdxl_train.py").is_file():
+        return
+    output.say(f"fetching sd-scripts into {folder} (git submodule update, {SECONDS:.0f} s at most)")
+    outcome, said = fetch_submodule(folder)
+    output.say(_FETCHED[outcome] + (f": {said}" if outcome == "failed" and said else ""))
+
+
+_FETCHED: Mapping[Outcome, str] = {
+    "fetched": "sd-scripts is here",
+    "no checkout": "nothing fetched: this is not a git checkout of kft",
+    "no git": "nothing fetched: git is not installed",
+    "too slow": f"nothing fetched: no answer within {SECONDS:.0f} s",
+    "failed": "nothing fetched",
+}
 
 
 def _offer_rehearsal(error: InputError, name: str) -> None:

@@ -168,7 +168,7 @@ def placeholders(settings: Settings) -> dict[str, str]:
 
 def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[str, Any]) -> Iterator[Layer]:
     built_in = {**_BUILT_IN, "cache": cache_folder(environ), "python": sys.executable}
-    if _project_of(root) is None and ((own := _own_sd_scripts()) / "sdxl_train.py").is_file():
+    if _project_of(root) is None and ((own := own_sd_scripts()) / "sdxl_train.py").is_file():
         built_in["sd_scripts"] = own
     yield Layer(label="built in", base=root, values=built_in)
     for path in (root / SETTINGS_FILE, user_file(environ), root / LOCAL_FILE):
@@ -185,7 +185,7 @@ def _layers(root: Path, environ: Mapping[str, str], cwd: Path, flags: Mapping[st
     yield Layer(label="command line", base=cwd, values=given)
 
 
-def _own_sd_scripts() -> Path:
+def own_sd_scripts() -> Path:
     """The submodule of the checkout that kft runs from: a program, as kft is; experiments and runs are a project's."""
     return Path(__file__).resolve().parents[2] / str(_BUILT_IN["sd_scripts"])
 

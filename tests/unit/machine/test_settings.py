@@ -252,7 +252,7 @@ def test_placeholders_have_forward_slashes(place: Place) -> None:
 def test_sd_scripts_far_from_any_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checkout's own submodule is a program, as kft is: it serves where no project says another."""
     own = tmp_path / "submodule"
-    monkeypatch.setattr("fork_wrapper.machine.settings._own_sd_scripts", lambda: own)
+    monkeypatch.setattr("fork_wrapper.machine.settings.own_sd_scripts", lambda: own)
     here = {"environ": {"XDG_CONFIG_HOME": str(tmp_path / "none")}, "cwd": tmp_path}
     assert load_settings({}, **here).sd_scripts == tmp_path / "third_party" / "sd-scripts"  # type: ignore[arg-type]
     own.mkdir()
