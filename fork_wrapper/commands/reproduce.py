@@ -17,7 +17,8 @@ from fork_wrapper.repeat.original import original_of
 from fork_wrapper.repeat.places import parse_maps
 from fork_wrapper.repeat.repeat import Reproduction, job_of, outcome, refuse_real, reproduction
 from fork_wrapper.repeat.text import go_on, item_lines, item_rows, title, to_json
-from fork_wrapper.run.run import foresee, render_job, run
+from fork_wrapper.run.job import foresee, render_job
+from fork_wrapper.run.run import run
 from fork_wrapper.text import counted, size
 
 HEADERS = ("item", "verdict", "recorded", "here")

@@ -13,7 +13,7 @@ from fork_wrapper.experiment.resolve import Resolved
 from fork_wrapper.formats.experiment_text import comment, placed
 from fork_wrapper.machine.settings import PLACEHOLDERS, Settings, placeholders
 from fork_wrapper.run.render import dataset_text
-from fork_wrapper.text import counted, spell
+from fork_wrapper.text import as_toml, counted
 
 WIDTH = 120
 """Columns of a line with its comment."""
@@ -27,7 +27,7 @@ def child_text(
     `unset` are the keys as they were typed. Paths below a folder of the settings are written with its placeholder.
     """
     here = {"training": wanted.training, "dataset": wanted.dataset}
-    changed = [path for path, said in wanted.flags.items() if said.startswith("--set ") and keypath.has(here, path)]
+    changed = [path for path, said in wanted.flags.items() if said.text is not None and keypath.has(here, path)]
     own: keypath.Tree = {}
     for path in changed:
         keypath.grow(own, path, placed(keypath.get(here, path), placeholders(settings), PLACEHOLDERS))
@@ -107,5 +107,4 @@ def inherited(path: str, parent: Resolved, settings: Settings) -> str:
         return f"absent in {parent.name}"
     origin = parent.origins.get(path)
     by, kind = (origin.by, f" ({origin.kind})") if origin else (parent.name, "")
-    text = spell(placed(value, placeholders(settings), PLACEHOLDERS))
-    return f"{text.removeprefix('the string ')} in {by}{kind}"
+    return f"{as_toml(placed(value, placeholders(settings), PLACEHOLDERS))} in {by}{kind}"

@@ -16,7 +16,7 @@ from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sou
 from fork_wrapper.run.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.text import spell
+from fork_wrapper.text import as_toml
 
 WIDTH = 116
 """Columns of a comment."""
@@ -89,7 +89,7 @@ def _said(value: Any, key: str = "") -> str:
 
 
 def _plain(value: Any) -> str:
-    return spell(value).removeprefix("the string ")
+    return as_toml(value)
 
 
 def comment(line: str) -> str:

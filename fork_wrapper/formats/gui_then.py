@@ -21,9 +21,6 @@ from fork_wrapper.formats.scripts import commands
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted
 
-OVERRIDDEN = "additional_parameters say so"
-"""How every reason begins that is about them."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
@@ -61,6 +58,8 @@ class Passing:
     """A reason for every option that is not as shown."""
     assumed: set[str] = field(default_factory=set)
     """Options with values of ours."""
+    overridden: set[str] = field(default_factory=set)
+    """Options that `additional_parameters` say."""
 
     def put(self, key: str, value: Any, reason: str) -> None:
         """Pass something else on than is shown."""
@@ -87,9 +86,15 @@ def handed(form: Form, version: Version, images: Images) -> Handed:
         _as_file(passing, version)
     notes = (*_encoders(passing), *deadly_flags(form, ways), *_additional(passing))
     then = tuple(
-        Then(key=key, saved=first.get(key, NOTHING), then=passing.options.get(key, NOTHING), why=reason)
+        Then(
+            key=key,
+            saved=first.get(key, NOTHING),
+            then=passing.options.get(key, NOTHING),
+            why=reason,
+            overridden=key in passing.overridden,
+        )
         for key, reason in sorted(passing.why.items())
-        if _differ(key, first, passing.options) or reason.startswith(OVERRIDDEN)
+        if _differ(key, first, passing.options) or key in passing.overridden
     )
     return Handed(options=passing.options, then=then, notes=notes, assumed=frozenset(passing.assumed))
 
@@ -235,7 +240,9 @@ def _additional(passing: Passing) -> tuple[str, ...]:
         if key in passing.options and repr(passing.options[key]) == repr(value):
             continue
         if not (passing.ways.loses and key in passing.options):
-            passing.put(key, value, OVERRIDDEN + (", and they win" if key in passing.options else ""))
+            also = ", and they win" if key in passing.options else ""
+            passing.put(key, value, f"additional_parameters say so{also}")
+            passing.overridden.add(key)
         elif repr(passing.options[key]) != repr(value):
             notes.append(f"{key} = {value} stood first on the command line, and lost to the form's own value")
     return tuple(f"additional_parameters: {note}" for note in (*notes, *problems))

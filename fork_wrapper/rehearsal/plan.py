@@ -22,7 +22,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import ENVIRONMENT, Trainer
 from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
 from fork_wrapper.rehearsal.picked import Pick, copy_picked, has_metadata, pick_images
-from fork_wrapper.run.run import Job
+from fork_wrapper.run.job import Job
 
 STEPS = 3
 SAVE_EVERY = 2

@@ -37,8 +37,8 @@ from fork_wrapper.repeat.places import Move, find_places
 from fork_wrapper.repeat.same_bytes import prove_rehearsal, prove_same
 from fork_wrapper.repeat.sound import CONFIG, RUN
 from fork_wrapper.repeat.trust import Risk, refuse_remote, risks
+from fork_wrapper.run.job import Job
 from fork_wrapper.run.render import Rendered, launchable, placed, render, run_stamp
-from fork_wrapper.run.run import Job
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,8 +33,8 @@ from fork_wrapper.repeat.resume_record import counts, sound_record
 from fork_wrapper.repeat.resume_schedule import WHY, continued
 from fork_wrapper.repeat.resume_words import consequences
 from fork_wrapper.repeat.unchanged import changed_inputs, newer_programs
+from fork_wrapper.run.job import Job
 from fork_wrapper.run.resume_state import Choice, choose
-from fork_wrapper.run.run import Job
 from fork_wrapper.run.states import Length, State, identity_of
 from fork_wrapper.run.sweep import sweep_run
 from fork_wrapper.run.verdict import judge_left

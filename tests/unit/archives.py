@@ -21,10 +21,10 @@ from fork_wrapper.files import pretty_json
 from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state, probe_python
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
-from fork_wrapper.records.record import begin
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.rehearsal.plan import rehearse
 from fork_wrapper.run.archive import sidecar
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import Rendered, render
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.check.check import check, place, would_stop
+from fork_wrapper.check.acknowledging import place
+from fork_wrapper.check.check import check, would_stop
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
 from fork_wrapper.machine.provenance import Gpu, TrainerPython
 from fork_wrapper.machine.settings import Settings

@@ -11,7 +11,7 @@ from fork_wrapper.experiment.resolve import Override, Resolved, resolve
 from fork_wrapper.files import flatten
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.rehearsal.plan import BATCH, RESOLUTION, STEPS, own_folders, rehearse, sample_folders
-from fork_wrapper.run.run import Job
+from fork_wrapper.run.job import Job
 
 EXPERIMENT = """
 [training]

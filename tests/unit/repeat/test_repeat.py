@@ -11,7 +11,6 @@ import pytest
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.records.record import begin
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.repeat.item import Item
 from fork_wrapper.repeat.original import original_of
@@ -19,6 +18,7 @@ from fork_wrapper.repeat.places import parse_maps
 from fork_wrapper.repeat.repeat import Reproduction, job_of, outcome, reproduction
 from fork_wrapper.repeat.same_bytes import normal
 from fork_wrapper.repeat.text import go_on
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import Rendered, launchable
 from tests.unit.archives import LATER, SIX, archived, commit, furnish
 

@@ -13,9 +13,10 @@ from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.publish.document.gather import Document, document_of
-from fork_wrapper.records.record import Record, begin, write_record
+from fork_wrapper.records.record import Record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.rehearsal.plan import rehearse
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
