@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from fork_wrapper.check.preflight import Machine
 from fork_wrapper.errors import Finding
-from fork_wrapper.machine.provenance import TrainerPython, ask_python
+from fork_wrapper.machine.ask import ask_python
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts.refresh import TIME_LIMIT
 
 _TORCH = """

@@ -17,9 +17,10 @@ from fork_wrapper.check.gpu_room import hidden
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import PATH_OPTIONS, is_hub_name
-from fork_wrapper.machine.provenance import Gpu, GpuProcess, TrainerPython, git_state, gpu_processes, gpus, probe_python
+from fork_wrapper.machine.gpus import Gpu, GpuProcess, gpu_processes, gpus
+from fork_wrapper.machine.provenance import git_state
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import Trainer
+from fork_wrapper.machine.trainer import Trainer, TrainerPython, probe_python
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 

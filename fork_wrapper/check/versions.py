@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from fork_wrapper.machine.provenance import TrainerPython
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 
 CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"

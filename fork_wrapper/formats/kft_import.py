@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment.experiment import ORIGINS, origins_of, source_of, story_findings
+from fork_wrapper.experiment.experiment import ORIGINS, origins_of, source_of
+from fork_wrapper.experiment.story import story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file

@@ -13,9 +13,8 @@ from dataset_tools.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import KFT, Resolved
 from fork_wrapper.files import canonical_json
-from fork_wrapper.machine.provenance import probe_python
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import Trainer, real_trainer
+from fork_wrapper.machine.trainer import Trainer, probe_python, real_trainer
 from fork_wrapper.records.lineage import REPRODUCTION
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record

@@ -10,8 +10,9 @@ from dataset_tools.fingerprint import Fingerprint, FolderManifest
 from dataset_tools.hashing import HashCache
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.subsets import fingerprint_subsets
-from fork_wrapper.machine.provenance import base_model, git_state, probe_python
+from fork_wrapper.machine.provenance import base_model, git_state
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import probe_python
 from fork_wrapper.records.record import Record
 
 READERS = ("torch", "accelerate", "transformers", "bitsandbytes")

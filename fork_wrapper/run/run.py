@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from fork_wrapper.check.plan import Plan
 from fork_wrapper.check.preflight import Machine
 from fork_wrapper.errors import Finding, InterruptedRunError, RunFailedError
+from fork_wrapper.machine.gpus import VramSampler
 from fork_wrapper.machine.interrupts import Interrupts
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.vram import VramSampler
 from fork_wrapper.records.losses import epoch_of
 from fork_wrapper.records.progress import Progress
 from fork_wrapper.records.record import Record

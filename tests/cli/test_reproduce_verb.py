@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.check.preflight import Machine
-from fork_wrapper.machine.provenance import GitState, TrainerPython
+from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.machine.settings import Settings, load_settings
+from fork_wrapper.machine.trainer import TrainerPython
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
 from tests.unit.archives import Archived, archived, furnish

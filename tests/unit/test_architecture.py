@@ -77,9 +77,9 @@ def test_only_output_writes_to_the_terminal(modules: dict[str, Module]) -> None:
     assert writers - answers == {"fork_wrapper.commands.output", "fork_wrapper.commands.log"}
 
 
-def test_only_launch_and_provenance_start_processes(modules: dict[str, Module]) -> None:
+def test_only_run_and_machine_start_processes(modules: dict[str, Module]) -> None:
     """render.py borrows subprocess's quoting for Windows and starts nothing."""
-    starting = ("machine.provenance", "machine.submodule", "run.launch", "run.render")
+    starting = ("machine.ask", "machine.submodule", "run.launch", "run.render")
     assert users(modules, "fork_wrapper", STARTS_PROCESSES) == {f"fork_wrapper.{name}" for name in starting}
     text = modules["fork_wrapper.run.render"].text
     assert text.count("subprocess") == text.count("import subprocess") + text.count("subprocess.list2cmdline")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.experiment.experiment import LANGUAGES as LANGUAGES  # noqa: PLC0414 - the languages of stories and documents
+from fork_wrapper.experiment.story import LANGUAGES as LANGUAGES  # noqa: PLC0414 - the languages of stories and documents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,10 @@ from fork_wrapper.check.builds import Torch, ask_torch
 from fork_wrapper.check.doctor import Checkout, examine
 from fork_wrapper.check.preflight import Machine
 from fork_wrapper.errors import Finding, Severity
-from fork_wrapper.machine.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts import refresh as reader
 from fork_wrapper.sdscripts.options import Change, changes, options, pinned_commit, pinned_table, table_for
 from fork_wrapper.sdscripts.refresh import Reading, refresh

@@ -13,7 +13,8 @@ from fork_wrapper.check import measured as measured_module
 from fork_wrapper.check.measured import Measured, measured
 from fork_wrapper.check.rules.case import Case, Host
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
-from fork_wrapper.machine.provenance import Gpu, host
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records import record_memory

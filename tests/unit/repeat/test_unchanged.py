@@ -8,8 +8,9 @@ import pytest
 
 from dataset_tools.hashing import HashCache
 from fork_wrapper.experiment.subsets import fingerprint_subsets
-from fork_wrapper.machine.provenance import GitState, TrainerPython, base_model
+from fork_wrapper.machine.provenance import GitState, base_model
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.records.record import Record, read_record
 from fork_wrapper.repeat import unchanged
 from fork_wrapper.repeat.unchanged import changed_inputs, newer_programs

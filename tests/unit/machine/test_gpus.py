@@ -2,8 +2,7 @@
 
 import threading
 
-from fork_wrapper.machine.provenance import Gpu
-from fork_wrapper.machine.vram import VramSampler
+from fork_wrapper.machine.gpus import Gpu, VramSampler
 
 
 def gpu(used: int) -> Gpu:
