@@ -14,9 +14,17 @@ from pathlib import Path
 from typing import Literal
 
 from fork_wrapper import __version__
-from fork_wrapper.check.builds import Torch, Xformers, about_torch, about_xformers, ask_torch, xformers_of
 from fork_wrapper.check.preflight import Machine, existing, look_at
-from fork_wrapper.check.versions import Package, compare
+from fork_wrapper.check.versions import (
+    Package,
+    Torch,
+    Xformers,
+    about_torch,
+    about_xformers,
+    ask_torch,
+    compare,
+    xformers_of,
+)
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import DEFAULTS
 from fork_wrapper.machine.gpus import Gpu

@@ -48,8 +48,8 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
     and structure, outfit and accessories. Without an argument, the working folder.
     """
     from dataset_tools.vocabulary import load_vocabulary, shipped_vocabulary_text  # noqa: PLC0415 - not for --help
-    from fork_wrapper.datasets.dataset_stats import gather, named  # noqa: PLC0415
-    from fork_wrapper.datasets.dataset_stats_text import tables  # noqa: PLC0415
+    from fork_wrapper.datasets.stats import gather, named  # noqa: PLC0415
+    from fork_wrapper.datasets.stats_text import tables  # noqa: PLC0415
 
     if show_vocabulary:
         output.print_file(shipped_vocabulary_text())

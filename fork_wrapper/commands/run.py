@@ -28,8 +28,8 @@ from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.history import list_runs
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
-from fork_wrapper.rehearsal.picked import remove_caches
-from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
+from fork_wrapper.rehearsal.picked_images import remove_caches
+from fork_wrapper.rehearsal.rehearse import own_folders, rehearse, sample_folders
 from fork_wrapper.run.job import Job, RefusedError
 from fork_wrapper.run.run import run
 from fork_wrapper.text import clock, counted, pace, size

@@ -11,7 +11,7 @@ import tomli_w
 from fork_wrapper import __version__
 from fork_wrapper.experiment.experiment import OWN, SOURCE
 from fork_wrapper.files import flatten
-from fork_wrapper.formats.fit import Fitted
+from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.run.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of

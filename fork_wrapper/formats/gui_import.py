@@ -13,9 +13,9 @@ from fork_wrapper.files import canonical_json
 from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
-from fork_wrapper.formats.gui_file import Form, read_form
-from fork_wrapper.formats.gui_table import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
-from fork_wrapper.formats.gui_then import Handed, Images, handed, handed_by_one_of
+from fork_wrapper.formats.gui_form import Form, read_form
+from fork_wrapper.formats.gui_handed import Handed, Images, handed, handed_by_one_of
+from fork_wrapper.formats.gui_keys import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
 from fork_wrapper.formats.launchers import gui_launch
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted

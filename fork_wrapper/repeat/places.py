@@ -19,8 +19,8 @@ from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.machine.provenance import base_model
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.rehearsal.layout import SETS, miniature_folder, tokenizers
-from fork_wrapper.rehearsal.layout import base_model as miniature_model
+from fork_wrapper.rehearsal.miniature_folder import SETS, miniature_folder, tokenizers
+from fork_wrapper.rehearsal.miniature_folder import base_model as miniature_model
 from fork_wrapper.repeat.original import Original
 
 BASE = "training.pretrained_model_name_or_path"

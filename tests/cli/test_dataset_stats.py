@@ -140,7 +140,7 @@ def test_an_unreadable_caption_costs_the_fingerprint_alone(
     def fail(*_: object) -> None:
         raise DatasetError("the file changed while it was being read", where=pictures / "c01.bmp", next_step="Wait.")
 
-    monkeypatch.setattr("fork_wrapper.datasets.dataset_stats.fingerprint", fail)
+    monkeypatch.setattr("fork_wrapper.datasets.stats.fingerprint", fail)
     assert "none: c01.bmp: the file changed while it was being read" in kft("dataset", "stats", str(pictures)).out
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dataset_tools.sample_set import draw_sample_set
 from fork_wrapper.machine.gpus import gpus
-from fork_wrapper.rehearsal.layout import miniature_folder, tokenizers
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder, tokenizers
 from tests.support import Project
 
 pytestmark = [

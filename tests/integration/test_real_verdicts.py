@@ -22,7 +22,7 @@ import pytest
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.errors import Finding
 from fork_wrapper.machine.probe import packages
-from fork_wrapper.rehearsal.layout import miniature_folder
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder
 from tests.integration.verdicts.client import Outcome, Verdict, Verdicts, serving
 from tests.rules.building import Built, build, kft_findings
 from tests.rules.casebook import Entry, Program, entries

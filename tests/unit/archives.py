@@ -22,7 +22,7 @@ from fork_wrapper.machine.provenance import accelerate_config, base_model, git_s
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import probe_python, real_trainer
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.rehearsal.plan import rehearse
+from fork_wrapper.rehearsal.rehearse import rehearse
 from fork_wrapper.run.archive import sidecar
 from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import Rendered, render

@@ -72,7 +72,7 @@ def test_only_output_writes_to_the_terminal(modules: dict[str, Module]) -> None:
     """There what strangers wrote is made harmless; a log's bytes are passed on where they are asked for."""
     raw = re.compile(r"(?<![\w.])(?:sys\.stdout\.write|sys\.stderr\.write|sys\.stdout\.buffer|print\()")
     inside = [module for module in modules.values() if module.package == "fork_wrapper" and module.room != "rehearsal"]
-    answers = {"fork_wrapper.check.builds", "fork_wrapper.machine.probe", "fork_wrapper.sdscripts.read_parser"}
+    answers = {"fork_wrapper.check.versions", "fork_wrapper.machine.probe", "fork_wrapper.sdscripts.read_parser"}
     writers = {module.name for module in inside if raw.search(module.text)}
     assert writers - answers == {"fork_wrapper.commands.output", "fork_wrapper.commands.log"}
 

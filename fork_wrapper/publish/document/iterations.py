@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from fork_wrapper.check.rules.prompt_file import Prompt
-from fork_wrapper.compare.compare import Row
+from fork_wrapper.compare.differences import Row
 from fork_wrapper.compare.markdown_text import aligned_table, code, plain
 from fork_wrapper.compare.values import Value
 from fork_wrapper.publish.document.evolution import Step

@@ -9,7 +9,7 @@ from fork_wrapper.publish.document.fields import fields, fields_of
 from fork_wrapper.publish.document.from_runs import mean_words
 from fork_wrapper.publish.document.gather import Column, Document
 from fork_wrapper.publish.document.saying import hint_for, label, listed, said, side_by_side
-from fork_wrapper.records.archived import acknowledged_in
+from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.lineage import Segment
 from fork_wrapper.records.losses import mean_at
 from fork_wrapper.text import size

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from fork_wrapper.files import sha256_text
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
-from fork_wrapper.formats.group import read_all
+from fork_wrapper.formats.grouped_files import read_all
 from fork_wrapper.formats.gui_import import stamp_of, tomls_beside
-from fork_wrapper.formats.gui_table import Tab
+from fork_wrapper.formats.gui_keys import Tab
 from fork_wrapper.formats.recognise import read_any
 from tests.unit.formats.gui_golden import Case, cases, fresh
 

@@ -15,7 +15,7 @@ from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.publish.document.gather import Document, document_of
 from fork_wrapper.records.record import Record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.rehearsal.plan import rehearse
+from fork_wrapper.rehearsal.rehearse import rehearse
 from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
