@@ -1,4 +1,4 @@
-"""A small training set of invented characters, for trying things out without a data set.
+"""A small training set of invented figures, for trying things out without a data set.
 
 `character_0001.png`, `character_0001.txt`, …, square RGB pictures and one-line captions, and
 `sample_set.json`, which says what the set is. sd-scripts takes no notice of that file: it looks for image
@@ -20,13 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dataset_tools.characters import caption, character
 from dataset_tools.errors import DatasetError
+from dataset_tools.figures import caption, draw, figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SAMPLE_SET_VERSION = 1
+SAMPLE_SET_VERSION = 2
 """Counts up whenever the same seed would give other pictures or captions."""
 
 _MARKER = "sample_set.json"
@@ -92,10 +92,8 @@ def draw_sample_set(
 
 
 def _draw_all(folder: Path, marker: dict[str, int], progress: Callable[[int, int], None] | None) -> None:
-    from dataset_tools.drawing.figure import draw  # noqa: PLC0415 - Pillow, only when it is needed
-
     def draw_one(index: int) -> None:
-        one = character(marker["seed"], index)
+        one = figure(marker["seed"], index)
         stem = f"character_{index + 1:04d}"
         # The least compression: four times faster than the default, and these files do not travel.
         draw(one, marker["size"]).save(folder / f"{stem}.png", compress_level=1)

@@ -10,8 +10,7 @@ from dataset_tools import alike as module
 from dataset_tools import candidates
 from dataset_tools.alignment import Pairs, aligned, colours, lights, planes
 from dataset_tools.alike import alike
-from dataset_tools.characters import character
-from dataset_tools.drawing.figure import draw
+from dataset_tools.figures import draw, figure
 from dataset_tools.signature import BYTES, signature
 from tests.unit.dataset_tools.altered import measure, photograph
 
@@ -43,9 +42,9 @@ def test_each_picture_has_a_right_to_its_nearest(monkeypatch: pytest.MonkeyPatch
 
 def test_characters_of_one_kind_are_no_pair() -> None:
     """Same style, same size, same background: another head or hat is another picture."""
-    assert alike([signature(draw(character(2024, number), 96)) for number in range(8)]) == []
+    assert alike([signature(draw(figure(2024, number), 96)) for number in range(8)]) == []
     twice = (235, 297, 1170, 1436, 630, 1009)  # pairs in one outfit and pose, whose light fits to 0.97
-    assert alike([signature(draw(character(2024, number), 192)) for number in twice]) == []
+    assert alike([signature(draw(figure(2024, number), 192)) for number in twice]) == []
 
 
 def test_a_pair_says_which_and_how() -> None:

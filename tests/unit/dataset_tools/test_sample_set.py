@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from dataset_tools.characters import caption, character
 from dataset_tools.errors import DatasetError
+from dataset_tools.figures import caption, figure
 from dataset_tools.sample_set import SAMPLE_SET_VERSION, draw_sample_set, sample_set_folder
 from dataset_tools.scan import scan_folder
 
@@ -32,7 +32,7 @@ def test_draws_pictures_with_captions(tmp_path: Path) -> None:
         with Image.open(picture.image) as image:
             assert (image.format, image.mode, image.size) == ("PNG", "RGB", (64, 64))
         assert picture.caption is not None
-        assert picture.caption.read_text(encoding="utf-8") == caption(character(2024, index)) + "\n"
+        assert picture.caption.read_text(encoding="utf-8") == caption(figure(2024, index)) + "\n"
 
 
 def test_says_what_it_is(tmp_path: Path) -> None:

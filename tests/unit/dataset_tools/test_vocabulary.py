@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dataset_tools.characters import caption, character
 from dataset_tools.errors import DatasetError
+from dataset_tools.figures import caption, figure
 from dataset_tools.vocabulary import Vocabulary, load_vocabulary, shipped_vocabulary_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_words_are_whole_and_of_any_case(text: str, parts: list[str]) -> None:
 def test_every_drawn_caption_has_every_part() -> None:
     """The sample set's captions were written to the same convention."""
     vocabulary = load_vocabulary()
-    found = [list(vocabulary.found(caption(character(2024, index)))) for index in range(60)]
+    found = [list(vocabulary.found(caption(figure(2024, index)))) for index in range(60)]
     assert len(found) == 60
     assert all(parts == PARTS for parts in found)
 
