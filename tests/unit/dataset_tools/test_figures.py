@@ -6,8 +6,8 @@ from dataset_tools.figures import BACKS, HEADS, caption, draw, figure
 def test_the_seed_and_the_index_decide() -> None:
     """The same on every machine: these are written down."""
     assert caption(figure(2024, 0)) == (
-        "fortnite style, stylized game character, full body, front view, arms spread, slim build, full-face blonde helmet, "
-        "orange jacket, black skirt, blonde belt, blonde cape, holding a shield, "
+        "fortnite style, stylized game character, full body, front view, arms spread, slim build, "
+        "full-face blonde helmet, orange jacket, black skirt, blonde belt, blonde cape, holding a shield, "
         "gradient background from orange to blue"
     )
     assert figure(1, 0) != figure(2, 0)
