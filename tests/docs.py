@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dataset_tools.faults import KINDS
+from dataset_tools.check.faults import KINDS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.cli import group

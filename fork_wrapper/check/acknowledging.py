@@ -39,7 +39,7 @@ def misunderstood(resolved: Resolved) -> list[Finding]:
     found: list[Finding] = []
     if not any(link.acknowledged for link in resolved.chain):
         return found
-    from dataset_tools.faults import KINDS  # noqa: PLC0415 - few experiments acknowledge anything
+    from dataset_tools.check.faults import KINDS  # noqa: PLC0415 - few experiments acknowledge anything
 
     for link in resolved.chain:
         for key in link.acknowledged:

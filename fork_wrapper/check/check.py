@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dataset_tools.survey import FolderSurvey
+from dataset_tools.scan.survey import FolderSurvey
 from fork_wrapper.check.acknowledging import acknowledge, in_words_of, misunderstood, needless, place
 from fork_wrapper.check.gpu_room import ALLOWED_AS as GPU_MEMORY
 from fork_wrapper.check.gpu_room import room, used_cards
@@ -159,7 +159,7 @@ def _last_looks(resolved: Resolved, surveys: Mapping[str, FolderSurvey], cache: 
     folders = {str(one.folder): one for one in surveys.values() if one.sizes}
     if not folders:
         return []
-    from dataset_tools.last_look import last_look  # noqa: PLC0415 - there are images
+    from dataset_tools.check.last_look import last_look  # noqa: PLC0415 - there are images
 
     found = []
     for where, survey in folders.items():

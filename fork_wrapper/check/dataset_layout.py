@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from dataset_tools.survey import FolderSurvey
+from dataset_tools.scan.survey import FolderSurvey
 from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.check.rules.reading import described_sizes
 from fork_wrapper.sdscripts.buckets import Bucket, BucketError, Bucketing, Size, batches, fill

@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from fork_wrapper import __version__
-from fork_wrapper.commands.tables import aligned, fitted, widths_of
 from fork_wrapper.errors import Finding, KftError
 from fork_wrapper.text import harmless
 
@@ -222,6 +221,8 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     The headers of a long one stand below it too, where the reader is when it has been printed.
     """
+    from fork_wrapper.commands.tables import aligned, fitted, widths_of  # noqa: PLC0415 - completion prints none
+
     cells = [tuple(map(harmless, row)) for row in rows]
     headed = [tuple(headers), *cells] if any(headers) else cells
     widths = fitted(headed, _columns()) if sys.stdout.isatty() else widths_of(headed)

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from dataset_tools.faults import KINDS
-from dataset_tools.prepare_outcome import PROBLEMS
+from dataset_tools.check.faults import KINDS
+from dataset_tools.prepare.outcome import PROBLEMS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.commands import completing, output

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dataset_tools.sample_set import draw_sample_set
+from dataset_tools.sets.sample_set import draw_sample_set
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import (
     PLACES,

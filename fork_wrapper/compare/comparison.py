@@ -138,8 +138,8 @@ def _files(first: Source, second: Source) -> FileChanges | None:
 
 def file_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> FileChanges | None:
     """What became of a data set between two recorded manifests; None where one of them is damaged."""
-    from dataset_tools.drift import compare  # noqa: PLC0415 - two experiments do not pay for it
-    from dataset_tools.fingerprint import Fingerprint  # noqa: PLC0415
+    from dataset_tools.scan.drift import compare  # noqa: PLC0415 - two experiments do not pay for it
+    from dataset_tools.scan.fingerprint import Fingerprint  # noqa: PLC0415
 
     try:
         drift = compare(Fingerprint.from_json(before), Fingerprint.from_json(after))

@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.captions import SEPARATOR, Captioned, captioned
+from dataset_tools.captions.stats import CaptionStats, Size, aspects, caption_stats, sizes
+from dataset_tools.captions.vocabulary import Vocabulary
 from dataset_tools.errors import DatasetError
-from dataset_tools.fingerprint import fingerprint
-from dataset_tools.hashing import HashCache
-from dataset_tools.metadata_file import describes_images
-from dataset_tools.stats import CaptionStats, Size, aspects, caption_stats, sizes
-from dataset_tools.survey import FolderSurvey
-from dataset_tools.vocabulary import Vocabulary
+from dataset_tools.scan.captions import SEPARATOR, Captioned, captioned
+from dataset_tools.scan.fingerprint import fingerprint
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.scan.metadata_file import describes_images
+from dataset_tools.scan.survey import FolderSurvey
 from fork_wrapper.check.dataset_layout import DatasetLayout, layouts
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.datasets.training_folders import Shape, most_common_extension, prepared_shape

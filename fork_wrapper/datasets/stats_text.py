@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dataset_tools.stats import PREFIX_SHARE, UBIQUITOUS, Spread
+from dataset_tools.captions.stats import PREFIX_SHARE, UBIQUITOUS, Spread
 from fork_wrapper.datasets.stats import DatasetStats
 from fork_wrapper.text import counted, size
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from dataset_tools.hashing import sha256_file
+from dataset_tools.scan.hashing import sha256_file
 from fork_wrapper.errors import Finding, InputError
 
 FoundKind = Literal[

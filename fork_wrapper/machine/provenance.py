@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.hashing import HashCache, sha256_file
+from dataset_tools.scan.hashing import HashCache, sha256_file
 from fork_wrapper.files import canonical_json, sha256_text
 from fork_wrapper.machine.ask import ask
 from fork_wrapper.machine.checkout import detached_head, is_checkout

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.scan import Picture, scan_folder
-from dataset_tools.survey import LATENTS_SUFFIX, METADATA_CACHE, TEXT_ENCODER_SUFFIX, FolderSurvey
+from dataset_tools.scan.scan import Picture, scan_folder
+from dataset_tools.scan.survey import LATENTS_SUFFIX, METADATA_CACHE, TEXT_ENCODER_SUFFIX, FolderSurvey
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.reading import bucketing, place_of
 from fork_wrapper.experiment.subsets import METADATA, Subset, subsets, survey_subsets

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.sample_set import sample_set_folder
+from dataset_tools.sets.sample_set import sample_set_folder
 from fork_wrapper.check.check import would_stop
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.experiment import keypath

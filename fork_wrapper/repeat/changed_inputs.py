@@ -6,8 +6,8 @@ What was never recorded cannot be compared, and that is said.
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.fingerprint import Fingerprint, FolderManifest
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.fingerprint import Fingerprint, FolderManifest
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.machine.provenance import base_model, git_state

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.fingerprint import fingerprint
-from dataset_tools.hashing import HashCache
-from dataset_tools.sample_set import sample_set_folder
+from dataset_tools.scan.fingerprint import fingerprint
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.sets.sample_set import sample_set_folder
 from fork_wrapper.compare.comparison import file_changes
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.experiment.subsets import parts

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from dataset_tools.hashing import HashCache
-from dataset_tools.sample_set import sample_set_folder
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.sets.sample_set import sample_set_folder
 from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from dataset_tools.hashing import HashCache, sha256_file
+from dataset_tools.scan.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import KFT, Resolved
 from fork_wrapper.files import canonical_json

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment import keypath

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from dataset_tools.hashing import HashCache, known_hash
+from dataset_tools.scan.hashing import HashCache, known_hash
 from fork_wrapper.check.check import Checked
 from fork_wrapper.check.preflight import Machine
 from fork_wrapper.errors import Finding, InputError

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.records.progress import read_log
 from fork_wrapper.records.record import Status, read_record
 from fork_wrapper.records.run_folder import RunFolder

@@ -16,9 +16,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `inspect_twins` has it
 import numpy as np
 import pytest
 
-from dataset_tools.alike import alike
-from dataset_tools.figures import draw, figure
-from dataset_tools.signature import BYTES, signature
+from dataset_tools.check.alike import alike
+from dataset_tools.pixels.signature import BYTES, signature
+from dataset_tools.sets.figures import draw, figure
 from tests.unit.dataset_tools.altered import altered, judged, photograph
 
 pytestmark = pytest.mark.bench

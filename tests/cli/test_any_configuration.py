@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from dataset_tools.decoding import Kind
-from dataset_tools.faults import KINDS
-from dataset_tools.prepare_outcome import PROBLEMS
+from dataset_tools.check.faults import KINDS
+from dataset_tools.pixels.decoding import Kind
+from dataset_tools.prepare.outcome import PROBLEMS
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.experiment.value_rules import NOT_RULES
 from fork_wrapper.formats.gui_keys import fresh_form

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from dataset_tools.figures import caption, figure
-from dataset_tools.vocabulary import shipped_vocabulary_text
+from dataset_tools.captions.vocabulary import shipped_vocabulary_text
+from dataset_tools.sets.figures import caption, figure
 from tests.support import assert_golden
 
 if TYPE_CHECKING:
@@ -146,6 +146,6 @@ def test_an_unreadable_caption_costs_the_fingerprint_alone(
 
 def test_help_needs_no_pillow(kft: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes at once."""
-    monkeypatch.setitem(sys.modules, "dataset_tools.stats", None)
+    monkeypatch.setitem(sys.modules, "dataset_tools.captions.stats", None)
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert kft("dataset", "stats", "--help").code == 0

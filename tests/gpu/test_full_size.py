@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from dataset_tools.sample_set import draw_sample_set
+from dataset_tools.sets.sample_set import draw_sample_set
 from fork_wrapper.machine.gpus import gpus
 from fork_wrapper.rehearsal.miniature_folder import miniature_folder, tokenizers
 from tests.support import Project

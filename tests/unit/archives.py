@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.files import pretty_json

@@ -91,11 +91,11 @@ def test_only_the_rehearsal_imports_what_trains(modules: dict[str, Module]) -> N
     assert {modules[name].room for name in users(modules, "fork_wrapper", TRAINING)} == {"rehearsal"}
     assert users(modules, "dataset_tools", (*TRAINING, "fork_wrapper")) == set()
     assert users(modules, "dataset_tools", ("numpy",)) == {
-        "dataset_tools.alignment",
-        "dataset_tools.alike",
-        "dataset_tools.candidates",
-        "dataset_tools.inspect_twins",
-        "dataset_tools.single_thread",
+        "dataset_tools.check.alignment",
+        "dataset_tools.check.alike",
+        "dataset_tools.check.candidates",
+        "dataset_tools.check.twins",
+        "dataset_tools.pixels.single_thread",
     }
 
 

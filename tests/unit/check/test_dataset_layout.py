@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dataset_tools.scan import FolderScan, Picture
-from dataset_tools.survey import FolderSurvey
+from dataset_tools.scan.scan import FolderScan, Picture
+from dataset_tools.scan.survey import FolderSurvey
 from fork_wrapper.check.dataset_layout import DatasetLayout, SubsetLayout, lay_out, layouts
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.sdscripts.buckets import Bucket, Size

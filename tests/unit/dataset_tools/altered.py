@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from dataset_tools.alike import Pair, alike
-from dataset_tools.figures import draw, figure
-from dataset_tools.signature import signature
+from dataset_tools.check.alike import Pair, alike
+from dataset_tools.pixels.signature import signature
+from dataset_tools.sets.figures import draw, figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.machine import gpus as nvidia
 from fork_wrapper.machine import probe, trainer
 from fork_wrapper.machine.gpus import gpus

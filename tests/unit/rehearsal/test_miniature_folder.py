@@ -45,7 +45,8 @@ def test_a_warm_start_imports_nothing_heavy(tmp_path: Path) -> None:
     """The modules that the launcher imports leave torch alone, in a Python that has just started."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from fork_wrapper.rehearsal import layout, miniature, standin_data, standin_output, torchvision_ops\n"
+        "from fork_wrapper.rehearsal import miniature, miniature_folder, standin_data\n"
+        "from fork_wrapper.rehearsal import standin_output, torchvision_ops\n"
         "miniature.ensure_miniature(Path(sys.argv[1]))\n"
         f"sys.exit(', '.join({HEAVY} & set(sys.modules)) or None)\n"
     )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from dataset_tools.hashing import HashCache, sha256_file
+from dataset_tools.scan.hashing import HashCache, sha256_file
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
