@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper import __version__
-from fork_wrapper.compare.markdown_text import code, plain, table
+from fork_wrapper.compare.markdown_text import code, escape, table
 from fork_wrapper.publish.aftermath import story_rows
 from fork_wrapper.publish.card_facts import Row, data_rows, limits, parameters, trained_parts, training_rows
 from fork_wrapper.records.losses import mean_at
@@ -107,7 +107,7 @@ def _quoted(text: str) -> str:
 
 def _what(card: Card) -> Iterator[str]:
     entry, record = card.checkpoint, card.record
-    yield f"# {plain(card.name)}"
+    yield f"# {escape(card.name)}"
     yield ""
     parts, trainer = trained_parts(record.effective), record.launch["trainer"]
     if record.rehearsal is not None:
@@ -123,7 +123,7 @@ def _what(card: Card) -> Iterator[str]:
         ("position", _position(entry, record.run)),
         ("size", size(entry["bytes"])),
         ("sha256", code(card.sha256)),
-        *((("made by", ", ".join(map(plain, card.authors))),) if card.authors else ()),
+        *((("made by", ", ".join(map(escape, card.authors))),) if card.authors else ()),
     ]
     yield from table(("", ""), rows)
 
@@ -145,13 +145,13 @@ def _how(card: Card, values: Sequence[Row]) -> Iterator[str]:
     yield "recovered from an old file, measured, assumed where nobody knows it, or set by kft."
     yield ""
     heads = ("part", "option", "value", "origin")
-    yield from table(heads, ((part, code(key), code(value), plain(origin)) for part, key, value, origin in values))
+    yield from table(heads, ((part, code(key), code(value), escape(origin)) for part, key, value, origin in values))
     base = card.record.provenance.get("base_model") or {}
     known = [("base model (sha256)", base["sha256"])] if base.get("sha256") else []
     for title, rows in (("Data", [*known, *data_rows(card.record)]), ("Training", list(training_rows(card.record)))):
         if rows:
             yield from ("", f"### {title}", "")
-            yield from table(("", ""), ((name, plain(str(text))) for name, text in rows))
+            yield from table(("", ""), ((name, escape(str(text))) for name, text in rows))
 
 
 def _why(card: Card) -> Iterator[str]:
@@ -161,9 +161,9 @@ def _why(card: Card) -> Iterator[str]:
     yield ""
     if not story and not card.notes:
         yield "Nobody has said why: neither the experiment's story nor the notes of its run."
-    yield from (f"- {plain(part)}: {plain(words)}" for part, words in story_rows(story))
+    yield from (f"- {escape(part)}: {escape(words)}" for part, words in story_rows(story))
     for note in card.notes:
-        yield from (f"- {note.time}, {kind}: {plain(text)}" for kind, text in said_in(note))
+        yield from (f"- {note.time}, {kind}: {escape(text)}" for kind, text in said_in(note))
 
 
 def _use(card: Card) -> Iterator[str]:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from fork_wrapper.check.rules.prompt_file import Prompt
 from fork_wrapper.compare.compare import Row
-from fork_wrapper.compare.markdown_text import aligned_table, code, plain
+from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.compare.values import Value
 from fork_wrapper.publish.document.evolution import Step
 from fork_wrapper.publish.document.fields import fields_of
@@ -20,8 +20,8 @@ def evolution(document: Document) -> Iterator[str]:
     """What changed from one to the next, why, which problems were found and what was done about them."""
     for column in document.columns:
         step = column.step
-        before = f"{plain(step.before.label)} → " if step is not None else ""
-        yield from (f"### {before}{plain(column.subject.label)}", "")
+        before = f"{escape(step.before.label)} → " if step is not None else ""
+        yield from (f"### {before}{escape(column.subject.label)}", "")
         yield from _changes(step, document) if step is not None else (_alone(column, document), "")
         for field in fields_of("evolution"):
             if field.id != "changes":
@@ -48,11 +48,11 @@ def _changes(step: Step, document: Document) -> Iterator[str]:
     words = document.words
     if not step.count:
         yield from (words("no_change"), "")
-    heads = [words("head.parameter"), plain(step.before.label), plain(step.after.label)]
+    heads = [words("head.parameter"), escape(step.before.label), escape(step.after.label)]
     yield from aligned_table(heads, [_row(row, document) for row in step.rows])
     for fact in step.facts:
         name = words(f"fact.{fact.name}") if words.has(f"fact.{fact.name}") else fact.name
-        yield f"- {plain(name)}: {plain(str(fact.before))} → {plain(str(fact.after))} [{words('mark.measured')}]"
+        yield f"- {escape(name)}: {escape(str(fact.before))} → {escape(str(fact.after))} [{words('mark.measured')}]"
     yield from _files(step, document)
     if step.rest:
         rest = "; ".join(
@@ -64,13 +64,13 @@ def _changes(step: Step, document: Document) -> Iterator[str]:
 
 
 def _row(row: Row, document: Document) -> tuple[str, str, str]:
-    name = code(row.key) + (f" ({plain(row.place)})" if row.place else "")
+    name = code(row.key) + (f" ({escape(row.place)})" if row.place else "")
     before, after = (said(of_value(value, document.words, row.key), document) for value in (row.before, row.after))
     return name, before, after
 
 
 def _short(value: Value, row: Row, document: Document) -> str:
-    return plain(of_value(value, document.words, row.key).text)
+    return escape(of_value(value, document.words, row.key).text)
 
 
 def _files(step: Step, document: Document) -> Iterator[str]:
@@ -100,13 +100,13 @@ def evaluation(document: Document) -> Iterator[str]:
             whose = (
                 [words("all")] if len(columns) == len(document.columns) > 1 else [one.subject.label for one in columns]
             )
-            yield from (f"### {words('title.prompts')}: {plain(', '.join(whose))}", "")
+            yield from (f"### {words('title.prompts')}: {escape(', '.join(whose))}", "")
             yield from (_prompt(number, one, document) for number, one in enumerate(text, start=1))
             yield ""
     for column in document.columns:
         found = sample_files(column.subject)
         if found:
-            yield from (f"### {words('title.samples')}: {plain(column.subject.label)}", "")
+            yield from (f"### {words('title.samples')}: {escape(column.subject.label)}", "")
             yield from _drawn(found, column, document)
             yield ""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from fork_wrapper.compare.markdown_text import aligned_table, code, plain
+from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.publish.document.coverage import Coverage, coverage
 from fork_wrapper.publish.document.from_options import of_value
 from fork_wrapper.publish.document.gather import Column, Document
@@ -50,7 +50,7 @@ def _head(document: Document) -> Iterator[str]:
 
 def _names(document: Document) -> str:
     """Of all subjects: as a span where they are numbered one after the other, else each."""
-    labels, words = [plain(label) for label in document.labels], document.words
+    labels, words = [escape(label) for label in document.labels], document.words
     parts = [label.rpartition("_") for label in document.labels]
     numbers = [int(number) for _, _, number in parts if number.isdecimal()]
     follow = all(two == one + 1 for one, two in pairwise(numbers))
@@ -72,7 +72,7 @@ def state(found: Coverage, document: Document) -> str:
 def _legend(document: Document) -> Iterator[str]:
     words = document.words
     kinds = [key.removeprefix("legend.") for key in words.table if key.startswith("legend.")]
-    source = plain(_documents(document) or words("nameless_source"))
+    source = escape(_documents(document) or words("nameless_source"))
     documented = "documented" in _kinds(document)
     only = words("only_documented", source=source) if documented else ""
     yield from (f"## {words('title.legend')}", "", words("legend") + only, "")
@@ -124,7 +124,7 @@ def _source(column: Column, document: Document) -> tuple[str, ...]:
     overrides = record.experiment.get("overrides") if record is not None else []
     status = f", {words(f'status.{status_of(record)}')}" if record is not None and subject.real else ""
     return (
-        plain(subject.label),
+        escape(subject.label),
         words(f"basis.{subject.basis}") + status,
         runs or "-",
         " ".join(map(code, overrides or [])) or "-",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from fork_wrapper.compare.markdown_text import aligned_table, code, plain
+from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.publish.document.answers import Answer
 from fork_wrapper.publish.document.fields import Field, Section, fields_of
 from fork_wrapper.publish.document.gather import Column, Document, hint
@@ -14,7 +14,7 @@ Shown = Callable[[str], str]
 """How a value is written: as words, or letter by letter."""
 
 
-def said(answer: Answer | None, document: Document, shown: Shown = plain) -> str:
+def said(answer: Answer | None, document: Document, shown: Shown = escape) -> str:
     """An answer with its mark, and with what another origin says beside it."""
     words = document.words
     if answer is None:
@@ -28,7 +28,7 @@ def label(field: Field, document: Document) -> str:
     return field.labels[document.words.language]
 
 
-def listed(section: Section, document: Document, *, but: Sequence[str] = (), values: Shown = plain) -> Iterator[str]:
+def listed(section: Section, document: Document, *, but: Sequence[str] = (), values: Shown = escape) -> Iterator[str]:
     """Every field of a section, one line each where all subjects answer the same, and a blank line."""
     for field in fields_of(section):
         if field.id not in but:
@@ -36,7 +36,7 @@ def listed(section: Section, document: Document, *, but: Sequence[str] = (), val
     yield ""
 
 
-def spread(field: Field, document: Document, shown: Shown = plain) -> Iterator[str]:
+def spread(field: Field, document: Document, shown: Shown = escape) -> Iterator[str]:
     """One field of all subjects: each different answer once, with whose it is."""
     groups: dict[str, list[Column]] = {}
     for column in document.columns:
@@ -65,4 +65,4 @@ def side_by_side(rows: Sequence[tuple[str, Sequence[str]]], document: Document, 
     labels = document.labels
     for start in range(0, len(labels), COLUMNS):
         part = slice(start, start + COLUMNS)
-        yield from aligned_table([heading, *map(plain, labels[part])], [(name, *cells[part]) for name, cells in rows])
+        yield from aligned_table([heading, *map(escape, labels[part])], [(name, *cells[part]) for name, cells in rows])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fork_wrapper.compare.markdown_text import aligned_table, code, plain
+from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.publish.document.coverage import coverage
 from fork_wrapper.publish.document.fields import fields, fields_of
 from fork_wrapper.publish.document.from_runs import mean_words
@@ -47,7 +47,7 @@ def _acknowledged(document: Document) -> Iterator[str]:
         known = source.resolved.acknowledged if source.resolved else {}
         known = acknowledged_in(source.record) if source.record else known
         for rule, one in known.items():
-            line = f"- {code(rule)}: {plain(' '.join(one.reason.split()))}"
+            line = f"- {code(rule)}: {escape(' '.join(one.reason.split()))}"
             found.setdefault(line, []).append(column.subject.label)
     if found:
         yield from (f"### {document.words('title.acknowledged')}", "")
@@ -84,7 +84,7 @@ def run(document: Document) -> Iterator[str]:
     numbers = [field for field in fields_of("run") if field.id in IN_TABLE]
     yield from listed("run", document, but=IN_TABLE)
     rows = [
-        (plain(column.subject.label), *(said(column.answers[field.id], document) for field in numbers))
+        (escape(column.subject.label), *(said(column.answers[field.id], document) for field in numbers))
         for column in document.columns
     ]
     yield from aligned_table([words("head.experiment"), *(label(field, document) for field in numbers)], rows)
@@ -101,7 +101,7 @@ def checkpoints(document: Document) -> Iterator[str]:
         if not entries:
             yield from (f"- {code(column.subject.label)}: {words('no_checkpoints')}", "")
             continue
-        yield from (f"### {plain(column.subject.label)}{_of_rehearsal(column, document)}", "")
+        yield from (f"### {escape(column.subject.label)}{_of_rehearsal(column, document)}", "")
         yield from (_checkpoint(entry, segment, document) for segment, entry in entries)
         yield ""
 

@@ -54,6 +54,16 @@ class Sample:
     details: str
     """Negative prompt, size, steps, scale, in words."""
 
+    @property
+    def asked(self) -> str:
+        """The prompt as people read it."""
+        return self.prompt or "prompt not recorded"
+
+    @property
+    def seed_words(self) -> str:
+        """The seed as people read it."""
+        return "random seed" if self.seed is None else f"seed {self.seed}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
