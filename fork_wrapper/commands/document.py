@@ -13,7 +13,7 @@ from fork_wrapper.experiment.experiment import find_experiment
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document.coverage import Coverage, coverage
 from fork_wrapper.publish.document.gather import Document, document_of
-from fork_wrapper.publish.document.page import markdown, not_told_of
+from fork_wrapper.publish.document.markdown import left_out_lines, markdown
 from fork_wrapper.publish.document.speech import LANGUAGES
 from fork_wrapper.publish.document.subjects import iterations, left_out
 from fork_wrapper.publish.document.written import beside, marked, write
@@ -143,7 +143,7 @@ def _print_coverage(found: Coverage, document: Document) -> None:
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
     waiting = said.numbered("state_rehearsed", rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
-    output.print_text("".join(f"{line}\n" for line in not_told_of(document)))
+    output.print_text("".join(f"{line}\n" for line in left_out_lines(document)))
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:

@@ -3,13 +3,15 @@
 jinja2 is imported when the first page is made: no other command pays for it.
 """
 
+import json
 import re
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fork_wrapper.compare.markdown_text import aligned_table, code, escape, table
-from fork_wrapper.text import counted, size
+from fork_wrapper.text import counted, harmless, size
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,20 +24,30 @@ _NOT_PRINTED = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160
 
 
 @lru_cache(maxsize=1)
-def html() -> "Environment":
+def html_templates() -> "Environment":
     """The environment of pages: what a value holds is text, whoever wrote it."""
     made = _environment(autoescape=True, finalize=_printable)
     made.filters |= {"breakable": breakable, "counted": counted, "size": size}
     return made
 
 
+def markdown(name: str, **values: Any) -> str:
+    """A document: a template with these values. Several blank lines become one, and those at its ends go."""
+    return re.sub(r"\n{3,}", "\n\n", markdown_templates().get_template(name).render(values)).strip() + "\n"
+
+
 @lru_cache(maxsize=1)
-def markdown() -> "Environment":
+def markdown_templates() -> "Environment":
     """The environment of documents: `md` is for words, `code` for values, `table` aligns its columns."""
     made = _environment(autoescape=False)
-    made.filters |= {"md": escape, "code": code}
+    made.filters |= {"md": escape, "code": code, "quoted": quoted, "shell": shlex.quote}
     made.globals |= {"table": _aligned, "plain_table": _plain_table}
     return made
+
+
+def quoted(text: str) -> str:
+    """A text in the quotes of YAML and Python, without the control characters that neither may hold."""
+    return json.dumps(harmless(text), ensure_ascii=False)
 
 
 def asset(name: str) -> str:

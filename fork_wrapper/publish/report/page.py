@@ -16,7 +16,7 @@ from fork_wrapper.publish.report.charts import lacking, loss_charts, rate_charts
 from fork_wrapper.publish.report.gather import Report
 from fork_wrapper.publish.report.pictures import Picture, pictures
 from fork_wrapper.publish.report.writing import GENERATOR
-from fork_wrapper.publish.templating import asset, html
+from fork_wrapper.publish.templating import asset, html_templates
 
 LIMIT = 15_000_000
 """Bytes of a page, as far as its images can be reduced for it."""
@@ -41,7 +41,7 @@ def page(
 ) -> tuple[str, dict[Path, Picture]]:
     """The page of a report, and the images in it; `tell` hears how many of them are done."""
     known = {"report": report, "facts": facts, "frame": FRAME, "short": SHORT}
-    sections = html().get_template("sections.html").make_module(known)
+    sections = html_templates().get_template("sections.html").make_module(known)
     bodies = {name: getattr(sections, name) for name, _ in SECTIONS}
     samples = bodies.pop("samples")
     made = {name: body() for name, body in bodies.items() if name != "curves"}
@@ -60,7 +60,7 @@ def _page(report: Report, bodies: Mapping[str, Any]) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     return (
-        html()
+        html_templates()
         .get_template("report.html")
         .render(
             report=report,

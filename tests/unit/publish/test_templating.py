@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from fork_wrapper.publish.templating import asset, breakable, html, markdown
+from fork_wrapper.publish.templating import asset, breakable, html_templates, markdown_templates
 
 
 class Reader(HTMLParser):
@@ -35,7 +35,7 @@ def parsed(markup: str) -> Reader:
     return reader
 
 
-PARAGRAPH = html().from_string('<p title="{{ words }}">{{ words }}</p>')
+PARAGRAPH = html_templates().from_string('<p title="{{ words }}">{{ words }}</p>')
 
 
 @given(st.text())
@@ -52,7 +52,7 @@ def test_no_text_becomes_markup(words: str) -> None:
 
 def test_what_no_page_may_hold() -> None:
     """Null characters, halves of characters, escapes."""
-    text = html().from_string("{{ words }}")
+    text = html_templates().from_string("{{ words }}")
     assert text.render(words="a\0b\x1b\udc80c") == "a\ufffdb\ufffd?c"
     assert text.render(words="tab\tand\nline") == "tab\tand\nline"
 
@@ -60,21 +60,21 @@ def test_what_no_page_may_hold() -> None:
 @given(st.text())
 def test_breakable_names(words: str) -> None:
     """The same words, with places where they may break; markup that a template need not escape."""
-    text = html().from_string("{{ words }}").render(words=words)
+    text = html_templates().from_string("{{ words }}").render(words=words)
     assert breakable(words).replace("<wbr>", "") == text
     assert breakable("one_two/3") == "one_<wbr>two/<wbr>3"
-    assert html().from_string("{{ words|breakable }}").render(words=words) == breakable(words)
+    assert html_templates().from_string("{{ words|breakable }}").render(words=words) == breakable(words)
 
 
-def test_markdown() -> None:
+def test_markdown_templates() -> None:
     """Words and values keep to their place: no tag, no new cell, no new line."""
-    row = markdown().from_string("| {{ words|md }} | {{ words|code }} |")
+    row = markdown_templates().from_string("| {{ words|md }} | {{ words|code }} |")
     assert row.render(words="<b>a|b\nc") == r"| \<b\>a\|b c | `<b>a\|b c` |"
 
 
 def test_what_is_missing_is_an_error() -> None:
     """A template that names a value nobody gives does not leave a gap."""
-    for environment in (html(), markdown()):
+    for environment in (html_templates(), markdown_templates()):
         with pytest.raises(UndefinedError):
             environment.from_string("{{ nothing }}").render()
 
