@@ -11,8 +11,7 @@ from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_fl
 from fork_wrapper.files import write_whole
 from fork_wrapper.publish.report.choose import choose
 from fork_wrapper.publish.report.gather import Report, gather
-from fork_wrapper.publish.report.page import LIMIT, page
-from fork_wrapper.publish.report.writing import refuse_one_place, refuse_to_overwrite
+from fork_wrapper.publish.report.page import LIMIT, page, refuse_one_place, refuse_to_overwrite
 from fork_wrapper.text import counted, size
 
 PATIENCE = 0.5

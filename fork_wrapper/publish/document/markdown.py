@@ -13,14 +13,11 @@ from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.compare.values import Value
 from fork_wrapper.publish import templating
 from fork_wrapper.publish.document.answers import Answer
-from fork_wrapper.publish.document.coverage import Coverage, coverage
 from fork_wrapper.publish.document.evolution import Step
-from fork_wrapper.publish.document.fields import Field, Section, fields, fields_of
+from fork_wrapper.publish.document.fields import Field, Section, Words, fields, fields_of
 from fork_wrapper.publish.document.from_options import of_value
-from fork_wrapper.publish.document.from_runs import mean_words
-from fork_wrapper.publish.document.gather import Column, Document, hint
-from fork_wrapper.publish.document.samples import prompts, sample_files
-from fork_wrapper.publish.document.speech import Words
+from fork_wrapper.publish.document.from_runs import mean_words, prompts, sample_files
+from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint
 from fork_wrapper.publish.document.subjects import templates
 from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.lineage import Segment
@@ -86,7 +83,7 @@ class _Page:
     def state(self) -> str:
         """How complete the document is, in one line."""
         found, words = self.coverage, self.words
-        (filled, fields_), (told, people) = found.filled, found.told
+        (filled, fields_), (told, people) = found.filled, found.by_people
         percent = f"{found.percent:.1f}"
         text = words("state", percent=percent, filled=filled, fields=fields_, told=told, people=people)
         rehearsed = dict(found.by_kind()).get("rehearsed", 0)
@@ -98,7 +95,7 @@ class _Page:
 
     def source(self) -> str:
         """The documents that the experiment files name for what is documented in them."""
-        told = [one for column in self.columns for one in (column.subject.told, column.subject.told.now) if one]
+        told = [one for column in self.columns for one in (column.subject.stories, column.subject.stories.now) if one]
         names = dict.fromkeys(source for one in told for _, source in one.sources)
         return "; ".join(names) or self.words("nameless_source")
 
@@ -214,7 +211,7 @@ class _Page:
 
     def alone(self, column: Column) -> str:
         """Why a column is compared with nothing."""
-        parent, document = column.subject.told.parent, self.document
+        parent, document = column.subject.stories.parent, self.document
         if not parent:
             return self.words("stands_alone_long")
         known = parent in dict(document.left_out) or parent in templates(document.settings)
@@ -269,12 +266,12 @@ class _Page:
         """Columns with sample images: when they were drawn, in which folder, the files."""
         words = self.words
         for column in self.columns:
-            groups = groupby(sample_files(column.subject), key=lambda one: (one.folder, one.epoch, one.step))
+            groups = groupby(sample_files(column.subject), key=lambda one: (one.path.parent, one.epoch, one.step))
             found = [
                 (
                     words("at_epoch", count=epoch) if epoch is not None else words("at_step", count=step),
                     "/".join(folder.parts[-3:]),
-                    [one.file for one in group],
+                    [one.path.name for one in group],
                 )
                 for (folder, epoch, step), group in groups
             ]

@@ -18,9 +18,9 @@ from fork_wrapper.publish.report.chart import Chart, Line
 from fork_wrapper.publish.report.charts import loss_charts, rate_charts
 from fork_wrapper.publish.report.curves import decimated
 from fork_wrapper.publish.report.gather import Report, Shown
+from fork_wrapper.publish.report.page import GENERATOR
 from fork_wrapper.publish.report.pictures import fitted, opened_image
 from fork_wrapper.publish.report.scale import shown, ticks, whole_ticks
-from fork_wrapper.publish.report.writing import GENERATOR
 from fork_wrapper.text import shown as printable
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from pathlib import Path
 from string import Formatter
 
 import fork_wrapper.publish.document
-from fork_wrapper.experiment.experiment import DECISIONS
+from fork_wrapper.experiment.experiment import DECISIONS, LANGUAGES
 from fork_wrapper.publish.document.answers import KINDS
-from fork_wrapper.publish.document.fields import fields
-from fork_wrapper.publish.document.speech import LANGUAGES, words
+from fork_wrapper.publish.document.fields import fields, words
 from fork_wrapper.publish.templating import FOLDER
 
 PACKAGE = Path(fork_wrapper.publish.document.__file__).parent

@@ -8,8 +8,8 @@ from PIL import Image
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.publish.report.gather import Report
+from fork_wrapper.publish.report.page import refuse_to_overwrite
 from fork_wrapper.publish.report.png import COLOURS, SIZE, need_matplotlib, picture_paths, write_pictures
-from fork_wrapper.publish.report.writing import refuse_to_overwrite
 from fork_wrapper.records.run_folder import RunFolder
 
 pytest.importorskip("matplotlib")

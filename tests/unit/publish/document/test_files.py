@@ -7,7 +7,7 @@ import pytest
 from fork_wrapper.compare import markdown_text
 from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.errors import InputError
-from fork_wrapper.publish.document.written import beside, marked, write
+from fork_wrapper.publish.document.files import beside, marked, write
 
 
 def test_only_its_own_files_are_written_over(tmp_path: Path) -> None:
