@@ -10,13 +10,12 @@ import click
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
 from fork_wrapper.experiment.experiment import find_experiment
+from fork_wrapper.experiment.story import LANGUAGES
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.publish.document.coverage import Coverage, coverage
-from fork_wrapper.publish.document.gather import Document, document_of
-from fork_wrapper.publish.document.page import markdown, not_told_of
-from fork_wrapper.publish.document.speech import LANGUAGES
+from fork_wrapper.publish.document.files import beside, marked, write
+from fork_wrapper.publish.document.gather import Coverage, Document, coverage, document_of
+from fork_wrapper.publish.document.markdown import left_out_lines, markdown
 from fork_wrapper.publish.document.subjects import iterations, left_out
-from fork_wrapper.publish.document.written import beside, marked, write
 
 EPILOG = """\b
 Examples:
@@ -88,7 +87,7 @@ def command(
         return
     document = document_of(names, language, settings, allow)
     if as_json:
-        from fork_wrapper.publish.document.plain import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
+        from fork_wrapper.publish.document.as_json import coverage_json, to_json  # noqa: PLC0415 - one way of writing is enough
 
         output.print_json(coverage_json(coverage(document)) if only_coverage else to_json(document))
     elif only_coverage:
@@ -136,14 +135,14 @@ def _print_coverage(found: Coverage, document: Document) -> None:
     for cell in found.missing:
         hints.setdefault(f"{cell.field.labels[said.language]}: {cell.hint}", []).append(cell.label)
     output.print_text("".join(f"{', '.join(who)}: {text}\n" for text, who in hints.items()))
-    (filled, fields), (told, people) = found.filled, found.told
+    (filled, fields), (told, people) = found.filled, found.by_people
     summary = said(
         "coverage.summary", percent=f"{found.percent:.1f}", filled=filled, fields=fields, told=told, people=people
     )
     rehearsed = dict(found.by_kind()).get("rehearsed", 0)
     waiting = said.numbered("state_rehearsed", rehearsed).strip() if rehearsed else ""
     output.print_text(f"{summary}\n" + (f"{waiting}\n" if waiting else ""))
-    output.print_text("".join(f"{line}\n" for line in not_told_of(document)))
+    output.print_text("".join(f"{line}\n" for line in left_out_lines(document)))
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:

@@ -11,8 +11,7 @@ from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_fl
 from fork_wrapper.files import write_whole
 from fork_wrapper.publish.report.choose import choose
 from fork_wrapper.publish.report.gather import Report, gather
-from fork_wrapper.publish.report.page import LIMIT, page
-from fork_wrapper.publish.report.writing import refuse_one_place, refuse_to_overwrite
+from fork_wrapper.publish.report.page import LIMIT, page, refuse_one_place, refuse_to_overwrite
 from fork_wrapper.text import counted, size
 
 PATIENCE = 0.5
@@ -29,7 +28,12 @@ PATIENCE = 0.5
     show_default=True,
     help="The page.",
 )
-@click.option("--png", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write pictures here, too.")
+@click.option(
+    "--png",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write pictures here, too (needs kft[png]).",
+)
 @json_flag
 @setting_flags(*PLACES)
 def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bool, **flags: Any) -> None:
@@ -41,14 +45,16 @@ def command(names: tuple[str, ...], file: Path, folder: Path | None, as_json: bo
     """
     settings = settings_from(flags)
     refuse_to_overwrite([file])
+    if folder is not None:
+        from fork_wrapper.publish.report.png import need_matplotlib, picture_paths, write_pictures  # noqa: PLC0415 - a page alone needs none
+
+        need_matplotlib()
     with output.counting("reading runs", patience=PATIENCE) as tell:
         report = gather(choose([full_name(name, settings) for name in names], settings), settings, tell)
     with output.counting("making images smaller", patience=PATIENCE) as tell:
         text, made = page(report, tell)
     written = [file]
     if folder is not None:
-        from fork_wrapper.publish.report.png import picture_paths, write_pictures  # noqa: PLC0415 - a page alone needs none
-
         pictures = picture_paths(report, folder)
         refuse_one_place(file, pictures)
         refuse_to_overwrite(pictures)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fork_wrapper.compare.comparison import Diff
-from fork_wrapper.compare.markdown_text import code, plain, table
+from fork_wrapper.compare.markdown_text import code, escape, table
 from fork_wrapper.compare.sections import Line, Section, file_lines, rule_lines, sections, short_names, summary
 
 NAMES = 20
@@ -14,9 +14,9 @@ def markdown(diff: Diff, *, everything: bool = False, only_training: bool = Fals
     """The whole document."""
     lines = [f"# {code(diff.names[0])} → {code(diff.names[1])}", "", f"{summary(diff) or 'No difference'}."]
     if diff.why:
-        lines += ["", f"> {plain(diff.why)}"]
+        lines += ["", f"> {escape(diff.why)}"]
     for note in diff.notes:
-        lines += ["", f"**{plain(note)}**"]
+        lines += ["", f"**{escape(note)}**"]
     for section in sections(diff, everything=everything, only_training=only_training):
         lines += _section(section, short_names(diff))
     lines += _files(diff)
@@ -33,7 +33,7 @@ def _section(section: Section, names: tuple[str, str]) -> Iterator[str]:
 
 
 def _cells(line: Line, *, grouped: bool, origins: bool) -> list[str]:
-    key = code(line.key) + (f"<br>{plain(line.remark)}" if line.remark else "")
+    key = code(line.key) + (f"<br>{escape(line.remark)}" if line.remark else "")
     cells = [*([line.group] if grouped else []), key, code(line.before), code(line.after)]
     return [*cells, *([line.origin] if origins else [])]
 
@@ -42,7 +42,7 @@ def _files(diff: Diff) -> Iterator[str]:
     lines = file_lines(diff, NAMES)
     if lines:
         yield from ("", "## Images and captions", "")
-    yield from (f"- {what}: {plain(names)}" for what, names in lines)
+    yield from (f"- {what}: {escape(names)}" for what, names in lines)
 
 
 def _rules(diff: Diff) -> Iterator[str]:
@@ -50,4 +50,4 @@ def _rules(diff: Diff) -> Iterator[str]:
     if lines:
         yield from ("", "## Rules", "")
     for sign, name, what in lines:
-        yield f"- {'appears' if sign == '+' else 'vanishes'}: {plain(name)}: {plain(what)}"
+        yield f"- {'appears' if sign == '+' else 'vanishes'}: {escape(name)}: {escape(what)}"

@@ -43,7 +43,7 @@ def code(text: str) -> str:
     return f"{fence}{inner}{fence}".replace("|", "\\|").replace("\n", " ")
 
 
-def plain(text: str) -> str:
+def escape(text: str) -> str:
     """Words in which nothing is taken for markup; an underscore within a word is none."""
     flat = " ".join(harmless(text).split())
     return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in flat)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.run_folder import RunFolder
 from tests.cli.conftest import Answer
 from tests.trained import trained
+
+needs_png = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib: pip install 'kft[png]'")
 
 Call = Callable[..., Answer]
 
@@ -32,6 +35,7 @@ def test_all_that_has_run(kft: Call, project: Path) -> None:
     assert not list(project.glob(".*.tmp"))
 
 
+@needs_png
 @pytest.mark.usefixtures("runs")
 def test_names_a_place_and_pictures(kft: Call, project: Path) -> None:
     """Where they were wanted; --json names every file and what each run is."""
@@ -52,6 +56,7 @@ def test_names_a_place_and_pictures(kft: Call, project: Path) -> None:
     assert len(said["files"]) == 5
 
 
+@needs_png
 @pytest.mark.usefixtures("runs")
 def test_nothing_of_others_is_overwritten(kft: Call, project: Path) -> None:
     """Before any work; and neither is anything written."""
@@ -68,6 +73,7 @@ def test_nothing_of_others_is_overwritten(kft: Call, project: Path) -> None:
     assert not (project / "pictures").exists()
 
 
+@needs_png
 @pytest.mark.usefixtures("runs")
 def test_words_about_a_report_are_no_report(kft: Call, project: Path) -> None:
     """A file that speaks of it stays, whatever it is; what it left is written anew, but never page over picture."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from fork_wrapper.compare.values import Understood
+    from fork_wrapper.publish.document.fields import Words
     from fork_wrapper.publish.document.folder import Folder
-    from fork_wrapper.publish.document.speech import Words
     from fork_wrapper.publish.document.subjects import Subject
 
 Kind = Literal[

@@ -1,13 +1,15 @@
-"""The fields of the document as data: what it asks of every experiment, and who can know it.
+"""What a document asks of every experiment, and the words of its languages; both are data.
 
-`fields.json` is the list: those that the authors' document lists, and a few more that kft adds.
+`fields.json` lists the fields: those of the authors' document, and a few more that kft adds. `words/en.json` and
+`words/es.json` have the same keys.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Section = Literal["model", "dataset", "parameters", "evolution", "evaluation", "selection", "run", "provenance"]
 
@@ -53,3 +55,36 @@ def fields() -> tuple[Field, ...]:
 def fields_of(section: Section) -> tuple[Field, ...]:
     """The fields of one section."""
     return tuple(field for field in fields() if field.section == section)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """One language."""
+
+    language: str
+    """`en` or `es`."""
+    table: Mapping[str, str]
+    """Templates by key."""
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """The words of a key, with these values in their places."""
+        return self.table[key].format(**values) if values else self.table[key]
+
+    def counted(self, count: int, noun: str) -> str:
+        """`1 image`, `2 images`: of the keys `one.NOUN` and `many.NOUN`."""
+        return f"{count} {self(f'one.{noun}' if count == 1 else f'many.{noun}')}"
+
+    def numbered(self, key: str, count: int, **values: Any) -> str:
+        """The words of a key with a count; of `KEY.one` where there is one."""
+        return self(f"{key}.one" if count == 1 else key, count=count, **values)
+
+    def has(self, key: str) -> bool:
+        """Whether there are words for it."""
+        return key in self.table
+
+
+@lru_cache(maxsize=2)
+def words(language: str) -> Words:
+    """The words of one of `LANGUAGES`."""
+    path = Path(__file__).with_name("words") / f"{language}.json"
+    return Words(language=language, table=json.loads(path.read_text(encoding="utf-8")))

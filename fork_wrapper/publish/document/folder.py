@@ -8,8 +8,7 @@ from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.subsets import at_hand, described, fingerprint_subsets, subsets, survey_subsets
 from fork_wrapper.files import canonical_json
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.publish.document.intended import changed
-from fork_wrapper.publish.document.subjects import Subject
+from fork_wrapper.publish.document.subjects import Subject, changed
 
 if TYPE_CHECKING:
     from dataset_tools.captions.stats import CaptionStats

@@ -8,8 +8,8 @@ from fork_wrapper.check.rules.case import Case
 from fork_wrapper.publish.document.answers import Answer, Answering, Asked, beside, weakest
 from fork_wrapper.publish.document.folder import regularising
 from fork_wrapper.publish.document.from_options import option, values
-from fork_wrapper.publish.document.from_people import told
-from fork_wrapper.publish.document.intended import changed
+from fork_wrapper.publish.document.from_people import story_part
+from fork_wrapper.publish.document.subjects import changed
 from fork_wrapper.records.record import sound_folders
 from fork_wrapper.sdscripts.steps import Schedule, StepsError, plan_steps
 
@@ -28,7 +28,7 @@ def images(asked: Asked) -> Answer | None:
     if count is None and asked.folder is not None:
         count, by = asked.folder.images, ""
     measured = None if count is None else Answer(text=str(count), kind="measured", by=by)
-    return beside(measured, told("images")(asked))
+    return beside(measured, story_part("images")(asked))
 
 
 def _recorded_images(asked: Asked) -> int | None:
@@ -61,12 +61,12 @@ def image_size(asked: Asked) -> Answer | None:
         rest = len(shown) - 3
         text = ", ".join(shown[:3]) + (asked.words.numbered("and_more", rest) if rest > 0 else "")
         measured = Answer(text=text, kind="measured")
-    return beside(measured, told("image_size")(asked))
+    return beside(measured, story_part("image_size")(asked))
 
 
 def caption_convention(asked: Asked) -> Answer | None:
     """Which parts the captions have, and how many of them: measured in the folder, else as people tell it."""
-    said = told("captions")(asked)
+    said = story_part("captions")(asked)
     if asked.folder is None or not asked.folder.captions.captions:
         return said
     found = asked.folder.captions

@@ -9,8 +9,8 @@ from fork_wrapper.compare.units import value_of
 from fork_wrapper.compare.values import IMPLIED, Value, names_a_run
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.publish.document.answers import Answer, Answering, Asked, Kind, joined, weakest
+from fork_wrapper.publish.document.fields import Words
 from fork_wrapper.publish.document.folder import regularising
-from fork_wrapper.publish.document.speech import Words
 from fork_wrapper.sdscripts.meaning import kind_of
 from fork_wrapper.sdscripts.options import dataset_keys, options
 from fork_wrapper.sdscripts.sizes import trained

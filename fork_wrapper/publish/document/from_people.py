@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 from fork_wrapper.publish.document.answers import Answer, Answering, Asked
-from fork_wrapper.publish.document.told import FOLDERS, OF_ITS_IMAGES
+from fork_wrapper.publish.document.stories import FOLDERS, OF_ITS_IMAGES
 from fork_wrapper.records.notes import Note
 
 
-def told(key: str) -> Answering:
+def story_part(key: str) -> Answering:
     """How a part of the story is answered."""
 
     def answer(asked: Asked) -> Answer | None:
-        said = asked.subject.told.part(key, asked.words.language)
+        said = asked.subject.stories.part(key, asked.words.language)
         if said is None or (key in OF_ITS_IMAGES and _has_other_images(asked)):
             return None
         text = "; ".join(map(str, said.value)) if isinstance(said.value, list) else " ".join(str(said.value).split())
@@ -30,7 +30,7 @@ def with_notes(key: str, read: Callable[[Note], str]) -> Answering:
     """How a part of the story is answered to which notes add: the latest first, what was told before beside it."""
 
     def answer(asked: Asked) -> Answer | None:
-        first = told(key)(asked)
+        first = story_part(key)(asked)
         for run, note in asked.subject.notes:
             if said := " ".join(read(note).split()):
                 first = Answer(text=f"{said} ({note.time[:10]})", kind="noted", by=run, also=first)
@@ -44,7 +44,7 @@ def decision(asked: Asked) -> Answer | None:
     for run, note in reversed(asked.subject.notes):
         if note.decision:
             return Answer(text=_decided(asked, note.decision), kind="noted", by=run)
-    said = told("decision")(asked)
+    said = story_part("decision")(asked)
     return said and Answer(text=_decided(asked, said.text), kind=said.kind, by=said.by)
 
 
@@ -62,12 +62,12 @@ def _observation(note: Note) -> str:
 
 
 ANSWERS: dict[str, Answering] = {
-    "purpose": told("purpose"),
-    "image_mode": told("image_mode"),
-    "content": told("content"),
-    "preparation": told("preparation"),
-    "evaluation": told("evaluation"),
-    "why": told("changes"),
+    "purpose": story_part("purpose"),
+    "image_mode": story_part("image_mode"),
+    "content": story_part("content"),
+    "preparation": story_part("preparation"),
+    "evaluation": story_part("evaluation"),
+    "why": story_part("changes"),
     "problems": with_notes("problems", lambda note: "; ".join(note.problems)),
     "solutions": with_notes("solutions", lambda note: "; ".join(note.solutions)),
     "effect": with_notes("effect", _observation),

@@ -5,10 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from fork_wrapper.check.rules.prompt_file import Prompt
+from fork_wrapper.formats.source import named_prompts
 from fork_wrapper.publish.document.answers import Answer, Answering, Asked, beside
-from fork_wrapper.publish.document.from_people import told
-from fork_wrapper.publish.document.samples import sample_files
-from fork_wrapper.publish.document.speech import Words
+from fork_wrapper.publish.document.fields import Words
+from fork_wrapper.publish.document.from_people import story_part
+from fork_wrapper.publish.document.subjects import Subject, changed
+from fork_wrapper.publish.sample_images import SampleImage, parsed_prompts, sample_images
 from fork_wrapper.records.losses import Mean, losses_of
 from fork_wrapper.records.record import Record
 from fork_wrapper.sdscripts.options import pinned_commit
@@ -33,11 +36,11 @@ def recorded(read: Reading) -> Answering:
     return answer
 
 
-def or_told(read: Reading, key: str) -> Answering:
+def or_story(read: Reading, key: str) -> Answering:
     """Likewise, or by what people tell of a training that nobody recorded; then a rehearsal's stands beside it."""
 
     def answer(asked: Asked) -> Answer | None:
-        found, said = recorded(read)(asked), told(key)(asked)
+        found, said = recorded(read)(asked), story_part(key)(asked)
         return beside(found, said) if asked.subject.real else beside(said, found)
 
     return answer
@@ -156,7 +159,7 @@ def framework(asked: Asked) -> Answer:
     return Answer(text=f"kohya-ss/sd-scripts {pinned_commit()[:12]}, sdxl_train.py", kind="kft")
 
 
-def sample_images(asked: Asked) -> Answer | None:
+def _sample_images(asked: Asked) -> Answer | None:
     """How many sample images lie in the run folders."""
     if asked.subject.record is None:
         return None
@@ -165,9 +168,22 @@ def sample_images(asked: Asked) -> Answer | None:
     return Answer(text=str(count), kind=kind, by=asked.subject.run_id) if count else None  # type: ignore[arg-type]
 
 
+def sample_files(subject: Subject) -> list[SampleImage]:
+    """Every sample image of a subject's runs, the first of the training first."""
+    return [image for segment in subject.segments for image in sample_images(segment)]
+
+
+def prompts(subject: Subject) -> tuple[Prompt, ...]:
+    """The prompts, as the run recorded them, else as their file has them now; none where there are none to read."""
+    record = subject.record
+    is_recorded = record is not None and "training.sample_prompts" not in changed(record)
+    text = record.experiment.get("sample_prompts") if record and is_recorded else named_prompts(subject.source)
+    return parsed_prompts(text, subject.source.training.get("sample_prompts"))
+
+
 ANSWERS: dict[str, Answering] = {
-    "hardware": or_told(_hardware, "hardware"),
-    "duration": or_told(_duration, "duration"),
+    "hardware": or_story(_hardware, "hardware"),
+    "duration": or_story(_duration, "duration"),
     "losses": recorded(_losses),
     "vram_peak": recorded(_vram),
     "driver": recorded(_driver),
@@ -180,5 +196,5 @@ ANSWERS: dict[str, Answering] = {
     "python": recorded(_python),
     "packages": recorded(_packages),
     "framework": framework,
-    "sample_images": sample_images,
+    "sample_images": _sample_images,
 }

@@ -1,19 +1,19 @@
-"""Everything that a document says, as one value: an answer for every field of every subject, and how they evolved."""
+"""Everything that a document says, as one value: an answer for every field of every subject, and how complete it is."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fork_wrapper.compare.values import Understood, understand
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document import from_data, from_options, from_people, from_runs
-from fork_wrapper.publish.document.answers import Answer, Answering, Asked
-from fork_wrapper.publish.document.evolution import Step, changes, steps
-from fork_wrapper.publish.document.fields import Field, fields
+from fork_wrapper.publish.document.answers import KINDS, Answer, Answering, Asked
+from fork_wrapper.publish.document.evolution import Step, changes, in_order, steps
+from fork_wrapper.publish.document.fields import Field, Words, fields, words
 from fork_wrapper.publish.document.folder import Folders
 from fork_wrapper.publish.document.from_options import caption_files, key, option, text_rate, unet_rate
-from fork_wrapper.publish.document.samples import prompts
-from fork_wrapper.publish.document.speech import Words, words
-from fork_wrapper.publish.document.subjects import Subject, find_subjects, in_order, left_out, parent_subject
+from fork_wrapper.publish.document.from_runs import prompts
+from fork_wrapper.publish.document.subjects import Subject, find_subjects, left_out, parent_subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def document_of(names: Sequence[str], language: str, settings: Settings, allow: 
     outside = {
         subject.label: parent
         for subject in subjects
-        if subject.told.parent not in there and (parent := parent_subject(subject, settings)) is not None
+        if subject.stories.parent not in there and (parent := parent_subject(subject, settings)) is not None
     }
     return gather(subjects, outside, words(language), settings, () if names else left_out(settings))
 
@@ -155,3 +155,66 @@ def _hint_of(field: Field, subject: Subject | None) -> str:
     if subject is not None and not subject.follows_file and field.missing in ("note", "story"):
         return "noted"
     return field.missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One field of one subject."""
+
+    field: Field
+    """Which field."""
+    label: str
+    """Whose."""
+    answer: Answer | None
+    """What is known; None where it is missing."""
+    hint: str
+    """Where it could come from; empty where it is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """All listed fields of all subjects."""
+
+    cells: tuple[Cell, ...]
+    """Field by field, in the order of the document."""
+
+    @property
+    def percent(self) -> float:
+        """Of the cells that a tool can know, how many are filled; 100 where there are none."""
+        mine = [cell for cell in self.cells if cell.field.tool]
+        return 100 * sum(cell.answer is not None for cell in mine) / len(mine) if mine else 100.0
+
+    @property
+    def filled(self) -> tuple[int, int]:
+        """Cells that a tool can know: filled, and all."""
+        mine = [cell for cell in self.cells if cell.field.tool]
+        return sum(cell.answer is not None for cell in mine), len(mine)
+
+    @property
+    def by_people(self) -> tuple[int, int]:
+        """Cells that only people can know: filled, and all."""
+        theirs = [cell for cell in self.cells if not cell.field.tool]
+        return sum(cell.answer is not None for cell in theirs), len(theirs)
+
+    @property
+    def missing(self) -> tuple[Cell, ...]:
+        """What is not known."""
+        return tuple(cell for cell in self.cells if cell.answer is None)
+
+    def by_kind(self) -> list[tuple[str, int]]:
+        """How many cells come from where; nothing that does not occur."""
+        counts = Counter(cell.answer.kind for cell in self.cells if cell.answer is not None)
+        return [(kind, counts[kind]) for kind in KINDS if counts[kind]]
+
+
+def coverage(document: Document) -> Coverage:
+    """The coverage of a document."""
+    return Coverage(cells=tuple(_cells(document)))
+
+
+def _cells(document: Document) -> Iterator[Cell]:
+    for field in fields():
+        for column in document.columns if field.listed else ():
+            answer = column.answers[field.id]
+            why = "" if answer is not None else hint(field, column.subject, document.words)
+            yield Cell(field=field, label=column.subject.label, answer=answer, hint=why)

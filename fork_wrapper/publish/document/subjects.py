@@ -2,34 +2,33 @@
 
 An experiment's name means its newest completed run, else its newest rehearsal, else the file alone; which of them it
 became is part of the document. A run, a sidecar, a checkpoint or a config file is taken as it is.
+
+What kft changed for a rehearsal or a resumption is taken back, by the record itself: a rehearsal's values are those of
+the miniature, and a resumed run's length is that of the rest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
 from fork_wrapper.compare.facts import is_rehearsal
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment.experiment import experiment_names, find_experiment
-from fork_wrapper.experiment.resolve import Origin
+from fork_wrapper.experiment import keypath
+from fork_wrapper.experiment.experiment import OWN, experiment_names, find_experiment
+from fork_wrapper.experiment.resolve import KFT, Origin
 from fork_wrapper.files import flatten, read_text
 from fork_wrapper.formats.source import Source, open_source
 from fork_wrapper.machine.settings import Settings, begin
-from fork_wrapper.publish.document.intended import intended
-from fork_wrapper.publish.document.told import Told, tables, told
+from fork_wrapper.publish.document.stories import Stories, read_stories, tables
 from fork_wrapper.records.history import newest_of
-from fork_wrapper.records.lineage import Segment, segments
+from fork_wrapper.records.lineage import Segment, resumed_from, segments
 from fork_wrapper.records.notes import Note, read_notes
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder, newest_records, sidecar_of
 from fork_wrapper.text import natural
 
 Basis = Literal["run", "rehearsal", "experiment", "checkpoint", "miniature", "file"]
-
-NEVER = "~"
-"""Sorts behind all dates."""
 
 WANTED = ("completed", "rehearsed")
 """Statuses of runs that answer for an experiment, the best first."""
@@ -47,7 +46,7 @@ class Subject:
     """What answers for it."""
     source: Source
     """Its configuration, as it was meant: without the changes of a rehearsal, and of a resumption."""
-    told: Told
+    stories: Stories
     """What people wrote in the experiment files."""
     segments: tuple[Segment, ...] = ()
     """Its runs, the first of a resumed training first; empty where none is recorded."""
@@ -67,7 +66,7 @@ class Subject:
     @property
     def follows_file(self) -> bool:
         """Whether what is written into its experiment file now becomes part of the document."""
-        return self.record is None or self.told.now is not None
+        return self.record is None or self.stories.now is not None
 
     @property
     def run_id(self) -> str:
@@ -107,7 +106,7 @@ def _named(error: InputError) -> list[Finding]:
 
 def parent_subject(subject: Subject, settings: Settings) -> Subject | None:
     """What an experiment extends, as a subject of its own; None where that is nothing, gone, or a template."""
-    parent = subject.told.parent
+    parent = subject.stories.parent
     if not parent or parent in templates(settings):
         return None
     try:
@@ -141,42 +140,6 @@ def left_out(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def in_order(subjects: Sequence[Subject]) -> list[Subject]:
-    """Parents before children; among those that could come next the one whose training, or a child's, began first.
-
-    What never trained comes last, by name, numbers by their value.
-    """
-    left, found = list(subjects), []
-    while left:
-        waiting = {id(one) for one in left if any(_leads_to(other, one) for other in left)}
-        ready = [one for one in left if id(one) not in waiting] or left  # a circle can only have been made by hand
-        found.append(min(ready, key=lambda one: (_began(one, left), natural(one.label))))
-        left.remove(found[-1])
-    return found
-
-
-def _leads_to(one: Subject, other: Subject) -> bool:
-    """Whether one is what another extends, or an earlier run of the same experiment."""
-    if one.name == other.name:
-        return _started(one) < _started(other)
-    return one.name == other.told.parent
-
-
-def _began(one: Subject, subjects: Sequence[Subject], above: frozenset[str] = frozenset()) -> str:
-    """When its training or the first of its descendants' began; a text behind all dates where none did."""
-    kin = [other for other in subjects if other.told.parent == one.name and other.name not in above]
-    return min([_started(one), *(_began(other, subjects, above | {one.name}) for other in kin)])
-
-
-def _started(one: Subject) -> str:
-    """In UTC; a text behind all dates of what never trained."""
-    first = one.segments[0].record.run["started"] if one.real else None
-    try:
-        return datetime.fromisoformat(str(first)).astimezone(timezone.utc).isoformat() if first else NEVER
-    except ValueError:  # a damaged record
-        return NEVER
-
-
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         return tables(read_text(path))
@@ -195,7 +158,7 @@ def _subject(text: str, settings: Settings, allow: Sequence[str], *, asked: str)
     basis: Basis = "experiment" if source.resolved else "checkpoint" if source.header else "file"
     if is_rehearsal(source):
         basis, source = "miniature", _of_the_miniature(source)
-    return Subject(label=Path(asked).stem, name=name, basis=basis, source=source, told=told(files))
+    return Subject(label=Path(asked).stem, name=name, basis=basis, source=source, stories=read_stories(files))
 
 
 def _with_sidecar(source: Source, settings: Settings) -> Source:
@@ -216,9 +179,9 @@ def _of_the_miniature(source: Source) -> Source:
 
 
 def _of_record(source: Source, record: Record, settings: Settings, *, asked: str) -> Subject:
-    said = told([(str(file["name"]), str(file["text"])) for file in record.experiment["files"]])
+    said = read_stories([(str(file["name"]), str(file["text"])) for file in record.experiment["files"]])
     if by_name := asked == record.name:
-        said = replace(said, now=_told_now(asked, settings))
+        said = replace(said, now=_stories_now(asked, settings))
     run = RunFolder(folder=source.path.absolute().parent)
     chain = segments(settings.outputs, run, record)
     training, dataset, origins = intended(chain[0].record, said)
@@ -228,13 +191,13 @@ def _of_record(source: Source, record: Record, settings: Settings, *, asked: str
         name=record.name,
         basis="rehearsal" if record.rehearsal is not None else "run",
         source=replace(source, training=training, dataset=dataset, origins=origins),
-        told=said,
+        stories=said,
         segments=chain,
         notes=tuple(sorted(notes, key=lambda item: item[1].time)),
     )
 
 
-def _told_now(name: str, settings: Settings) -> Told | None:
+def _stories_now(name: str, settings: Settings) -> Stories | None:
     """What the files of an experiment tell now; None where there are none.
 
     A story is told to its end after the run: what went wrong, what was decided. Values are never looked up here.
@@ -250,7 +213,7 @@ def _told_now(name: str, settings: Settings) -> Told | None:
             path = find_experiment(parent, settings.experiments, beside=path.parent)
     except InputError:
         pass  # what is there tells what it can
-    return told(files) if files else None
+    return read_stories(files) if files else None
 
 
 def _distinct(found: list[Subject]) -> Iterator[Subject]:
@@ -265,3 +228,35 @@ def _distinct(found: list[Subject]) -> Iterator[Subject]:
             label, number = f"{subject.label} ({number})", number + 1
         seen.add(label)
         yield replace(subject, label=label)
+
+
+def intended(record: Record, said: Stories) -> tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Origin]]:
+    """Training options, dataset config and origins of a record, as the experiment meant them."""
+    tree: keypath.Tree = keypath.merge({"training": record.training, "dataset": record.dataset}, {})
+    origins = {path: Origin(**one) for path, one in record.experiment["origins"].items()}
+    for change in (*_of_resume(record), *(record.rehearsal or {}).get("changes", ())):
+        path, was = str(change["key"]), change["was"]
+        origins.pop(path, None)
+        if was is None:
+            keypath.drop(tree, path)
+            continue
+        keypath.put(tree, path, was)
+        found = _typed(record, path) or said.origin(path)
+        origins[path] = Origin(kind=found[0], by=found[1]) if found else KFT  # type: ignore[arg-type]
+    return tree["training"], tree["dataset"], origins
+
+
+def _typed(record: Record, path: str) -> tuple[str, str] | None:
+    """The origin of a value that was said at the launch and of which a rehearsal took a part: somebody's images."""
+    said = [str(text).removeprefix("--set ").partition("=")[0] for text in record.experiment.get("overrides") or ()]
+    return (OWN, "--set") if {path, path.rpartition(".")[2]} & {*said} else None
+
+
+def _of_resume(record: Record) -> Iterable[Mapping[str, Any]]:
+    """Of a training whose beginning is lost: what this run had otherwise than the run before it."""
+    return (record.lineage or {}).get("changes") or () if resumed_from(record) else ()
+
+
+def changed(record: Record) -> frozenset[str]:
+    """Key paths that a rehearsal changed."""
+    return frozenset(str(change["key"]) for change in (record.rehearsal or {}).get("changes", ()))

@@ -1,21 +1,24 @@
-"""A chart as SVG that can be read without a script: lines, axes, a legend, words for it and a table of values.
+"""A chart, and where its lines, numbers and words go in a drawing that can be read without a script.
 
-The script of the page draws the same lines anew at the size of the window and of what is zoomed into; it takes them
-from the points that stand here.
+`chart.html` draws it as SVG. The script of the page draws the same lines anew at the size of the window and of the part
+that is zoomed into; it takes them from the points that the SVG holds.
 """
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from fork_wrapper.publish.report.curves import Point, decimated
-from fork_wrapper.publish.report.html import Html, join, tag
 from fork_wrapper.publish.report.scale import Range, range_of, shown, ticks, whole_ticks
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 28, 12, 44
 """Margins for the numbers along the sides."""
+
+FRAME = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "top": TOP, "bottom": HEIGHT - BOTTOM}
+"""The drawing and the edges of its frame, in units of the SVG."""
 
 DETAIL = {"raw": 4000, "main": 1600}
 """Points of a line that a page holds: two for each column of the widest screen, or for eight times as much zoom."""
@@ -56,19 +59,40 @@ class Line:
     """A raw line is thin and has no markers."""
 
     @property
+    def colour(self) -> int:
+        """Number of its colour, from 0."""
+        return self.style % STYLES
+
+    @property
+    def dashes(self) -> int:
+        """Number of its dashes: the second six of twelve lines pair colours and dashes otherwise than the first."""
+        return (self.style + self.style // STYLES) % STYLES
+
+    @property
     def classes(self) -> str:
-        """Its looks: that the second six of twelve lines differ from the first in the pairing."""
-        turn = self.style // STYLES
-        return (
-            f"c{self.style % STYLES} d{(self.style + turn) % STYLES}"
-            if self.kind == "main"
-            else (f"c{self.style % STYLES} raw")
-        )
+        """Its style as CSS classes."""
+        return f"c{self.colour} d{self.dashes}" if self.kind == "main" else f"c{self.colour} raw"
 
     @property
     def shape(self) -> str:
         """Path of its marker."""
         return SHAPES[(self.style + 2 * (self.style // STYLES)) % STYLES]
+
+    @property
+    def summary(self) -> str:
+        """The line in a sentence: its ends and extremes."""
+        values = [value for _, value in self.points]
+        ends = ", ".join(f"{shown(value)} at step {shown(step)}" for step, value in (self.points[0], self.points[-1]))
+        return f"{self.label}: {ends}, lowest {shown(min(values))}, highest {shown(max(values))}."
+
+    def between(self, before: float | None, last: float) -> str:
+        """Mean, least and greatest value of the steps after `before` up to `last`, as the table shows them."""
+        start = 0 if before is None else bisect_right(self.points, before, key=_step)
+        values = [value for _, value in self.points[start : bisect_right(self.points, last, key=_step)]]
+        if not values:
+            return "-"
+        mean = shown(sum(values) / len(values))
+        return mean if min(values) == max(values) else f"{mean} ({shown(min(values))} to {shown(max(values))})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,196 +110,46 @@ class Chart:
     notes: tuple[str, ...] = ()
     """Sentences below it."""
 
-    @property
+    @cached_property
     def range(self) -> Range:
         """What it shows at first."""
         return range_of([line.points for line in self.lines])
 
+    def place(self, point: Point) -> Point:
+        """Where a point lies in the drawing; a browser cannot count on if it is far outside."""
+        x = LEFT + self.range.across(point[0]) * (WIDTH - LEFT - RIGHT)
+        y = HEIGHT - BOTTOM - self.range.up(point[1]) * (HEIGHT - TOP - BOTTOM)
+        return x, min(max(y, -20.0 * HEIGHT), 20.0 * HEIGHT)
 
-def drawn(chart: Chart) -> Html:
-    """The chart with all that belongs to it."""
-    name, known = chart.name, chart.range
-    described = [tag("li", words) for words in (*_summaries(chart), *chart.notes)]
-    plot = tag(
-        "div",
-        _svg(chart, known),
-        class_="plot",
-        tabindex="0",
-        role="group",
-        aria_label=f"{chart.title}: plus and minus zoom, arrow keys move, 0 shows all",
-    )
-    return tag(
-        "figure",
-        tag("figcaption", chart.title, id=f"{name}-title"),
-        _tools(chart),
-        plot,
-        tag("p", class_="readout", aria_hidden="true"),
-        _legend(chart),
-        tag("ul", described, id=f"{name}-words", class_="words"),
-        _table(chart, known),
-        class_="chart",
-        id=name,
-        data_left=repr(known.left),
-        data_right=repr(known.right),
-        data_low=repr(known.low),
-        data_high=repr(known.high),
-    )
+    def at(self, step: float) -> float:
+        """How far right a step lies in the drawing."""
+        return self.place((step, self.range.low))[0]
 
+    def values(self) -> list[tuple[str, str]]:
+        """Heights in the drawing and the numbers beside them, along the left side."""
+        known = self.range
+        return [(f"{self.place((known.left, one))[1]:.1f}", shown(one)) for one in ticks(known.low, known.high, 5)]
 
-def _svg(chart: Chart, known: Range) -> Html:
-    inside = f"{chart.name}-inside"
-    clip = tag("clipPath", _rect(), id=inside)
-    return tag(
-        "svg",
-        tag("defs", clip),
-        tag("g", _axes(known), class_="axes"),
-        tag(
-            "g",
-            [_mark(known, step, words) for step, words in chart.marks],
-            [_line(line, known) for line in chart.lines],
-            clip_path=f"url(#{inside})",
-            class_="lines",
-        ),
-        tag("text", "step", x=LEFT + (WIDTH - LEFT - RIGHT) / 2, y=HEIGHT - 6, class_="axis", text_anchor="middle"),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_labelledby=f"{chart.name}-title",
-        aria_describedby=f"{chart.name}-words",
-    )
+    def steps(self) -> list[tuple[str, str]]:
+        """Places in the drawing and the numbers below them, along the bottom."""
+        return [(f"{self.at(one):.1f}", shown(one)) for one in whole_ticks(self.range.left, self.range.right, 8)]
 
+    def drawn(self, line: Line) -> tuple[str, list[str]]:
+        """The points of a line's polyline, and where its markers are: evenly spaced, the last at its end."""
+        points = [self.place(point) for point in decimated(line.points, DETAIL[line.kind])]
+        count = 0 if line.kind == "raw" else min(MARKS, len(points))
+        marked = [points[(len(points) - 1) * (number + 1) // count] for number in range(count)]
+        return " ".join(f"{x:.2f},{y:.2f}" for x, y in points), [f"{x:.1f} {y:.1f}" for x, y in marked]
 
-def _rect() -> Html:
-    return tag("rect", x=LEFT, y=TOP, width=WIDTH - LEFT - RIGHT, height=HEIGHT - TOP - BOTTOM)
-
-
-def _place(known: Range, point: Point) -> tuple[float, float]:
-    """Where a point lies in the drawing; far outside is outside, for a browser cannot count any further."""
-    x = LEFT + known.across(point[0]) * (WIDTH - LEFT - RIGHT)
-    y = HEIGHT - BOTTOM - known.up(point[1]) * (HEIGHT - TOP - BOTTOM)
-    return x, min(max(y, -20.0 * HEIGHT), 20.0 * HEIGHT)
-
-
-def _line(line: Line, known: Range) -> Html:
-    points = [_place(known, point) for point in decimated(line.points, DETAIL[line.kind])]
-    drawn_line = tag("polyline", points=" ".join(f"{x:.2f},{y:.2f}" for x, y in points), class_=line.classes)
-    if line.kind == "raw":
-        return drawn_line
-    return join([drawn_line, [_marker(line, *point) for point in _spread(points)]])
-
-
-def _spread(points: Sequence[Point]) -> list[Point]:
-    """Evenly spaced ones of them, the last among them."""
-    count = min(MARKS, len(points))
-    return [points[(len(points) - 1) * (number + 1) // count] for number in range(count)]
-
-
-def _marker(line: Line, x: float, y: float) -> Html:
-    style = f"m c{line.style % STYLES}"
-    return tag("path", d=line.shape, transform=f"translate({x:.1f} {y:.1f})", class_=style)
-
-
-def _mark(known: Range, step: float, words: str) -> Html:
-    x, _ = _place(known, (step, known.low))
-    return tag("line", tag("title", words), x1=f"{x:.2f}", x2=f"{x:.2f}", y1=TOP, y2=HEIGHT - BOTTOM, class_="mark")
-
-
-def _axes(known: Range) -> Html:
-    bottom, parts = HEIGHT - BOTTOM, []
-    for value in ticks(known.low, known.high, 5):
-        _, y = _place(known, (known.left, value))
-        parts += [
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="grid"),
-            tag("text", shown(value), x=LEFT - 6, y=f"{y + 4:.1f}", text_anchor="end"),
-        ]
-    for step in whole_ticks(known.left, known.right, 8):
-        x, _ = _place(known, (step, known.low))
-        parts += [
-            tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=bottom, y2=bottom + 4, class_="tick"),
-            tag("text", shown(step), x=f"{x:.1f}", y=bottom + 18, text_anchor="middle"),
-        ]
-    return join([*parts, tag("path", d=f"M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}", class_="frame")])
-
-
-def _tools(chart: Chart) -> Html:
-    actions = (("in", "Zoom in"), ("out", "Zoom out"), ("left", "Earlier"), ("right", "Later"), ("all", "Reset"))
-    buttons = [tag("button", words, type="button", data_do=action) for action, words in actions]
-    return tag("div", buttons, class_="tools", role="group", aria_label=f"Zoom of {chart.title}")
-
-
-def _legend(chart: Chart) -> Html:
-    """One switch for each line; what it looks like stands beside it."""
-    return tag(
-        "ul",
-        [
-            tag(
-                "li",
-                tag("label", tag("input", type="checkbox", checked=True, data_line=number), _key(line), line.label),
-            )
-            for number, line in enumerate(chart.lines)
-        ],
-        class_="legend",
-    )
-
-
-def _key(line: Line) -> Html:
-    stroke = tag("polyline", points="2,8 38,8", class_=line.classes)
-    return tag(
-        "svg", stroke, _marker(line, 20, 8) if line.kind == "main" else None, viewBox="0 0 40 16", aria_hidden="true"
-    )
-
-
-def _summaries(chart: Chart) -> list[str]:
-    """Every line in a sentence."""
-    return [
-        f"{line.label}: {_at(line.points[0])}, {_at(line.points[-1])}, "
-        f"lowest {shown(min(map(_value, line.points)))}, highest {shown(max(map(_value, line.points)))}."
-        for line in chart.lines
-        if line.points
-    ]
-
-
-def _at(point: Point) -> str:
-    return f"{shown(point[1])} at step {shown(point[0])}"
-
-
-def _table(chart: Chart, known: Range) -> Html:
-    """At most `ROWS` lines: of one curve the mean and the extremes of each span, of several the last of each."""
-    edges = [known.left + (known.right - known.left) * (number + 1) / ROWS for number in range(ROWS)]
-    if len(longest := max((line.points for line in chart.lines), key=len)) <= ROWS:
-        edges = [step for step, _ in longest]
-    heads = [tag("th", line.label, scope="col") for line in chart.lines]
-    rows = [
-        tag(
-            "tr",
-            tag("th", f"to step {shown(float(round(edge)))}", scope="row"),
-            [tag("td", _said(line, edges[number - 1] if number else None, edge)) for line in chart.lines],
-        )
-        for number, edge in enumerate(edges)
-    ]
-    table = tag(
-        "table",
-        tag("caption", f"{chart.title}: mean of each part, and its least and greatest value"),
-        tag("thead", tag("tr", tag("th", "part", scope="col"), heads)),
-        tag("tbody", rows),
-    )
-    inner = tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"Values of {chart.title}")
-    return tag("details", tag("summary", "The values as a table"), inner, class_="values")
-
-
-def _said(line: Line, before: float | None, last: float) -> str:
-    start = 0 if before is None else bisect_right(line.points, before, key=_step)
-    values = [value for _, value in line.points[start : bisect_right(line.points, last, key=_step)]]
-    if not values:
-        return "-"
-    mean = sum(values) / len(values)
-    if min(values) == max(values):
-        return shown(mean)
-    return f"{shown(mean)} ({shown(min(values))} to {shown(max(values))})"
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """A table of values: at most `ROWS` spans of steps, or the steps of the longest line where it has no more."""
+        left, right = self.range.left, self.range.right
+        edges = [left + (right - left) * (number + 1) / ROWS for number in range(ROWS)]
+        if len(longest := max((line.points for line in self.lines), key=len)) <= ROWS:
+            edges = [step for step, _ in longest]
+        spans = zip([None, *edges[:-1]], edges, strict=True)
+        return [(shown(float(round(to))), [line.between(after, to) for line in self.lines]) for after, to in spans]
 
 
 def _step(point: Point) -> float:
     return point[0]
-
-
-def _value(point: Point) -> float:
-    return point[1]

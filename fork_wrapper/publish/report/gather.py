@@ -42,6 +42,11 @@ class Shown:
     """What people noted of it."""
 
     @property
+    def run_id(self) -> str:
+        """Of the run in its record."""
+        return str(self.record.run["id"])
+
+    @property
     def rehearsal(self) -> bool:
         """Whether it trained the miniature."""
         return is_rehearsal(self.source)

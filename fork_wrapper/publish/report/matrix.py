@@ -21,12 +21,12 @@ class Cell:
 
     shown: str
     """As people read it; a default says so."""
-    origin: str
+    origin: str = ""
     """documented, recovered, measured, chosen, assumed or kft; empty where nobody says the value."""
-    change: str
+    change: str = ""
     """`trains` where it differs from the run before and training with it, `other` where only it differs, else empty."""
-    remark: str
-    """Why a change has no effect; mostly empty."""
+    remark: str = ""
+    """What is said below it, such as why a change has no effect; mostly empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,9 @@ def _cells(rows: Sequence[Row | None], count: int) -> tuple[Cell, ...]:
     cells = [_cell(first.before if first else None, "", "")]
     for row in rows[: count - 1]:
         change = "" if row is None or not row.differs else "trains" if row.trains else "other"
-        cells.append(_cell(row.after if row else None, change, row.idle if row and change else ""))
+        cells.append(
+            _cell(row.after if row else None, change, f"no effect: {row.idle}" if row and change and row.idle else "")
+        )
     return tuple(cells)
 
 

@@ -1,30 +1,36 @@
 """The report as one HTML page that asks the network for nothing: style, script and images are in it.
 
-A policy in its head lets the browser run and draw these and nothing else, whatever text the records hold.
+A policy in its head lets the browser run and draw these and nothing else, whatever text the records hold. A report is
+written over an older one, never over anything else.
 """
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from importlib.resources import files
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from fork_wrapper import __version__
+from fork_wrapper.errors import Finding, raise_if_any
+from fork_wrapper.publish.report import facts
+from fork_wrapper.publish.report.chart import FRAME
+from fork_wrapper.publish.report.charts import lacking, loss_charts, rate_charts
 from fork_wrapper.publish.report.gather import Report
-from fork_wrapper.publish.report.html import Html, join, tag
 from fork_wrapper.publish.report.pictures import Picture, pictures
-from fork_wrapper.publish.report.sections import data_section, environment_section, runs_section, story_section
-from fork_wrapper.publish.report.tables import matrix_section
-from fork_wrapper.publish.report.views import curves_section, samples_section
-from fork_wrapper.publish.report.writing import GENERATOR
-from fork_wrapper.text import counted
+from fork_wrapper.publish.templating import asset, html_templates
+
+GENERATOR = "kft report"
+"""Stands in everything that a report is made of."""
+
+HEAD = 4096
+"""Bytes in which it stands."""
+
+_PAGE = f'<meta name="generator" content="{GENERATOR} '.encode()
+_PICTURE = b"Software\0" + GENERATOR.encode()
+"""How it stands there. The words alone prove nothing: they stand in notes of people, too."""
 
 LIMIT = 15_000_000
 """Bytes of a page, as far as its images can be reduced for it."""
-
-NAMED = 8
-"""Runs that a title names."""
 
 SECTIONS = (
     ("runs", "Runs"),
@@ -35,107 +41,50 @@ SECTIONS = (
     ("environment", "Environment"),
     ("story", "Story"),
 )
+"""Anchors and titles."""
+
+SHORT = 3
+"""Prompts of a sheet that fits on a page of paper."""
 
 
 def page(
     report: Report, tell: Callable[[int, int], None] = lambda _done, _all: None
 ) -> tuple[str, dict[Path, Picture]]:
     """The page of a report, and the images in it; `tell` hears how many of them are done."""
-    bodies = _bodies(report)
+    known = {"report": report, "facts": facts, "frame": FRAME, "short": SHORT}
+    sections = html_templates().get_template("sections.html").make_module(known)
+    bodies = {name: getattr(sections, name) for name, _ in SECTIONS}
+    samples = bodies.pop("samples")
+    made = {name: body() for name, body in bodies.items() if name != "curves"}
+    made["curves"] = bodies["curves"](loss_charts(report), rate_charts(report), lacking)
     wanted = [sample.path for run in report.runs for sample in run.sheet.samples()]
     empty = Picture(data=b"-", size=(1, 1), original=(2, 2))
-    rest = len(_page(report, bodies, samples_section(report, dict.fromkeys(wanted, empty))).encode())
-    made = pictures(wanted, max(0, LIMIT - rest) * 3 // 4 - 4 * len(wanted), tell)
-    return _page(report, bodies, samples_section(report, made)), made
+    rest = len(_page(report, {**made, "samples": samples(dict.fromkeys(wanted, empty))}).encode())
+    drawn = pictures(wanted, max(0, LIMIT - rest) * 3 // 4 - 4 * len(wanted), tell)
+    return _page(report, {**made, "samples": samples(drawn)}), drawn
 
 
-def _bodies(report: Report) -> dict[str, Html]:
-    """What stands in each section, but for the samples: their images take what room is left."""
-    return {
-        "runs": runs_section(report),
-        "values": matrix_section(report),
-        "curves": curves_section(report),
-        "data": data_section(report),
-        "environment": environment_section(report),
-        "story": story_section(report),
-    }
-
-
-def _page(report: Report, bodies: Mapping[str, Html], samples: Html) -> str:
-    filled = {**bodies, "samples": samples}
-    count = len(report.runs)
-    names = ", ".join(run.label for run in report.runs) if count <= NAMED else f"{count} runs"
-    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title in SECTIONS]
-    sections = [
-        tag("section", tag("h2", title, id=f"{name}-title"), filled[name], id=name, aria_labelledby=f"{name}-title")
-        for name, title in SECTIONS
-    ]
-    body = tag(
-        "body",
-        tag("a", "Skip to the report", class_="skip", href="#main"),
-        tag("header", tag("h1", f"Report on {names}"), _introduction(report)),
-        tag("nav", tag("ul", links), aria_label="Sections"),
-        tag("main", sections, id="main"),
-        _viewer(),
-        tag("script", Html(_file("page.js"))),
-    )
-    return f"<!doctype html>\n{tag('html', _head(names), body, lang='en')}\n"
-
-
-def _introduction(report: Report) -> Html:
-    rehearsals = [run.label for run in report.runs if run.rehearsal]
-    words = tag(
-        "p", f"{counted(len(report.runs), 'run')}, from the records that kft {__version__} reads.", class_="quiet"
-    )
-    if not rehearsals:
-        return words
-    which = "All of these" if len(rehearsals) == len(report.runs) else ", ".join(rehearsals)
-    verb = "are rehearsals" if len(rehearsals) > 1 else "is a rehearsal"
-    if len(report.runs) == 1:
-        which = "This"
-    told = (
-        f"{which} {verb} on the miniature: a few steps of a tiny model with random weights. "
-        "Losses, samples and times of a rehearsal say that the way works, and nothing about a real model."
-    )
-    return join([words, tag("p", told, class_="warning")])
-
-
-def _viewer() -> Html:
-    buttons = [tag("button", words, type="button", data_go=way) for way, words in WAYS]
-    return tag(
-        "dialog",
-        tag("h2", "Sample", id="viewer-title"),
-        tag("img", alt="", src=_NOTHING),
-        tag("p", aria_live="polite"),
-        tag("div", buttons, class_="row"),
-        aria_labelledby="viewer-title",
-    )
-
-
-WAYS = (
-    *(("left", "Earlier"), ("right", "Later"), ("up", "Prompt above"), ("down", "Prompt below")),
-    ("close", "Close"),
-)
-"""From one sample in full to the next."""
-
-_NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
-"""A transparent pixel."""
-
-
-def _head(names: str) -> Html:
-    style, script = _file("page.css"), _file("page.js")
+def _page(report: Report, bodies: Mapping[str, Any]) -> str:
+    style, script = asset("report.css"), asset("report.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="generator", content=f"{GENERATOR} {__version__}"),  # in front: `writing` looks for it
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"Report on {names}"),
-        tag("style", Html(style)),
+    return (
+        html_templates()
+        .get_template("report.html")
+        .render(
+            report=report,
+            names=facts.title_of(report),
+            warning=facts.rehearsal_warning(report),
+            version=__version__,
+            generator=GENERATOR,
+            policy=policy,
+            style=style,
+            script=script,
+            sections=SECTIONS,
+            bodies=bodies,
+        )
     )
 
 
@@ -143,8 +92,29 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-@lru_cache(maxsize=2)
-def _file(name: str) -> str:
-    """A file of this package, with one kind of line ends: the browser hashes what it parsed."""
-    text = files("fork_wrapper.publish.report").joinpath(name).read_text(encoding="utf-8")
-    return text.replace("\r\n", "\n")
+def refuse_to_overwrite(files: Iterable[Path]) -> None:
+    """InputError that names every file that is there and that no report left."""
+    foreign = [file for file in files if not _is_ours(file)]
+    what, todo = "it is there, and no report of kft", "name another place"
+    findings = [Finding(what=what, where=str(file), todo=todo) for file in foreign]
+    raise_if_any("nothing is overwritten that kft did not write", findings)
+
+
+def refuse_one_place(page: Path, pictures: Iterable[Path]) -> None:
+    """InputError where the page would go where a picture goes."""
+    todo = "name another file with -o, or another folder with --png"
+    same = [path for path in pictures if path.absolute() == page.absolute()]
+    raise_if_any(
+        "page and picture cannot be one file", [Finding(what="both", where=str(path), todo=todo) for path in same]
+    )
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is not there, or says in its head that kft made it, as pages and pictures do."""
+    try:
+        with file.open("rb") as there:
+            head = there.read(HEAD)
+    except FileNotFoundError:
+        return True
+    is_picture = head.startswith(b"\x89PNG") and _PICTURE in head
+    return is_picture or (head.startswith(b"<!doctype html>") and _PAGE in head)

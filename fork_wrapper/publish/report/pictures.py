@@ -1,5 +1,6 @@
 """Sample images made small enough for a page of a given size, all of them to one measure."""
 
+import base64
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from PIL import Image
 
 SIDES = (1536, 1024, 768, 640, 512, 448, 384, 320, 256, 192, 128, 96, 64)
@@ -40,6 +42,13 @@ class Picture:
     def reduced(self) -> bool:
         """Whether the file has more pixels."""
         return self.size != self.original
+
+    @property
+    def source(self) -> "Markup":
+        """The image as an address."""
+        from markupsafe import Markup  # noqa: PLC0415 - comes with the templates
+
+        return Markup("data:image/webp;base64,") + Markup(base64.b64encode(self.data).decode())
 
 
 def pictures(

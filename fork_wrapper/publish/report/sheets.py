@@ -1,25 +1,15 @@
 """Sample images of a training as a sheet: a line for each prompt, a column for each moment they were drawn at."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.check.rules.prompt_file import Prompt, PromptFileError, read_prompts
+from fork_wrapper.check.rules.prompt_file import Prompt
 from fork_wrapper.publish.report.saved import saved
+from fork_wrapper.publish.sample_images import SCALE, SIDE, STEPS, SampleImage, parsed_prompts, sample_images
 from fork_wrapper.records.lineage import Segment
-from fork_wrapper.records.record import Record
 from fork_wrapper.text import counted
-
-_NAME = re.compile(
-    r"(?:^|_)(?P<epoch>e?)(?P<moment>\d{6,})_(?P<prompt>\d{2,})_(?P<time>\d{14})(?:_(?P<seed>\d+))?\.png$"
-)
-"""library/train_util.py:6572-6576."""
-
-STEPS = 30
-SCALE = 7.5
-"""Of a sample that says none (library/train_util.py:6505-6508)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +44,16 @@ class Sample:
     details: str
     """Negative prompt, size, steps, scale, in words."""
 
+    @property
+    def asked(self) -> str:
+        """The prompt as people read it."""
+        return self.prompt or "prompt not recorded"
+
+    @property
+    def seed_words(self) -> str:
+        """The seed as people read it."""
+        return "random seed" if self.seed is None else f"seed {self.seed}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
@@ -73,18 +73,15 @@ def sheet_of(segments: Sequence[Segment]) -> Sheet:
     """The sheet of a chain of runs; empty where no samples are left."""
     cells: dict[tuple[tuple[int, int], int], Sample] = {}
     for number, segment in enumerate(segments):
-        prompts = prompts_of(segment.record)
+        prompts = parsed_prompts(
+            segment.record.experiment.get("sample_prompts"), segment.record.training.get("sample_prompts")
+        )
         following = segments[number + 1] if number + 1 < len(segments) else None
-        for path in sorted(segment.run.drawn(), key=_time):
-            match = _NAME.search(path.name)
-            if match is None:
-                continue
-            by_epoch, moment = bool(match["epoch"]), int(match["moment"])
-            moment += segment.epoch if by_epoch else segment.step
-            if following and moment > (following.epoch if by_epoch else following.step):
+        for image in sorted(sample_images(segment), key=lambda one: (one.time, one.path.name)):
+            if following and ((image.epoch or 0) > following.epoch or (image.step or 0) > following.step):
                 continue  # the training went on from an earlier state
-            place = ((0 if by_epoch else 1, moment), int(match["prompt"]))
-            cells[place] = _sample(path, match["seed"], prompts.get(place[1]))
+            moment = (1, image.step or 0) if image.epoch is None else (0, image.epoch)
+            cells[moment, image.prompt] = _sample(image, prompts)
     when = sorted({moment for moment, _ in cells}, key=lambda one: (one[1] != 0, *one))
     numbers = sorted({number for _, number in cells})
     return Sheet(
@@ -93,35 +90,19 @@ def sheet_of(segments: Sequence[Segment]) -> Sheet:
     )
 
 
-def prompts_of(record: Record) -> dict[int, Prompt]:
-    """The prompts of a run by the number that stands in the names of samples; empty where they are not recorded."""
-    text, path = record.experiment.get("sample_prompts"), str(record.training.get("sample_prompts", ""))
-    if not isinstance(text, str):
-        return {}
-    try:
-        return dict(enumerate(read_prompts(text, path)))
-    except PromptFileError:
-        return {}
-
-
-def _time(path: Path) -> tuple[str, str]:
-    match = _NAME.search(path.name)
-    return (match["time"] if match else ""), path.name
-
-
-def _sample(path: Path, seed: str | None, prompt: Prompt | None) -> Sample:
-    values: Mapping[str, Any] = prompt.values if prompt else {}
+def _sample(image: SampleImage, prompts: Sequence[Prompt]) -> Sample:
+    values = prompts[image.prompt].values if image.prompt < len(prompts) else None
     return Sample(
-        path=path,
-        prompt=str(values.get("prompt", "")),
-        seed=int(seed) if seed else None,
-        details=_details(values) if prompt else "",
+        path=image.path,
+        prompt=str(values.get("prompt", "")) if values else "",
+        seed=image.seed,
+        details=_details(values) if values is not None else "",
     )
 
 
 def _details(values: Mapping[str, Any]) -> str:
     words = [f"not: {values['negative_prompt']}"] if values.get("negative_prompt") else []
-    words.append(f"{values.get('width', 512)} x {values.get('height', 512)}")
+    words.append(f"{values.get('width', SIDE)} x {values.get('height', SIDE)}")
     words.append(f"{counted(values.get('sample_steps', STEPS), 'step')}, scale {values.get('scale', SCALE)}")
     return "; ".join(words)
 

@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document import gather
 from fork_wrapper.publish.document.answers import Answer
-from fork_wrapper.publish.document.coverage import coverage
 from fork_wrapper.publish.document.fields import fields
+from fork_wrapper.publish.document.gather import coverage
 from fork_wrapper.records.notes import add_note
 from fork_wrapper.records.record import read_record, write_record
 from tests.unit.publish.document.building import (
@@ -277,7 +277,7 @@ def test_six_rehearsals_cover_all_that_a_tool_can_know(project: Settings) -> Non
         rehearsed(name, project)
     found = coverage(document(SIX, project))
     assert (found.filled, found.percent) == ((252, 252), 100.0)
-    assert found.told == (37, 60)
+    assert found.by_people == (37, 60)
     assert {cell.field.id for cell in found.missing} == {"problems", "solutions", "effect", "reasons"}
     assert all("kft note" in cell.hint and "[story]" in cell.hint for cell in found.missing)
     assert dict(found.by_kind())["rehearsed"] == 24

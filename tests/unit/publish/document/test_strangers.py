@@ -8,7 +8,7 @@ import pytest
 
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.publish.document.gather import Document, document_of
-from fork_wrapper.publish.document.page import markdown
+from fork_wrapper.publish.document.markdown import markdown
 from tests.unit.publish.document.building import trained
 
 Write = Callable[..., None]

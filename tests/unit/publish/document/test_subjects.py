@@ -79,4 +79,4 @@ def test_a_run_whose_experiment_is_gone(project: Settings) -> None:
     trained("humanoid_05", project)
     shutil.rmtree(project.experiments)
     (found,) = find_subjects(["humanoid_05"], project)
-    assert (found.basis, found.told.parent) == ("run", "humanoid_04")
+    assert (found.basis, found.stories.parent) == ("run", "humanoid_04")

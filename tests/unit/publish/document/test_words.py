@@ -6,10 +6,10 @@ from pathlib import Path
 from string import Formatter
 
 import fork_wrapper.publish.document
-from fork_wrapper.experiment.story import DECISIONS
+from fork_wrapper.experiment.story import DECISIONS, LANGUAGES
 from fork_wrapper.publish.document.answers import KINDS
-from fork_wrapper.publish.document.fields import fields
-from fork_wrapper.publish.document.speech import LANGUAGES, words
+from fork_wrapper.publish.document.fields import fields, words
+from fork_wrapper.publish.templating import FOLDER
 
 PACKAGE = Path(fork_wrapper.publish.document.__file__).parent
 
@@ -38,8 +38,8 @@ def test_nothing_is_left_untranslated() -> None:
 def test_every_key_of_the_code_is_there() -> None:
     """Keys that are spelled out; those that are put together are below."""
     asked = set()
-    for path in PACKAGE.rglob("*.py"):
-        asked |= set(re.findall(r'\bwords\(\s*"([^"]+)"', path.read_text(encoding="utf-8")))
+    for path in (*PACKAGE.rglob("*.py"), FOLDER / "document.md"):
+        asked |= set(re.findall(r'\bwords\(\s*"([^"]+)"\s*[,)]', path.read_text(encoding="utf-8")))
     assert len(asked) > 40
     assert asked - {*words("en").table, "en", "es"} == set()
 

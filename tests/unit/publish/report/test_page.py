@@ -13,9 +13,9 @@ import pytest
 
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.report.choose import choose
+from fork_wrapper.publish.report.facts import checkpoints_of
 from fork_wrapper.publish.report.gather import Report, gather
 from fork_wrapper.publish.report.page import page
-from fork_wrapper.publish.report.sections import checkpoints_of
 from fork_wrapper.records.notes import add_note
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
@@ -255,7 +255,7 @@ def contrast(one: str, two: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_contrast(root: Path, scheme: int) -> None:
     """Texts 4.5 on everything they stand on, lines 3, in both schemes."""
-    css = (root / "fork_wrapper" / "publish" / "report" / "page.css").read_text()
+    css = (root / "fork_wrapper" / "publish" / "templates" / "report.css").read_text()
     blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     assert len(blocks) == 2
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[scheme]))

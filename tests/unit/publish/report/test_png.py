@@ -1,5 +1,6 @@
 """Curves and sheets as PNG."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from PIL import Image
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.publish.report.gather import Report
-from fork_wrapper.publish.report.png import COLOURS, SIZE, picture_paths, write_pictures
-from fork_wrapper.publish.report.writing import refuse_to_overwrite
+from fork_wrapper.publish.report.page import refuse_to_overwrite
+from fork_wrapper.publish.report.png import COLOURS, SIZE, need_matplotlib, picture_paths, write_pictures
 from fork_wrapper.records.run_folder import RunFolder
+
+pytest.importorskip("matplotlib")
 
 NAMES = ["loss.png", "loss-0.png", "loss-1.png", "rate-0.png", "rate-1.png", "samples-0-one.png", "samples-1-two.png"]
 
@@ -55,3 +58,18 @@ def test_only_what_a_report_left_is_overwritten(report: Report, tmp_path: Path) 
     with pytest.raises(InputError) as caught:
         refuse_to_overwrite(picture_paths(report, tmp_path))
     assert [Path(finding.where).name for finding in caught.value.findings] == NAMES[:2]
+
+
+def test_names_that_look_like_mathematics(report: Report, tmp_path: Path) -> None:
+    """No text is a formula, hides its line from the legend, or must be in the font."""
+    runs = [replace(run, label=label) for run, label in zip(report.runs, ("_a $\\frac{1", "训练 $"), strict=True)]
+    assert len(write_pictures(replace(report, runs=tuple(runs)), tmp_path, lambda _done, _all: None)) == 7
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is named."""
+    monkeypatch.setattr("fork_wrapper.publish.report.png.find_spec", lambda _name: None)
+    with pytest.raises(InputError) as caught:
+        need_matplotlib()
+    (finding,) = caught.value.findings
+    assert (finding.what, finding.todo) == ("matplotlib is not installed", "pip install 'kft[png]', or leave out --png")

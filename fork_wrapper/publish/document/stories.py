@@ -28,7 +28,7 @@ OF_ITS_VALUES = frozenset(["purpose", "changes"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Part:
     """One part of a story."""
 
     value: Any
@@ -40,12 +40,12 @@ class Said:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Stories:
     """All that a chain of experiment files tells."""
 
     names: tuple[str, ...]
     """Of the chain, root first."""
-    stories: tuple[Mapping[str, Any], ...]
+    parts: tuple[Mapping[str, Any], ...]
     """By file."""
     kinds: tuple[Mapping[str, str], ...] = field(repr=False)
     """By file: the origin of every value and of every part of the story, by key path."""
@@ -53,7 +53,7 @@ class Told:
     """By file: the folders of images that it names, by key path."""
     sources: tuple[tuple[str, str], ...] = ()
     """The documents that the files name for what is documented in them: (experiment, document), root first."""
-    now: "Told | None" = None
+    now: "Stories | None" = None
     """Of an archived chain what its files tell now, which fills the gaps of its story; None where nobody asks them."""
 
     @property
@@ -66,7 +66,7 @@ class Told:
         """The folders of images that the files name, by key path; the last file has the last word."""
         return {path: text for folders in self.folders for path, text in folders.items()}
 
-    def part(self, key: str, language: str) -> Said | None:
+    def part(self, key: str, language: str) -> Part | None:
         """A part of the story in this language, else as it was told; None where nobody tells it."""
         for number in range(len(self.names) - 1, -1, -1):
             if (said := self._said(number, key, language)) is not None:
@@ -75,7 +75,7 @@ class Told:
                 break  # what stands above is not about this one, or about other images
         return self.now.part(key, language) if self.now is not None and self._may_ask(key, self.now) else None
 
-    def _may_ask(self, key: str, now: "Told") -> bool:
+    def _may_ask(self, key: str, now: "Stories") -> bool:
         """Whether the files speak now of what they spoke of then."""
         return key not in OF_ITS_VALUES and (key not in OF_ITS_IMAGES or now.image_dirs == self.image_dirs)
 
@@ -86,24 +86,24 @@ class Told:
                 return kinds[path], name
         return None
 
-    def _said(self, number: int, key: str, language: str) -> Said | None:
-        story, kinds = self.stories[number], self.kinds[number]
+    def _said(self, number: int, key: str, language: str) -> Part | None:
+        story, kinds = self.parts[number], self.kinds[number]
         others = [other for other in LANGUAGES if other != language]
         for table in (language, "", *others):
             value = (story.get(table) or {}).get(key) if table else story.get(key)
             if value:
                 said = [f"story.{key}", f"story.{table}.{key}"]
                 own = [kinds[path] for path in said if path in kinds]
-                return Said(value=value, kind=own[0] if own else OWN, by=self.names[number])
+                return Part(value=value, kind=own[0] if own else OWN, by=self.names[number])
         return None
 
 
-def told(files: Sequence[tuple[str, str]]) -> Told:
+def read_stories(files: Sequence[tuple[str, str]]) -> Stories:
     """What files tell: (name, text) of each, root first."""
     found = [tables(text) for _, text in files]
-    return Told(
+    return Stories(
         names=tuple(name for name, _ in files),
-        stories=tuple(one.get("story", {}) for one in found),
+        parts=tuple(one.get("story", {}) for one in found),
         kinds=tuple(_origins(text) for _, text in files),
         folders=tuple(_folders(one) for one in found),
         sources=tuple(

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.compare import markdown_text
-from fork_wrapper.compare.markdown_text import aligned_table, code, plain
+from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.errors import InputError
-from fork_wrapper.publish.document.written import beside, marked, write
+from fork_wrapper.publish.document.files import beside, marked, write
 
 
 def test_only_its_own_files_are_written_over(tmp_path: Path) -> None:
@@ -62,12 +62,12 @@ def test_tables_are_aligned() -> None:
 
 def test_nothing_is_taken_for_markup() -> None:
     """What people write and what options hold stays as it is."""
-    assert plain("a | b *c* [d] <e>\nf_g") == r"a \| b \*c\* \[d\] \<e\> f_g"
+    assert escape("a | b *c* [d] <e>\nf_g") == r"a \| b \*c\* \[d\] \<e\> f_g"
     assert code("a`b|c") == r"`` a`b\|c ``"
     assert code("") == ""
     assert (code("a``b"), code("```")) == ("``` a``b ```", "```` ``` ````")
-    assert plain("a\x1b[31mb\u202e") == r"a\\x1b\[31mb\\u202e"
+    assert escape("a\x1b[31mb\u202e") == r"a\\x1b\[31mb\\u202e"
     assert code("a\x07") == r"`a\x07`"
     for one in ("a``b", "```", "a\x07", ""):
         assert markdown_text.code(one) == code(one)
-    assert markdown_text.plain("\x1b") == r"\\x1b"
+    assert markdown_text.escape("\x1b") == r"\\x1b"

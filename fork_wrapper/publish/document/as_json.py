@@ -3,11 +3,10 @@
 from typing import Any
 
 from fork_wrapper.publish.document.answers import Answer
-from fork_wrapper.publish.document.coverage import Coverage, coverage
 from fork_wrapper.publish.document.evolution import Step
 from fork_wrapper.publish.document.fields import fields
-from fork_wrapper.publish.document.gather import Column, Document, hint
-from fork_wrapper.publish.document.samples import prompts, sample_files
+from fork_wrapper.publish.document.from_runs import prompts, sample_files
+from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint
 
 
 def to_json(document: Document) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def to_json(document: Document) -> dict[str, Any]:
 def coverage_json(found: Coverage) -> dict[str, Any]:
     """Every listed field of every subject: filled and by which origin, or where it could come from."""
     filled, of_tool = found.filled
-    told, of_people = found.told
+    told, of_people = found.by_people
     return {
         "percent": round(found.percent, 2),
         "tool": {"filled": filled, "fields": of_tool},
@@ -55,7 +54,7 @@ def _subject(column: Column, document: Document) -> dict[str, Any]:
         "missing": missing,
         "options": {name: _answer(answer) for name, answer in column.set_options.items()},
         "prompts": [dict(one.values) for one in prompts(subject)],
-        "samples": ["/".join((*one.folder.parts[-3:], one.file)) for one in sample_files(subject)],
+        "samples": ["/".join(one.path.parts[-4:]) for one in sample_files(subject)],
         "step": None if column.step is None else _step(column.step),
     }
 
