@@ -32,6 +32,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         tables: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise DatasetError(
-            f"this is not TOML: {error}", where=path, next_step="Mend that line; text needs quotes in TOML."
+            f"this is not TOML: {error}", where=path, next_step="Fix that line; text needs quotes in TOML."
         ) from error
     return tables

@@ -16,15 +16,15 @@ from fork_wrapper import __version__
 from fork_wrapper.commands.lazy import LazyGroup
 
 VERBS: dict[str, str] = {
-    "archive": "Write the sidecars that are missing, for one run or all.",
-    "check": "Say everything that stands between an experiment and its launch.",
+    "archive": "Write the missing sidecars of one run or of all.",
+    "check": "Check an experiment before its launch, everything at once.",
     "completion": "Print the script that completes kft's words in a shell.",
     "dataset": "Prepare, check, describe and caption training sets.",
     "diff": "Compare two configurations or two runs by meaning.",
     "document": "Write the documentation of experiments from their records.",
-    "doctor": "Say what this machine has for training, and what it lacks.",
+    "doctor": "Show what this machine has for training and what it lacks.",
     "export-config": "Write the exact configs of an experiment, a run or a checkpoint.",
-    "import-config": "Make experiments of old configs, of the GUI or sd-scripts.",
+    "import-config": "Turn old configs of the GUI or sd-scripts into experiments.",
     "init": "Begin a project in a folder of its own.",
     "list": "List experiments and runs.",
     "log": "Show the trainer's log of a run, or follow it.",

@@ -55,13 +55,13 @@ def read_json(path: Path) -> Any:
         place = f", line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         slashes = "escape" in what or "control character" in what
-        todo = "write paths with /, or two backslashes for each one" if slashes else "mend the file, or name another"
+        todo = "write paths with /, or two backslashes for each one" if slashes else "fix the file, or name another"
         finding = Finding(what=what, where=f"{path}{place}", todo=todo)
         raise InputError(f"{path.name} is not JSON", [finding]) from None
 
 
 def read_text(path: Path) -> str:
-    """Text of `path` with its own line ends, a byte order mark dropped; InputError when it is no UTF-8 file.
+    """Text of `path` with its own line ends, a byte order mark dropped; InputError when it is not UTF-8 file.
 
     UTF-16 is taken where the mark says so: it is what `>` writes in Windows PowerShell.
     """
@@ -74,7 +74,7 @@ def read_text(path: Path) -> str:
         finding = Finding(what=f"byte {error.start} is not {name}", where=str(path), todo="save the file as UTF-8")
         raise InputError(f"cannot read {path.name}", [finding]) from None
     except OSError as error:
-        finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its rights")
+        finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its permissions")
         raise InputError(f"cannot read {path.name}", [finding]) from None
 
 
@@ -174,13 +174,13 @@ def parser_finding(text: str, path: Path, error: Exception) -> Finding:
     found = re.search(_PLACE, str(error))
     what = re.sub(_PLACE, "", str(error))
     if found is None:
-        return Finding(what=what, where=str(path), todo="mend the file")
+        return Finding(what=what, where=str(path), todo="fix the file")
     lines = text.split("\n")
     number, column = int(found[1] or len(lines)), int(found[2] or 1)
     line = lines[number - 1] if number <= len(lines) else ""
     meant = _meant(what, lines, number, column)
     if meant is None and line.strip() and not _unquoted_text(line):
-        meant = (what, f"mend that line: {_clear(line)}")
+        meant = (what, f"fix that line: {_clear(line)}")
     what, todo = meant or (what, "strings need quotes in TOML")
     return Finding(what=what, where=f"{path}, line {number}, column {column}", todo=todo)
 

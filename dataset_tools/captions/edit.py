@@ -123,7 +123,7 @@ def apply_edits(edits: Sequence[Edit], backup: Path, progress: Callable[[int, in
         raise DatasetError(
             f"the caption cannot be written ({error.strerror})",
             where=error.filename or backup,
-            next_step=f"Make room, or mind the permissions. What was replaced lies in {backup}.",
+            next_step=f"Make room, or check the permissions. What was replaced lies in {backup}.",
         ) from error
 
 
@@ -163,7 +163,7 @@ def _edit(path: Path, before: bytes | None, rules: CaptionRules, extra: Sequence
 def _too_slow(path: Path, error: TooSlowError) -> DatasetError:
     seen = error.text if len(error.text) <= _SEEN else f"{error.text[:_SEEN]}..."
     return DatasetError(
-        f"the rule with regex = {error.wanted!r} came to no end in {error.seconds:g} seconds, at {seen!r}",
+        f"the rule with regex = {error.wanted!r} did not finish in {error.seconds:g} seconds, at {seen!r}",
         where=path,
         next_step="Write the rule so that nothing that repeats stands in what repeats, as in (a|aa)+.",
     )
@@ -176,7 +176,7 @@ def _current(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise DatasetError(
-            f"the caption cannot be read ({error.strerror})", where=path, next_step="Mind its permissions."
+            f"the caption cannot be read ({error.strerror})", where=path, next_step="Check its permissions."
         ) from error
 
 

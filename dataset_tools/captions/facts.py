@@ -41,7 +41,7 @@ class CaptionFacts:
     """One caption file."""
 
     garbled: str = ""
-    """What it is where it is no UTF-8, in words; empty where it is."""
+    """What it is where it is not UTF-8, in words; empty where it is."""
     mark: str = ""
     """The encoding that its byte order mark announces, in Python's name; empty without one."""
     blank: bool = False

@@ -79,7 +79,7 @@ def wrong_with(wanted: str, by: str | None = None) -> str:
             groups = re.compile(wanted)
         _compiled(wanted)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
-        return f"{wanted!r} is no regular expression ({error})"
+        return f"{wanted!r} is not a valid regular expression ({error})"
     except FutureWarning as error:
         return f"{wanted!r} may mean two things ({str(error).lower()}): write \\ before that character"
     if by is not None:

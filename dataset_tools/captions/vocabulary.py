@@ -55,7 +55,7 @@ def load_vocabulary(path: Path | None = None) -> Vocabulary:
     if not parts or not all(_are_words(words) for words in parts.values()):
         bad = next((name for name, words in parts.items() if not _are_words(words)), "")
         raise DatasetError(
-            f"{bad} is no list of words" if bad else "there is no part in this vocabulary",
+            f"{bad} is not a list of words" if bad else "there is no part in this vocabulary",
             where=place,
             next_step='Write each part as: "name of the part" = ["word", "other word"].',
         )

@@ -85,7 +85,7 @@ def _laid_out(pictures: Sequence[Picture], beside: Path, *, copies: bool) -> Pat
         raise DatasetError(
             f"the images cannot be linked ({error.strerror})",
             where=error.filename or beside,
-            next_step="Make room on the disk, or mind the permissions of the folder above the images.",
+            next_step="Make room on the disk, or check the permissions of the folder above the images.",
         ) from error
     return place
 

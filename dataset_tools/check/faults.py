@@ -88,7 +88,7 @@ def _kind(severity: Severity, title: str, fix: str) -> FaultKind:
 _AGAIN = "fetch or save them again, or move them away with their captions"
 
 KINDS: Mapping[str, FaultKind] = {
-    "folder": _kind("error", "folders that cannot be listed", "correct the path, or mend its rights"),
+    "folder": _kind("error", "folders that cannot be listed", "correct the path, or fix its permissions"),
     "metadata": _kind("error", "metadata files that cannot be used", "make them anew: kft dataset metadata"),
     "metadata-image": _kind(
         "error", "images of a metadata file that are not there", "make the file anew: kft dataset metadata"

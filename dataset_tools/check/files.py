@@ -80,7 +80,7 @@ def odd_name(name: str) -> str:
     """What other systems cannot hold of a file's name, in words; empty for a good one."""
     stem = os.path.splitext(name)[0]  # noqa: PTH122
     if any("\ud800" <= char <= "\udfff" for char in name):
-        return "it is no valid text"
+        return "it is not valid text"
     if found := _UNHELD.search(name):
         char = found.group()
         return f"Windows takes no {char}" if char.isprintable() else f"it has the control character U+{ord(char):04X}"

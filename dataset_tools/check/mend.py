@@ -80,9 +80,9 @@ def mend(steps: Sequence[Step], time: str) -> list[Path]:
     except (OSError, UnicodeError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
-            f"it cannot be mended ({words})",
+            f"it cannot be fixed ({words})",
             where=getattr(error, "filename", None) or step.remedy.files[0],
-            next_step="Mend the rights of the file and its folder, then try again; what was moved is in kft-aside.",
+            next_step="Fix the permissions of the file and its folder, then try again; what was moved is in kft-aside.",
         ) from error
     finally:
         for home, entries in done.items():

@@ -47,7 +47,7 @@ def unwritable(error: OSError, results: Path, *, left: int, average: int) -> Dat
         return DatasetError(
             f"the results cannot be written ({error.strerror or error})",
             where=where,
-            next_step="Mend its permissions, or see that its disk is connected and can be written to; the same command"
+            next_step="Fix its permissions, or see that its disk is connected and can be written to; the same command"
             " then goes on where it stopped.",
         )
     pictures = "the picture that is left takes" if left == 1 else f"the {left} pictures that are left take"

@@ -58,18 +58,18 @@ def read_entries(path: Path) -> dict[str, Entry] | None:
 def no_table(path: Path) -> str:
     """A sentence about a metadata file that cannot be used, with the first reason."""
     fault = _fault(path)
-    return f"the metadata file is no table of images{fault and f': {fault}'}"
+    return f"the metadata file is not a table of images{fault and f': {fault}'}"
 
 
 def _fault(path: Path) -> str:
-    """What is wrong in a metadata file that is no table of images; empty where there is no more to say."""
+    """What is wrong in a metadata file that is not a table of images; empty where there is no more to say."""
     try:
         _entries(path)
     except json.JSONDecodeError as error:
         is_marked = error.doc.startswith("\ufeff")
         return "it begins with a byte order mark" if is_marked else f"no JSON at line {error.lineno}: {error.msg}"
     except UnicodeDecodeError:
-        return "it is no UTF-8"
+        return "it is not UTF-8"
     except TypeError as error:
         return str(error)
     except (AttributeError, OSError, RecursionError, ValueError):
@@ -110,7 +110,7 @@ def _entry(name: str, raw: Any) -> Entry:
     if size is None:
         return Entry(caption=caption, tags=tags, size=None, bucketed=bucketed)
     if type(size) is not list or len(size) != 2 or any(type(side) is not int for side in size):
-        raise TypeError(f"image_size of {name} is no pair of whole numbers")
+        raise TypeError(f"image_size of {name} is not a pair of whole numbers")
     return Entry(caption=caption, tags=tags, size=(size[0], size[1]), bucketed=bucketed)
 
 
@@ -222,4 +222,4 @@ def _text(path: Path | None) -> str:
     try:
         return read_bytes(path).decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise DatasetError("the caption is no UTF-8", where=path, next_step="Save it as UTF-8.") from error
+        raise DatasetError("the caption is not UTF-8", where=path, next_step="Save it as UTF-8.") from error

@@ -44,7 +44,7 @@ def misunderstood(resolved: Resolved) -> list[Finding]:
     for link in resolved.chain:
         for key in link.acknowledged:
             if key in KINDS:
-                what = f"{key} is of `kft dataset check`, and only rules can be acknowledged"
+                what = f"{key} belongs to `kft dataset check`; only rules can be acknowledged"
                 todo = f"`kft rules {key}` says what to do"
             elif key not in rules():
                 near = difflib.get_close_matches(key, rules(), n=3)
@@ -69,7 +69,7 @@ def needless(resolved: Resolved, ruled: list[Finding]) -> list[Finding]:
             continue
         own = link is resolved.chain[-1]
         todo = "remove the line" if own else f'leave it, or add to this experiment: unset = ["{ACKNOWLEDGE}{key}"]'
-        what = f"{key} is acknowledged and no longer found"
+        what = f"{key} is acknowledged, but no longer found"
         found.append(Finding(what=what, where=_acknowledging(link, key), todo=todo, severity="note"))
     return found
 

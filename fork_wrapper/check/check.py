@@ -99,7 +99,7 @@ def _unless_allowed(name: str, findings: list[Finding], allowed: Collection[str]
             return one
         if name in allowed:
             return replace(one, what=f"{one.what} (allowed: --allow {name})", severity="warning")
-        return replace(one, todo=f"{one.todo}; `--allow {name}` starts all the same")
+        return replace(one, todo=f"{one.todo}; `--allow {name}` starts anyway")
 
     return [judged(one) for one in findings]
 
@@ -167,10 +167,12 @@ def _last_looks(resolved: Resolved, surveys: Mapping[str, FolderSurvey], cache: 
         if last is not None and last.broken:
             few = ", ".join(last.broken[:3])
             rest = f" and {len(last.broken) - 3} more" if len(last.broken) > 3 else ""
-            what = f"images that could not be decoded when last looked at: {few}{rest}"
+            what = f"images that could not be decoded at the last check: {few}{rest}"
         elif last is None or not last.current:
             what = (
-                "nobody has decoded these images yet" if last is None else "images came or changed since the last look"
+                "these images have not been decoded yet"
+                if last is None
+                else "images were added or changed since the last check"
             )
         else:
             continue
@@ -194,7 +196,7 @@ def _let_through(resolved: Resolved) -> list[Finding]:
     used = {key for key in said if key not in options() and key not in dataset_keys()}
     return [
         Finding(
-            what=f"{key} is let through: kft knows no such name" if key in used else f"{key} lets nothing pass",
+            what=f"{key} is let through: kft does not know it" if key in used else f"{key} has no effect",
             where=f"--allow-unknown {key}",
             todo="see that sd-scripts knows it" if key in used else "leave it out, or correct the name",
             severity="note" if key in used else "warning",
@@ -207,7 +209,7 @@ def _nameless_documents(resolved: Resolved) -> list[Finding]:
     """Files that call values documented and do not say in which document."""
     return [
         Finding(
-            what="values are documented, and no document is named",
+            what="values are marked as documented, but no document is named",
             where=str(link.path),
             todo=f'name it under [origin]: {SOURCE} = "...", or write "{OWN}" where the values are yours',
             severity="note",
@@ -225,7 +227,7 @@ def _placeholders(resolved: Resolved) -> list[Finding]:
             for word in (word for word in re.findall(r"\{(\w+)\}", str(value)) if word != "run"):
                 near = difflib.get_close_matches(word, PLACEHOLDERS, n=1)
                 todo = f"did you mean {{{near[0]}}}?" if near else f"use one of {', '.join(PLACEHOLDERS)} in braces"
-                what = f"{{{word}}} stands for nothing"
+                what = f"{{{word}}} is not a placeholder"
                 found.append(Finding(what=what, where=place(resolved, path), todo=todo))
     return found
 

@@ -240,7 +240,7 @@ def _guesses(paths: list[str], survey: FolderSurvey) -> list[Size | None]:
     try:
         return sizes_from_names(paths, survey.latent_paths)
     except ValueError as error:
-        raise _ProblemError(f"a file in {survey.folder} is called like latents and names no size") from error
+        raise _ProblemError(f"a file in {survey.folder} is named like latents and gives no size") from error
 
 
 def _balanced(reg: list[_Image], wanted: int) -> list[_Image]:

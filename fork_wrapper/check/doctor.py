@@ -233,13 +233,13 @@ def _about_options(scripts: Checkout, reading: Reading | None) -> Iterator[Findi
     elif reading and reading.unkept:
         yield reading.unkept
     elif reading and not reading.kept and not (scripts.pinned and not scripts.dirty):
-        what = "these options are not kept: no clean commit says what they belong to"
+        what = "these options are not cached: the checkout has no clean commit to file them under"
         todo = (
             "commit the changes" if scripts.commit else "use a git checkout" if shutil.which("git") else "install git"
         )
         yield Finding(what=what, where=scripts.path, todo=todo, severity="note")
     elif scripts.table == "unread" and scripts.commit:
-        what = "the options of this commit have not been read: kft goes by those of its own"
+        what = "the options of this commit have not been read: kft uses its own table"
         yield Finding(what=what, where=scripts.path, todo="kft doctor --refresh", severity="note")
 
 

@@ -119,7 +119,7 @@ def room(
         severity: Severity = "warning" if small else "note"
         found.append(
             Finding(
-                what=f"like runs have taken {said}{cards_in_words}",
+                what=f"similar runs took {said}{cards_in_words}",
                 where=", ".join(dict.fromkeys(one.source for one in near)),
                 severity=severity,
             )

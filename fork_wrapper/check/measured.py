@@ -138,11 +138,11 @@ def _distance(one: Neighbour, batch: int) -> float:
 
 
 def _fact(record: Record) -> Fact:
-    provenance, argv = record.provenance, record.launch["argv"]
+    provenance = record.provenance
     names = [str(gpu.get("name")) for gpu in provenance.get("gpus") or ()]
     case = Case(training=record.training, dataset=record.dataset)
     place = str((provenance.get("host") or {}).get("hostname"))
-    cost = _cost(case, record.launch["trainer"], names, _after(argv, "--num_processes"), place)
+    cost = _cost(case, record.launch["trainer"], names, record.processes or "1", place)
     measures = [cost, record.run["steps_per_second"], list(record.run.get("peak_vram_mib") or ())]
     whole = record.run["status"] == "completed" and "deepspeed" not in record.training
     return [*measures, *([_like(case), names[0] if names else "", _batch(case)] if whole else NOTHING[3:])]
@@ -171,7 +171,3 @@ def _cost(case: Case, trainer: str, names: list[str], processes: str, place: str
 def _signature(case: Case, trainer: str, names: list[str], processes: str) -> tuple[Any, ...]:
     sets = tuple((one.resolution, one.get("batch_size"), one.get("enable_bucket")) for one in case.datasets)
     return trainer, names, processes, sets, tuple(repr(case.get(key)) for key in COSTLY)
-
-
-def _after(argv: Sequence[str], flag: str) -> str:
-    return str(argv[list(argv).index(flag) + 1]) if flag in argv else "1"

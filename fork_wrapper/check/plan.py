@@ -101,7 +101,7 @@ class Plan:
     memory: GpuMemory | None = None
     """The least that each process takes on its GPU; None for a rehearsal, and where nothing is certain."""
     neighbours: tuple[Neighbour, ...] = ()
-    """What like runs have taken."""
+    """What similar runs took."""
 
     @property
     def kept_bytes(self) -> int | None:

@@ -97,7 +97,7 @@ def image_folders(case: Case) -> list[Finding]:
         Finding(
             what="caches are kept beside the images, and nothing can be written there",
             where=f"{subset.survey.folder} ({subset.path}.image_dir)",
-            todo="mend its rights, or cache in memory: unset the option that ends in _to_disk, or cache_info",
+            todo="fix its permissions, or cache in memory: unset the option that ends in _to_disk, or cache_info",
         )
         for subset in case.subsets
         if (on_disk or subset.get("cache_info")) and subset.survey and subset.survey.scan
@@ -121,7 +121,7 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
     if not path.exists():
         return _absent_base_model(name)
     if not os.access(path, os.R_OK):
-        return [Finding(what="the base model cannot be read", where=name, todo="mend its rights")]
+        return [Finding(what="the base model cannot be read", where=name, todo="fix its permissions")]
     return []
 
 
@@ -144,7 +144,11 @@ def _file(key: str, name: str) -> list[Finding]:
     path = Path(name)
     if not path.exists():
         todo = "correct the path, or unset it"
-        return [] if is_hub_name(name) else [Finding(what=f"{key} names nothing that exists", where=name, todo=todo)]
+        return (
+            []
+            if is_hub_name(name)
+            else [Finding(what=f"{key} names a path that does not exist", where=name, todo=todo)]
+        )
     if key != "vae" and path.is_dir() != (key in FOLDERS):
         kinds = ("a file", "a folder") if key in FOLDERS else ("a folder", "a file")
         return [Finding(what=f"{key} names {kinds[0]}", where=name, todo=f"name {kinds[1]}, or unset it")]
@@ -176,12 +180,12 @@ def _sd_scripts(settings: Settings) -> list[Finding]:
     if state.commit is None and shutil.which("git") is None:
         what, todo = "git is missing: the commit of sd-scripts cannot be recorded", "install git"
     elif state.commit is None:
-        what = "sd-scripts is no git checkout: its commit cannot be recorded"
+        what = "sd-scripts is not a git checkout: its commit cannot be recorded"
         todo = "use a git checkout of it, or the submodule: git submodule update --init third_party/sd-scripts"
     elif state.commit != pinned:
         what = f"sd-scripts is at {state.commit[:8]}; kft's rules are those of {pinned[:8]} (see `kft doctor`)"
     elif state.dirty:
-        what = "sd-scripts has local changes: the commit alone will not say what trained"
+        what = "sd-scripts has local changes: the commit alone does not say what trained"
         todo = f"git -C {folder} stash, or commit them"  # a checkout would keep them
     else:
         return []
@@ -249,6 +253,6 @@ def _folder(what: str, folder: Path, setting: str) -> list[Finding]:
     there = existing(folder)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return []
-    todo = f"mend its rights, or set `{setting}` to another folder"
+    todo = f"fix its permissions, or set `{setting}` to another folder"
     verb = "cannot be written"
     return [Finding(what=f"{what} {verb}", where=str(folder), todo=todo)]

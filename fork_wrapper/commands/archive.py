@@ -15,7 +15,7 @@ from fork_wrapper.records.run_folder import run_folders
 from fork_wrapper.run.sweep import sweep_run
 
 
-@click.command(name="archive", short_help="Write the sidecars that are missing, for one run or all.")
+@click.command(name="archive", short_help="Write the missing sidecars of one run or of all.")
 @click.argument("run", required=False, shell_complete=completing.runs)
 @click.option("--over", is_flag=True, help="RUN is over, though its kft seems to be alive (on another host).")
 @setting_flags(*PLACES)
@@ -47,7 +47,7 @@ def command(run: str | None, over: bool, **flags: Any) -> None:
             broken += error.findings
             continue
         except (OSError, DatasetError) as error:
-            todo = "check its rights and the disk, then: kft archive " + folder.run_id
+            todo = "check its permissions and the disk, then: kft archive " + folder.run_id
             broken.append(Finding(what=str(error), where=str(folder.folder), todo=todo))
             continue
         except Exception as error:  # noqa: BLE001 - a bug, which must not keep the other runs from their sidecars

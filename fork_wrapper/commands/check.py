@@ -25,7 +25,7 @@ from fork_wrapper.run.render import try_render
 from fork_wrapper.text import counted
 
 
-@click.command(name="check", short_help="Say everything that stands between an experiment and its launch.")
+@click.command(name="check", short_help="Check an experiment before its launch, everything at once.")
 @click.argument("name", shell_complete=completing.experiments)
 @override_flags
 @room_flag

@@ -31,7 +31,9 @@ SHOWN = 5
 
 @click.command(name="check", short_help="Find everything that is wrong with images and captions.")
 @click.argument("what", metavar="DIR|NAME", shell_complete=completing.experiments)
-@click.option("--fix", is_flag=True, help="Rename, write anew or move aside what is safe, after a list and a question.")
+@click.option(
+    "--fix", is_flag=True, help="Fix what is safe (rename, rewrite, move aside), after a list and a question."
+)
 @click.option("--yes", is_flag=True, help="Do not ask before --fix.")
 @click.option("--all", "everything", is_flag=True, help=f"Name every file, not the first {SHOWN} of each kind.")
 @click.option(
@@ -164,9 +166,9 @@ def _verdict(found: Inspection) -> str:
 
 def _list(steps: tuple[Step, ...]) -> None:
     if not steps:
-        output.say("there is nothing that can be mended without a decision of yours")
+        output.say("nothing can be fixed without a decision from you")
         return
-    output.say(f"{counted(len(steps), 'thing')} can be mended; what goes lies in kft-aside/ afterwards:")
+    output.say(f"{counted(len(steps), 'thing')} can be fixed; what is removed goes to kft-aside/:")
     output.print_parts(_step(step) for step in steps)
 
 
@@ -182,7 +184,7 @@ def _step(step: Step) -> list[output.Part]:
 
 def _asked(*, as_json: bool) -> bool:
     if as_json or not sys.stdin.isatty():
-        output.say("nothing was changed: say --yes to mend this")
+        output.say("nothing was changed: use --yes to fix this")
         return False
     return click.confirm("Mend this?", err=True)
 
@@ -192,9 +194,9 @@ def _mend(steps: tuple[Step, ...]) -> None:
         folders = mend(steps, datetime.now().astimezone().strftime("%Y%m%d-%H%M%S"))
     except DatasetError as error:
         finding = Finding(what=error.what, where=error.where, todo=error.next_step)
-        raise InputError("not everything could be mended", [finding]) from error
+        raise InputError("not everything could be fixed", [finding]) from error
     for folder in folders:
-        output.say(f"mended; what was there before: {folder}")
+        output.say(f"fixed; the old files are in: {folder}")
 
 
 def _print_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges: Path | None) -> None:

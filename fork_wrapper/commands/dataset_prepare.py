@@ -120,7 +120,7 @@ def command(src: Path, dst: Path, jobs: int | None, as_json: bool, **flags: Any)
         finding = Finding(what=error.what, where=error.where, todo=error.next_step)
         raise InputError("the pictures cannot be prepared", [finding]) from None
     except KeyboardInterrupt:
-        output.say("what is finished stays; the same command goes on from here")
+        output.say("finished pictures stay; the same command resumes from here")
         raise
     if as_json:
         output.print_json(asdict(outcome))

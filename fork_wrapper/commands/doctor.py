@@ -16,7 +16,7 @@ from fork_wrapper.text import size
 Rows = list[tuple[str, ...]]
 
 
-@click.command(name="doctor", short_help="Say what this machine has for training, and what it lacks.")
+@click.command(name="doctor", short_help="Show what this machine has for training and what it lacks.")
 @click.option("--refresh", "anew", is_flag=True, help="Read the options of the sd-scripts checkout from its parser.")
 @json_flag
 @setting_flags(*PLACES, *SCALE)
@@ -41,7 +41,7 @@ def command(anew: bool, as_json: bool, **flags: Any) -> None:
         output.say(f"options kept in {reading.kept}")
     if looked.errors:
         click.get_current_context().exit(1)
-    output.say("nothing here stands in the way of a run")
+    output.say("nothing here prevents a run")
 
 
 def _print(looked: Examination) -> None:

@@ -39,7 +39,7 @@ class GuiVersion(click.ParamType[Version]):
 
 
 @click.command(
-    name="import-config", epilog=EPILOG, short_help="Make experiments of old configs, of the GUI or sd-scripts."
+    name="import-config", epilog=EPILOG, short_help="Turn old configs of the GUI or sd-scripts into experiments."
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--name", help="Name of the experiment; by default what its checkpoints were called.")

@@ -153,7 +153,7 @@ def _refuse(
             ("it reaches beyond training: ", "error"), f"{counted(len(asking), 'value')}, listed above: read them"
         )
     said = go_on(source, stopping, allowed, rehearsal=rehearsal, maps=maps, trust=trust or bool(asking))
-    output.say(("→ ", "title"), f"to go on all the same: {said}")
+    output.say(("→ ", "title"), f"to go on anyway: {said}")
 
 
 def _say_outcome(items: tuple[Item, ...]) -> None:

@@ -53,7 +53,7 @@ class Fact:
 
 
 def facts(first: Source, second: Source) -> list[Fact]:
-    """Every fact that both sides may know; next to none where one side is no run."""
+    """Every fact that both sides may know; next to none where one side is not a run."""
     if first.record is None or second.record is None:
         return [*_headers(first, second)]
     one, two = first.record, second.record
@@ -131,13 +131,6 @@ def _commit_of(name: str) -> Callable[[Record], str | None]:
     return commit
 
 
-def _processes(record: Record) -> str | None:
-    """As `accelerate launch` was told."""
-    argv = [str(word) for word in record.launch["argv"]]
-    place = argv.index("--num_processes") + 1 if "--num_processes" in argv else len(argv)
-    return argv[place] if place < len(argv) else None
-
-
 def _prompts(record: Record) -> str | None:
     text = record.experiment.get("sample_prompts")
     return None if text is None else f"{counted(len(text.splitlines()), 'line')}, sha256 {sha256_text(text)[:8]}"
@@ -205,7 +198,7 @@ _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
     ("trainer", "trains", lambda record: str(record.launch["trainer"])),
     (BASE_MODEL, "trains", _model),
     ("sd-scripts", "trains", _commit_of("sd_scripts")),
-    ("processes", "trains", _processes),
+    ("processes", "trains", lambda record: record.processes),
     ("kft", "cost", _commit_of("project")),
     ("sample prompts", "cost", _prompts),
     ("GPU", "cost", _gpus),

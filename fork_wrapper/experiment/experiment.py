@@ -127,7 +127,7 @@ def find_experiment(name: str, folder: Path, *, beside: Path | None = None, wher
                 return path.absolute()
     names = experiment_names(folder)
     near = nearest(stem, names, 3, cutoff=0.5)
-    todo = "`kft list` shows what there is" if names else begin(folder) or f"write {folder / f'{stem}{SUFFIX}'}"
+    todo = "`kft list` shows them" if names else begin(folder) or f"write {folder / f'{stem}{SUFFIX}'}"
     if near:
         todo = f"did you mean {' or '.join(near)}?"
     finding = Finding(what="no such experiment", where=where or str(folder), todo=todo)
@@ -179,7 +179,7 @@ def _name(path: Path) -> list[Finding]:
         what = f"an experiment cannot be called {RECORD_NAME}: its sidecar would be the run's {RECORD_NAME}.json"
         return [Finding(what=what, where=str(path), todo="rename the file")]
     if not is_plain(path.stem):
-        what = "its runs and checkpoints would have a name that is none, or a path, on some systems"
+        what = "some systems would refuse the name for its runs and checkpoints, or read it as a path"
         return [Finding(what=what, where=str(path), todo=f"rename the file: {plain_name(path.stem)}{SUFFIX}")]
     if len(os.fsencode(path.stem)) > LONGEST_NAME:
         what = f"the name is longer than {LONGEST_NAME} bytes: its checkpoints could not be written"

@@ -247,13 +247,13 @@ def _unknown(key: str, names: Iterable[str], where: str, noun: str, rule: str) -
     near = nearest(key, names, 3)
     if key.replace("-", "_") in names:
         near, rule = [key.replace("-", "_")], shape.DASHED
-    todo = f"did you mean {' or '.join(near)}?" if near else "remove it; no name that sd-scripts knows comes near"
+    todo = f"did you mean {' or '.join(near)}?" if near else "remove it; sd-scripts knows no similar name"
     if key in TOP:
         todo = "it belongs at the top of the file, above every table"
     elif scripts := elsewhere(key):
         todo = f"remove it: it is an option of {_some(scripts)}, not of sdxl_train.py"
     elif meant := gui_name(key):
-        todo = f"the kohya_ss GUI calls it so; sd-scripts calls it {meant}"
+        todo = f"that is the kohya_ss GUI's name; sd-scripts calls it {meant}"
     return Finding(what=f"{shown(key)} is not {noun}", where=where, todo=todo, rule=rule)
 
 

@@ -138,7 +138,7 @@ def _unbroken(text: str, path: Path) -> tuple[str, frozenset[int]]:
         if not deeper and ((by_words and by_letters) or not (alone or _has_options(" ".join(pieces[1:]).split()))):
             continue  # what follows is something else
         if by_words and by_words == by_letters:
-            what = f"the command of line {start + 1} is broken over lines, and it cannot be told where its words end"
+            what = f"the command of line {start + 1} is broken over lines, and kft cannot tell where it ends"
             raise refuse(path, what, "join its lines into one")
         best = joined(pieces)[0 if by_words <= by_letters else 1]
         indented = lines[start][: len(lines[start]) - len(lines[start].lstrip())]

@@ -62,7 +62,7 @@ def _flattened(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _why_unseen(name: str, value: Any) -> str:
     """Why sd-scripts reads a key of the namespace as no option; empty where it may be one."""
     if name.startswith(BOM):
-        return "behind a byte order mark sd-scripts does not know it: it took no effect"
+        return "sd-scripts misreads it behind a byte order mark: it had no effect"
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value)):
         return "sd-scripts flattens one level of tables and loses it"
     return ""
@@ -137,7 +137,7 @@ def refuse_odd(raw: Any, path: Path) -> None:
     try:
         json.dumps(raw, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
-        raise refuse(path, "it holds half of a character (a lone surrogate)", "mend the file") from None
+        raise refuse(path, "it holds half of a character (a lone surrogate)", "fix the file") from None
 
 
 def no_dataset_config(raw: Mapping[str, Any]) -> str:

@@ -85,7 +85,7 @@ def _of_a_rehearsal(source: Source) -> list[Finding]:
     rehearsal = source.record.rehearsal if source.record else (source.header or {}).get("run", {}).get("rehearsal")
     if not rehearsal:
         return []
-    what = "it is of a rehearsal: size, steps and precision are those of the miniature, not of a real run"
+    what = "it comes from a rehearsal: size, steps and precision are those of the miniature, not of a real run"
     return [Finding(what=what, where=str(source.path), todo="name the experiment that was rehearsed")]
 
 

@@ -104,7 +104,7 @@ def _stays_out(key: str) -> str:
     if scripts := elsewhere(key):
         likely = min(scripts, key=lambda script: "train_network" not in script)
         return f"sdxl_train.py ignores it: it is an option of {likely}"
-    return "sdxl_train.py has no such option: it took no effect"
+    return "sdxl_train.py has no such option: it had no effect"
 
 
 def _take(key: str, value: Any, training: dict[str, Any], left: list[LeftOut], then: list[Then]) -> None:

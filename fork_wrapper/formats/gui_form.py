@@ -156,7 +156,7 @@ def _kind(key: str, option: str) -> str:
 def _box(key: str, value: Any) -> bool:
     ticked = _BOXES.get(str(value).strip().lower())
     if ticked is None:
-        raise ValueError(f"{key} is a box, ticked or not: {value!r} is neither")
+        raise ValueError(f"{key} is a box, ticked or not, and cannot be {value!r}")
     return ticked
 
 
@@ -167,10 +167,10 @@ def _number(key: str, value: Any, kind: str) -> int | float:
         if kind == "int" and not isinstance(value, float):
             return int(value)
     if not math.isfinite(number):
-        raise ValueError(f"{key} is a number: {value!r} is none")
+        raise ValueError(f"{key} must be a number, not {value!r}")
     if kind == "int":
         if number != int(number):
-            raise ValueError(f"{key} is a whole number: {value!r} is none")
+            raise ValueError(f"{key} must be a whole number, not {value!r}")
         return int(number)
     return number
 
@@ -182,5 +182,5 @@ def _text(key: str, value: Any) -> str | None:
     if not isinstance(value, list):
         return str(value)
     if not all(isinstance(item, (str, int, float)) for item in value):
-        raise ValueError(f"{key} is a text: {value!r} is none")
+        raise ValueError(f"{key} must be text, not {value!r}")
     return " ".join(map(str, value)) or None

@@ -94,7 +94,7 @@ def _text(value: Any) -> str | None:
 def _rehearsed(record: Record) -> tuple[str, ...]:
     if not record.rehearsal:
         return ()
-    return ("it is of a rehearsal: size, steps and precision are those of the miniature, not of a real run",)
+    return ("it comes from a rehearsal: size, steps and precision are those of the miniature, not of a real run",)
 
 
 def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:

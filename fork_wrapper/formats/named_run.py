@@ -28,7 +28,7 @@ class NamedRun:
 
 
 def named_run(text: str, settings: Settings) -> NamedRun:
-    """The run that `text` names; InputError says what to name where it is no run, or one that is not here."""
+    """The run that `text` names; InputError says what to name where it is not a run, or one that is not here."""
     source = open_source(text, settings)
     found = run_of(source, settings)
     if found is not None:
@@ -37,7 +37,7 @@ def named_run(text: str, settings: Settings) -> NamedRun:
         what, todo = f"the run of this {source.kind} is not on this machine", "name a run; `kft list` shows them"
     else:
         what, todo = f"{text} is {_kind(source)}", _offer(source, settings)
-    raise InputError(f"{text} is no run", [Finding(what=what, where=str(source.path), todo=todo)])
+    raise InputError(f"{text} is not a run", [Finding(what=what, where=str(source.path), todo=todo)])
 
 
 def run_of(source: Source, settings: Settings) -> NamedRun | None:

@@ -258,4 +258,4 @@ def _prove(resolved: Resolved, wanted: Resolved) -> None:
     one, two = (flatten({"training": each.training, "dataset": each.dataset}) for each in (resolved, wanted))
     wrong = sorted(path for path in {*one, *two} if repr(one.get(path)) != repr(two.get(path)))
     if wrong:
-        raise ValueError(f"the new text comes to other values of {', '.join(wrong)}")
+        raise ValueError(f"the new text gives other values for {', '.join(wrong)}")

@@ -101,7 +101,9 @@ def open_run(text: str, settings: Settings) -> RunFolder:
     source = open_source(text, settings)
     if source.kind != "run":
         todo = "name EXPERIMENT/RUN, or its folder; `kft list` shows them"
-        raise InputError("a run is needed", [Finding(what=f"{text} is no run ({source.kind})", where=text, todo=todo)])
+        raise InputError(
+            "a run is needed", [Finding(what=f"{text} is not a run ({source.kind})", where=text, todo=todo)]
+        )
     return RunFolder(folder=source.path.absolute().parent)
 
 

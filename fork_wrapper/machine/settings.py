@@ -136,7 +136,7 @@ def begin(folder: Path) -> str:
     """What to do where nothing lies in `folder` because no project is there; empty where one is at or above it."""
     if _project_of(folder) is not None:
         return ""
-    return "this is no kft project (no kft.toml here or above): `kft init` begins one, or go to the folder of yours"
+    return "this is not a kft project (no kft.toml here or above): `kft init` begins one, or go to the folder of yours"
 
 
 def _project_of(folder: Path) -> Path | None:
@@ -214,7 +214,7 @@ def _path(name: str, value: Any, base: Path) -> Path:
     try:
         expanded = Path(value).expanduser()
     except RuntimeError:
-        raise ValueError(f"{name} names the home of nobody: {value!r}") from None
+        raise ValueError(f"{name} names the home of an unknown user: {value!r}") from None
     return Path(os.path.abspath(base / expanded))  # noqa: PTH100 - keeps symbolic links as typed
 
 

@@ -56,7 +56,7 @@ def choose(source: Source, settings: Settings, checkpoint: str | None) -> Chosen
         file, why = source.path.with_suffix(SUFFIX), ""
     else:
         todo = "name a run, a sidecar or a checkpoint; `kft list` shows the runs"
-        finding = Finding(what=f"{source.label} is none", where=str(source.path), todo=todo)
+        finding = Finding(what=f"kft did not train {source.label}", where=str(source.path), todo=todo)
         raise InputError("only what kft has trained can be promoted", [finding])
     return _with_sidecar(file, run.folder if run else None, why)
 
@@ -89,9 +89,9 @@ def _with_sidecar(file: Path, run: RunFolder | None, why: str) -> Chosen:
     known = isinstance(entry, Mapping) and all(key in entry for key in ("file", "kind", "bytes", "sha256"))
     if not known:
         finding = Finding(
-            what="it says nothing of a checkpoint", where=str(sidecar), todo="name a checkpoint's sidecar"
+            what="it does not describe a checkpoint", where=str(sidecar), todo="name a checkpoint's sidecar"
         )
-        raise InputError(f"{sidecar.name} is no sidecar", [finding])
+        raise InputError(f"{sidecar.name} is not a sidecar", [finding])
     return Chosen(file=file, sidecar=sidecar, record=record, entry=entry, run=run, why=why)
 
 
@@ -125,5 +125,5 @@ def doubts(chosen: Chosen) -> Iterator[Finding]:
     if chosen.run is not None and decision_of(read_notes(chosen.run)) == "rejected":
         yield Finding(what="its notes reject it", where=str(chosen.run.notes), severity="warning")
     if not chosen.entry["sha256"]:
-        what = "its sidecar has no sha256: that it is still the file that was saved cannot be told"
+        what = "its sidecar has no sha256: nothing proves that it is still the file that was saved"
         yield Finding(what=what, where=str(chosen.sidecar), severity="warning")

@@ -110,15 +110,15 @@ def license_of(id_: str | None, name: str | None, link: str | None) -> License:
         findings.append(Finding(what="a name or a link is of a licence", todo="say its id: --license other"))
     if id_ is not None and not _LICENSE_ID.fullmatch(id_):
         todo = "write it as the Hub does: openrail++, cc-by-nc-sa-4.0, other"
-        findings.append(Finding(what=f"{id_!r} is no id of a licence", where="--license", todo=todo))
+        findings.append(Finding(what=f"{id_!r} is not a licence id", where="--license", todo=todo))
     if name and not _LICENSE_ID.fullmatch(name):
         todo = "write it in small letters, digits and dashes"
-        findings.append(Finding(what=f"{name!r} is no id of a licence", where="--license-name", todo=todo))
+        findings.append(Finding(what=f"{name!r} is not a licence id", where="--license-name", todo=todo))
     if id_ == "other" and not (name and link):
         findings.append(
             Finding(what="another licence needs its name and its text", todo="--license-name, --license-link")
         )
-    raise_if_any("the licence cannot be stated so", findings)
+    raise_if_any("the licence is not complete", findings)
     return License() if id_ is None else License(id=id_, name=name, link=link, said=True)
 
 
@@ -126,7 +126,7 @@ def check_hub_names(names: Mapping[str, str]) -> None:
     """InputError for flags whose value is no name on the Hub."""
     todo = "write it as OWNER/NAME"
     findings = [
-        Finding(what=f"{name!r} is no name on the Hugging Face Hub", where=flag, todo=todo)
+        Finding(what=f"{name!r} is not a name on the Hugging Face Hub", where=flag, todo=todo)
         for name, flag in names.items()
         if not _HUB_ID.fullmatch(name)
     ]
@@ -188,7 +188,7 @@ def _copy(promotion: Promotion, tell: Tell) -> str:
             raise InputError("the copy is not what was read", [Finding(what=written, where=str(temporary), todo=todo)])
         if promotion.model.exists():
             finding = Finding(what="the file exists now", where=str(promotion.model), todo="give another --name")
-            raise InputError("somebody else was faster", [finding])
+            raise InputError("another program was faster", [finding])
         put_in_place(temporary, promotion.model)
     finally:
         with suppress(OSError):

@@ -47,8 +47,7 @@ def own_files(record: Record) -> dict[str, str]:
 
 def processes_of(record: Record) -> int:
     """How many processes trained, on all machines."""
-    argv = list(record.launch["argv"])
-    return int(argv[argv.index("--num_processes") + 1]) if "--num_processes" in argv else 1
+    return int(record.processes or 1)
 
 
 def _is_managed(key: str) -> bool:

@@ -45,10 +45,12 @@ def add_note(
     findings = []
     if not said:
         findings.append(
-            Finding(what="there is nothing to note", todo="say a problem, a solution, a decision or a text")
+            Finding(what="there is nothing to note", todo="give a problem, a solution, a decision or a text")
         )
     if decision and decision not in DECISIONS:
-        findings.append(Finding(what=f"no decision is called {decision!r}", todo=f"use one of: {', '.join(DECISIONS)}"))
+        findings.append(
+            Finding(what=f"there is no decision called {decision!r}", todo=f"use one of: {', '.join(DECISIONS)}")
+        )
     if findings:
         raise InputError("cannot note this", findings)
     note = Note(

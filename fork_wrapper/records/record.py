@@ -98,6 +98,13 @@ class Record:
         """The experiment's name."""
         return str(self.experiment["name"])
 
+    @property
+    def processes(self) -> str | None:
+        """How many processes `accelerate launch` was told to start, on all machines; None where it was not told."""
+        argv = [str(word) for word in self.launch["argv"]]
+        place = argv.index("--num_processes") + 1 if "--num_processes" in argv else len(argv)
+        return argv[place] if place < len(argv) else None
+
     def with_run(self, **changes: Any) -> Record:
         """This record with fields of `run` replaced."""
         return replace(self, run={**self.run, **changes})

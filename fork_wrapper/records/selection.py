@@ -125,12 +125,12 @@ class _WrongError(Exception):
 def _split(text: str) -> tuple[str, str, str]:
     match = _EXPRESSION.fullmatch(text)
     if match is None:
-        raise _WrongError("a filter is a key, a sign and a value", f"such as {_EXAMPLES}")
+        raise _WrongError("a filter needs a key, a sign and a value", f"such as {_EXAMPLES}")
     key = match["key"]
     if key not in KEYS:
         raise _WrongError(f"runs have no {key}", _meant(key, KEYS) or f"use one of: {', '.join(KEYS)}")
     if not match["value"]:
-        raise _WrongError(f"{key} is compared with nothing", f"write a value behind {match['sign']}")
+        raise _WrongError(f"{key} has nothing to be compared with", f"write a value behind {match['sign']}")
     return key, match["sign"].replace("==", "="), match["value"]
 
 
@@ -177,12 +177,12 @@ def _yes(key: str, sign: str, value: str) -> bool:
 
 def _without_order(key: str, sign: str) -> None:
     if sign not in ("=", "!="):
-        raise _WrongError(f"{key} is neither more nor less than another", f"write {key}=... or {key}!=...")
+        raise _WrongError(f"{key} cannot be more or less than another", f"write {key}=... or {key}!=...")
 
 
 def _only_equal(key: str, sign: str) -> None:
     if sign != "=":
-        raise _WrongError(f"{key} says the direction itself", f"write {key}=..., or started{sign}...")
+        raise _WrongError(f"{key} already gives the direction", f"write {key}=..., or started{sign}...")
 
 
 def _number(key: str, value: str) -> tuple[float, float]:
@@ -221,7 +221,7 @@ def _span(value: str) -> tuple[float, float]:
         return first.timestamp(), (first + length - timedelta(microseconds=1)).timestamp()
     except (ValueError, OverflowError, OSError):
         todo = "write it as 2026-11-01 or 2026-11-01T18:30"
-        raise _WrongError(f"{value} is no date", todo) from None
+        raise _WrongError(f"{value} is not a date", todo) from None
 
 
 def _moment(text: str) -> float | None:

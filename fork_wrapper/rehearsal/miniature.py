@@ -47,7 +47,7 @@ def _move_into_place(finished: Path, folder: Path) -> None:
     try:
         finished.rename(folder)
     except OSError:
-        # A folder with content is never replaced by rename, on any system: somebody else was faster.
+        # A folder with content is never replaced by rename, on any system: another program was faster.
         if not folder.is_dir():
             raise
 

@@ -36,9 +36,7 @@ def _commit(commit: Any, dirty: Any) -> str | None:
 def processes_item(one: Repetition, settings: Settings) -> Item:
     """How many GPUs share a step: more of them make it a larger one."""
     record = one.original.record
-    argv = [str(word) for word in record.launch["argv"]] if record else []
-    place = argv.index("--num_processes") + 1 if "--num_processes" in argv else len(argv)
-    recorded = argv[place] if place < len(argv) else None
+    recorded = record.processes if record else None
     if one.anew:
         return unknown("processes", recorded, "a rehearsal takes one")
     return compared("processes", recorded, "1" if one.rehearsed else str(settings.num_processes))

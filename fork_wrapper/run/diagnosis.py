@@ -34,7 +34,9 @@ class Diagnosis:
         if self.progress.done:
             return "all steps are done"
         return (
-            "the log ends without a word about an end" if self.progress.step else "no step was done, and no end is told"
+            "the log does not say how it ended"
+            if self.progress.step
+            else "no step was done, and the log does not say why"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def _read(path: Path) -> Progress:
                 while chunk := file.read(_PIECE):
                     progress.feed(chunk)
     except OSError as error:
-        finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its rights")
+        finding = Finding(what=error.strerror or str(error), where=str(path), todo="check the path and its permissions")
         raise InputError(f"cannot read {path.name}", [finding]) from None
     progress.close()
     return progress

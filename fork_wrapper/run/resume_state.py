@@ -51,7 +51,7 @@ def _chosen(folder: Path, run: RunFolder, record: Record, length: Length) -> tup
     if not folder.is_dir():
         return None, [Finding(what="there is no such folder", where=where, todo=todo)]
     if name is None:
-        what = f"its name is not that of a state of {record.name}, so that its step is unknown"
+        what = f"its name is not that of a state of {record.name}, so its step is unknown"
         return None, [Finding(what=what, where=where, todo=todo)]
     if other := _other_run(folder, run, record):
         what = f"it is a state of {other}, whose steps are counted from its own beginning"
@@ -84,9 +84,9 @@ def _against(state: State, length: Length, nan_step: int | None) -> str:
     if state.damage:
         return f"not whole: {state.damage}"
     if state.step is None:
-        return "its step is unknown: nobody said how long an epoch is"
+        return "its step is unknown: the length of an epoch is not recorded"
     if state.step >= length.total_steps:
-        return "saved at the end: nothing remains to be trained"
+        return "saved at the end: nothing is left to train"
     return f"the loss is NaN since step {nan_step}" if nan_step and state.step >= nan_step else ""
 
 
@@ -95,7 +95,7 @@ def _none(run: RunFolder, record: Record, passed: Mapping[str, str]) -> Finding:
     if passed:
         what = "none of its states can be resumed from: " + "; ".join(f"{name}: {why}" for name, why in passed.items())
     elif record.training.get("save_state"):
-        what = "it was broken off before its first state was saved"
+        what = "it stopped before its first state was saved"
     elif record.training.get("save_state_on_train_end"):
         what = "no state was saved: save_state_on_train_end saves one at the end alone"
     else:
@@ -107,7 +107,7 @@ def _advice(record: Record) -> str:
     if parent := resumed_from(record):
         return f"resume {parent} once more, whose state this run went on from"
     if record.training.get("save_state"):
-        return "begin anew; save_every_n_steps or save_every_n_epochs say how often a state is saved"
+        return "start again; save_every_n_steps or save_every_n_epochs set how often a state is saved"
     how = "one is saved beside every checkpoint (save_every_n_steps, save_every_n_epochs) with save_state"
     again = " --rehearse" if record.rehearsal is not None else ""
     return f"{how}: kft run {record.name}{again} --set save_state=true"

@@ -147,7 +147,7 @@ class _Asides:
         images = progress.facts.get("examples")
         if images is not None and self._images and images != self._images:
             what += f"; it counts {counted(images, 'image')} in an epoch, the plan {self._images}"
-        todo = "see whether length, repeats and data set are what you mean; Ctrl-C ends it"
+        todo = "check length, repeats and data set; Ctrl-C stops it"
         yield Finding(what=what, where="total optimization steps in train.log", todo=todo, severity="warning")
 
 
@@ -207,7 +207,7 @@ def _close(rendered: Rendered, archive: Archive, verdict: Verdict, interrupts: I
         raise InterruptedRunError(_interrupted(rendered, archive, verdict.outcome), way_on)
     if interrupts.asked:
         hashes = f"; kft archive {run_id} adds the hashes that are missing" if interrupts.hurried else ""
-        raise InterruptedRunError(f"{title}: the interrupt came when the trainer had done its work{hashes}")
+        raise InterruptedRunError(f"{title}: the interrupt came after the trainer had finished{hashes}")
     return archive.record
 
 
@@ -227,5 +227,5 @@ def _way_on(archive: Archive, *, or_why_not: bool) -> list[Finding]:
     choice, problems = choose(archive.run, record, length, nan_step=progress.nan_step)
     if choice is None:
         return [replace(one, severity="note") for one in problems] if or_why_not else []
-    what = f"it can go on after step {choice.state.step}, from {choice.state.path.name}"
+    what = f"it can resume after step {choice.state.step}, from {choice.state.path.name}"
     return [Finding(what=what, todo=f"kft resume {shlex.quote(archive.run.run_id)}", severity="note")]

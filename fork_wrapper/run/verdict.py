@@ -156,7 +156,7 @@ def explain(failure: Failure, log: Path) -> list[Finding]:
         todo = "" if failure.remedies else failure.cause.todo
         findings.append(Finding(what=f"{failure.cause.name}: {failure.cause.what}", todo=todo))
     for number, one in enumerate(failure.remedies):
-        what = "what takes less memory, one after the other" if number == 0 else "then"
+        what = "to use less memory, one step after another" if number == 0 else "then"
         findings.append(Finding(what=f"{what} ({one.saving})", todo=one.text, severity="note"))
     said = "\n".join(failure.tail) or "(nothing)"
     findings.append(Finding(what=f"the trainer's last lines:\n{said}", where=str(log)))

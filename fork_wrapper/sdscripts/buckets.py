@@ -61,7 +61,7 @@ class Bucketing:
 
     def __post_init__(self) -> None:
         if min(self.resolution) < 1 or max(self.resolution) > _LARGEST:
-            raise BucketError(f"a resolution of {_by(self.resolution)} is no size to train at")
+            raise BucketError(f"a resolution of {_by(self.resolution)} is not a size to train at")
         if self.enabled:
             self._check_limits()
 

@@ -57,6 +57,6 @@ def _kept(found: options.Table, settings: Settings) -> Reading:
         return Reading(table=found, kept=str(options.keep(found, settings.cache)))
     except OSError as error:
         what = f"the options were read and cannot be kept: {error.strerror or error}"
-        todo = "mend its rights, or set `cache` to another folder"
+        todo = "fix its permissions, or set `cache` to another folder"
         finding = Finding(what=what, where=str(settings.cache), todo=todo, severity="warning")
         return Reading(table=found, unkept=finding)

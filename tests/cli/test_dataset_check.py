@@ -87,7 +87,7 @@ def test_a_list_comes_before_anything_is_changed(kft: Kft, pictures: Path) -> No
 def test_what_is_safe_is_mended(kft: Kft, pictures: Path) -> None:
     """And the rest is counted again."""
     answer = kft("dataset", "check", str(pictures), "--fix", "--yes")
-    assert "mended; what was there before: PROJECT/datasets/pictures/kft-aside/" in answer.err
+    assert "fixed; the old files are in: PROJECT/datasets/pictures/kft-aside/" in answer.err
     assert answer.err.splitlines()[-1] == "9 warnings"
     left = json.loads(kft("dataset", "check", str(pictures), "--json").out)
     assert {one["kind"] for one in left["findings"]} == {"image-upscaled", "caption-orphan"}
@@ -177,11 +177,11 @@ def test_check_says_what_the_last_look_found(kft: Kft, project: Path) -> None:
         read = json.loads(kft("check", "own", "--json").out)["findings"]
         return [one["what"] for one in read if one["todo"] == "kft dataset check own"]
 
-    assert notes() == ["nobody has decoded these images yet"] * 2
+    assert notes() == ["these images have not been decoded yet"] * 2
     assert kft("dataset", "check", "own").code == 1
-    assert notes() == ["images that could not be decoded when last looked at: b.png"]
+    assert notes() == ["images that could not be decoded at the last check: b.png"]
     os.utime(project / "datasets" / "regular" / "a.png")
-    assert notes()[1:] == ["images came or changed since the last look"]
+    assert notes()[1:] == ["images were added or changed since the last check"]
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_vocabulary_of_ones_own(kft: Callable[..., Answer], pictures: Path, pr
     assert [(part["part"], part["captions"]) for part in told["captions"]["coverage"]] == [("headgear", 2)]
     assert kft("dataset", "stats", "--show-vocabulary").out == shipped_vocabulary_text()
     (project / "words.toml").write_text("headgear = 3")
-    assert "headgear is no list of words" in kft("dataset", "stats", str(pictures), "--vocabulary", "words.toml").err
+    assert "headgear is not a list of words" in kft("dataset", "stats", str(pictures), "--vocabulary", "words.toml").err
 
 
 def test_a_contact_sheet(kft: Callable[..., Answer], pictures: Path, project: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_machine_that_can_train(kft: Kft, project: Path, root: Path) -> None:
     kept = f"PROJECT/cache/options-{'c0ffee00' * 5}.json"
     assert (answer.code, answer.err.strip()) == (
         0,
-        f"options kept in {kept}\nnothing here stands in the way of a run",
+        f"options kept in {kept}\nnothing here prevents a run",
     )
     assert_golden(plain(answer), root / "tests" / "golden" / "cli" / "doctor_newer.txt")
     assert (project / kept.removeprefix("PROJECT/")).is_file()
@@ -186,5 +186,5 @@ def test_options_that_cannot_be_kept_are_shown(kft: Kft, project: Path) -> None:
     answer = kft("doctor", "--sd-scripts", "sd-scripts", "--cache", "cache", "--refresh", "--python", "/trainer/python")
     assert "brand_new" in answer.out
     assert "  • warning: the options were read and cannot be kept: " in answer.out
-    assert "\n    PROJECT/cache\n    → mend its rights, or set `cache` to another folder\n" in answer.out
+    assert "\n    PROJECT/cache\n    → fix its permissions, or set `cache` to another folder\n" in answer.out
     assert "options kept in" not in answer.err

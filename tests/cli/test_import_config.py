@@ -254,9 +254,9 @@ def test_what_is_no_file(kft: Kft, project: Path) -> None:
     assert answer.err.replace("x" * 5000, "LONG") == (
         "error: nothing was imported\n"
         "  • it is a folder\n    PROJECT/dir.toml\n    → name the files in it\n"
-        "  • No such file or directory\n    PROJECT/gone.json\n    → check the path and its rights\n"
+        "  • No such file or directory\n    PROJECT/gone.json\n    → check the path and its permissions\n"
         "  • it is a folder\n    PROJECT\n    → name the files in it\n"
-        "  • File name too long\n    PROJECT/LONG\n    → check the path and its rights\n"
+        "  • File name too long\n    PROJECT/LONG\n    → check the path and its permissions\n"
     )
 
 

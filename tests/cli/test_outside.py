@@ -6,7 +6,7 @@ import pytest
 
 from fork_wrapper.cli import call
 
-REMEDY = "this is no kft project (no kft.toml here or above): `kft init` begins one"
+REMEDY = "this is not a kft project (no kft.toml here or above): `kft init` begins one"
 
 VERBS = (
     *(("check", "x"), ("plan", "x"), ("run", "x"), ("run", "x", "--rehearse"), ("show", "x"), ("diff", "x")),

@@ -95,7 +95,7 @@ def found(answer: Answer, what: str) -> str:
         (
             GitState(commit=None, dirty=None),
             True,
-            "  • warning: sd-scripts is no git checkout: its commit cannot be recorded\n"
+            "  • warning: sd-scripts is not a git checkout: its commit cannot be recorded\n"
             "    PROJECT/sd-scripts\n"
             "    → use a git checkout of it, or the submodule: git submodule update --init third_party/sd-scripts",
         ),
@@ -109,7 +109,7 @@ def found(answer: Answer, what: str) -> str:
         (
             GitState(commit=pinned_commit(), dirty=True),
             True,
-            "  • warning: sd-scripts has local changes: the commit alone will not say what trained\n"
+            "  • warning: sd-scripts has local changes: the commit alone does not say what trained\n"
             "    PROJECT/sd-scripts\n"
             "    → git -C PROJECT/sd-scripts stash, or commit them",
         ),
@@ -184,7 +184,8 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
     """A place where no folder can be made is found before the launch."""
     (project / "file").write_text("")
     assert found(kft("run", "first", "--outputs", "file/runs"), "runs cannot be written") == (
-        "  • runs cannot be written\n    PROJECT/file/runs\n    → mend its rights, or set `outputs` to another folder"
+        "  • runs cannot be written\n    PROJECT/file/runs\n"
+        "    → fix its permissions, or set `outputs` to another folder"
     )
 
 
@@ -200,7 +201,7 @@ def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypat
     assert found(kft("check", "first", *flags), "checkpoints need") == (
         "  • checkpoints need about 37 GB, 30.0 GB are free\n"
         "    PROJECT/runs\n"
-        "    → free space, set `outputs` to another disk, or save fewer of them; `--allow disk` starts all the same"
+        "    → free space, set `outputs` to another disk, or save fewer of them; `--allow disk` starts anyway"
     )
     assert found(kft("check", "first", *flags, "--allow", "disk"), "warning: checkpoints need") == (
         "  • warning: checkpoints need about 37 GB, 30.0 GB are free (allowed: --allow disk)\n"
@@ -219,7 +220,7 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
     answer = kft("check", "first", *flags)
     for key, name in (("vae", "v.safetensors"), ("sample_prompts", "p.txt"), ("resume", "state")):
         assert found(answer, f"{key} names nothing") == (
-            f"  • {key} names nothing that exists\n    PROJECT/{name}\n    → correct the path, or unset it"
+            f"  • {key} names a path that does not exist\n    PROJECT/{name}\n    → correct the path, or unset it"
         )
     (project / "p.txt").mkdir()
     (project / "state").write_text("")

@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(kft: Kft, run: RunFold
     """Words of the card, the file, the source."""
     for arguments, said in (
         (["--license", "other"], "another licence needs its name and its text"),
-        (["--base-model", "sdxl"], "'sdxl' is no name on the Hugging Face Hub"),
+        (["--base-model", "sdxl"], "'sdxl' is not a name on the Hugging Face Hub"),
         (["--checkpoint", "gone.safetensors"], "gone.safetensors has no sidecar"),
         (["--name", "a/b"], "'a/b' cannot be the name of a file everywhere"),
     ):

@@ -65,7 +65,7 @@ def test_nothing_of_others_is_overwritten(kft: Call, project: Path) -> None:
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == (
         "error: nothing is overwritten that kft did not write\n"
-        "  • it is there, and no report of kft\n"
+        "  • it exists and is not a report by kft\n"
         "    report.html\n"
         "    → name another place\n"
     )
@@ -117,7 +117,7 @@ def test_nothing_has_run(kft: Call) -> None:
     assert answer.code == 2
     assert answer.err == (
         "error: there is nothing to report\n"
-        "  • there is no run that can be read\n"
+        "  • there is not a run that can be read\n"
         "    PROJECT/runs\n"
         "    → run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs\n"
     )

@@ -83,7 +83,7 @@ def test_what_is_no_run(kft: Kft) -> None:
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == (
         "error: a run is needed\n"
-        "  • first is no run (experiment)\n"
+        "  • first is not a run (experiment)\n"
         "    first\n"
         "    → name EXPERIMENT/RUN, or its folder; `kft list` shows them\n"
     )

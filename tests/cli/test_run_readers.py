@@ -128,7 +128,7 @@ def test_ctrl_c_ends_the_look(kft: Kft, project: Path, monkeypatch: pytest.Monke
 
 
 def test_logs_that_cannot_be_shown(kft: Kft, run: RunFolder) -> None:
-    """What is no run, what has printed nothing, what cannot be had at once."""
+    """What is not a run, what has printed nothing, what cannot be had at once."""
     assert "second is an experiment" in kft("log", "second").err
     run.log.unlink()
     answer = kft("log", run.run_id)

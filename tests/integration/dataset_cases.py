@@ -218,7 +218,7 @@ DESCRIBED: Mapping[str, Example] = {
         training=LATENTS,
         folders={"a": SQUARES},
         also=touch("m.json"),
-        dies="the metadata file is no table of images: no JSON at line 1: Expecting value: DIR/m.json",
+        dies="the metadata file is not a table of images: no JSON at line 1: Expecting value: DIR/m.json",
     ),
 }
 """The images are named in a metadata file."""
@@ -380,7 +380,7 @@ EXAMPLES: Mapping[str, Example] = {
         training=LATENTS,
         folders={"a": SQUARES},
         also=touch("a/a_sdxl.npz"),
-        dies="a file in DIR/a is called like latents and names no size",
+        dies="a file in DIR/a is named like latents and gives no size",
     ),
     "no resolution": Example(datasets=one("enable_bucket = true\n"), dies="it has no resolution"),
     "too high a lower limit": Example(

@@ -19,8 +19,8 @@ def test_what_cannot_fit_is_stopped(real: RealProject) -> None:
     assert f"  • {FULL}\n" in done.stdout
     flags = next(line for line in done.stdout.splitlines() if line.startswith("    → --set optimizer_type=Adafactor"))
     proposed = shlex.split(flags.removeprefix("    → ").partition(";")[0])
-    assert flags.endswith("; `--allow gpu-memory` starts all the same")
-    assert "like runs have taken 37425 MiB on NVIDIA H100 80GB HBM3" in done.stdout
+    assert flags.endswith("; `--allow gpu-memory` starts anyway")
+    assert "similar runs took 37425 MiB on NVIDIA H100 80GB HBM3" in done.stdout
     assert real.kft("check", "humanoid_05", *proposed).returncode == 0
     stopped = real.kft("run", "humanoid_05")
     assert (stopped.returncode, FULL in stopped.stderr, real.runs) == (2, True, [])
@@ -41,7 +41,7 @@ def test_the_one_for_small_gpus_is_ready_as_it_stands(real: RealProject) -> None
         done = real.kft("check", "humanoid_05_24gb")
         assert done.returncode == 0, done.stdout
         assert done.stderr.splitlines()[-1].startswith("ready to run")
-        assert "note: like runs have taken 12625 MiB on NVIDIA H100 80GB HBM3 with batch_size 4" in done.stdout
+        assert "note: similar runs took 12625 MiB on NVIDIA H100 80GB HBM3 with batch_size 4" in done.stdout
     real.machine([{**CARD, "memory.total": 6144}])
     assert real.kft("check", "humanoid_05_24gb").returncode == 1
 
@@ -117,7 +117,7 @@ def test_a_disk_that_will_be_full(real: RealProject) -> None:
     stopped = real.kft("run", "humanoid_05", *often, REAL_DISK="1")
     assert (stopped.returncode, real.runs) == (2, [])
     assert re.search(r"  • checkpoints need about 69\d\d GB, [\d.]+ GB are free\n", stopped.stderr)
-    assert "; `--allow disk` starts all the same\n" in stopped.stderr
+    assert "; `--allow disk` starts anyway\n" in stopped.stderr
     allowed = real.kft("check", "humanoid_05", *often, "--allow", "disk")
     assert (allowed.returncode, "are free (allowed: --allow disk)" in allowed.stdout) == (0, True)
     pruned = real.kft("check", "humanoid_05", *often, "--set", "save_last_n_epochs=1")
@@ -132,7 +132,7 @@ def test_own_runs_are_neighbours(real: RealProject) -> None:
     text = re.sub(r'"peak_vram_mib": (null|\[[^\]]*\])', '"peak_vram_mib": [31234]', path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
     said = real.kft("check", "humanoid_05").stdout
-    assert "like runs have taken 31234 MiB on NVIDIA H100 80GB HBM3 with batch_size 2 and 37425 MiB on" in said
+    assert "similar runs took 31234 MiB on NVIDIA H100 80GB HBM3 with batch_size 2 and 37425 MiB on" in said
     assert real.runs[0].name in said
 
 

@@ -45,7 +45,7 @@ def test_an_interrupted_run_names_the_way_on(real: RealProject) -> None:
     name = f"humanoid_05/{run.name}"
     assert f"error: {name} was interrupted at step 8 of 12; 2 checkpoints are archived\n" in said
     assert "(interrupt)" not in said
-    assert f"it can go on after step 6, from humanoid_05-000002-state\n    → kft resume {name}\n" in said
+    assert f"it can resume after step 6, from humanoid_05-000002-state\n    → kft resume {name}\n" in said
 
     plan = real.kft("resume", "humanoid_05", "--check")
     assert f"humanoid_05 is {name}: its newest run that was broken off (interrupted)" in plan.stderr

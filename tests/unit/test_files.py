@@ -158,7 +158,10 @@ def test_reading_what_is_no_file(tmp_path: Path, name: str, reason: str) -> None
     path = tmp_path / name
     with pytest.raises(InputError) as caught:
         read_text(path)
-    assert str(caught.value) == f"cannot read {path.name}\n- {reason}\n  in {path}\n  -> check the path and its rights"
+    assert (
+        str(caught.value)
+        == f"cannot read {path.name}\n- {reason}\n  in {path}\n  -> check the path and its permissions"
+    )
 
 
 def test_broken_json_names_the_line(tmp_path: Path) -> None:
@@ -168,8 +171,7 @@ def test_broken_json_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_json(path)
     assert str(caught.value) == (
-        f"record.json is not JSON\n- Expecting value\n  in {path}, line 2, column 7\n"
-        "  -> mend the file, or name another"
+        f"record.json is not JSON\n- Expecting value\n  in {path}, line 2, column 7\n  -> fix the file, or name another"
     )
     path.write_text('{"b": [1, null]}', encoding="utf-8")
     assert read_json(path) == {"b": [1, None]}

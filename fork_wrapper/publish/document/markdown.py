@@ -210,7 +210,7 @@ class _Page:
         return found
 
     def alone(self, column: Column) -> str:
-        """Why a column is compared with nothing."""
+        """Why a column has nothing to be compared with."""
         parent, document = column.subject.stories.parent, self.document
         if not parent:
             return self.words("stands_alone_long")

@@ -68,7 +68,7 @@ def _of_all(settings: Settings) -> tuple[Source, ...]:
     best = best_runs(settings)
     if not best:
         finding = Finding(
-            what="there is no run that can be read",
+            what="there is not a run that can be read",
             where=str(settings.outputs),
             todo=begin(settings.outputs)
             or "run an experiment first: kft run NAME --rehearse, or say where your runs are: --outputs",
@@ -84,7 +84,7 @@ def _named(name: str, settings: Settings) -> Source:
         return source
     what, todo = _WHY_NOT.get(source.kind, _WHY_NOT["file"])
     finding = Finding(what=what.format(source.label), where=str(source.path), todo=todo.format(source.label))
-    raise InputError(f"{name} is no run", [finding])
+    raise InputError(f"{name} is not a run", [finding])
 
 
 def _is_orphan(path: Path) -> bool:

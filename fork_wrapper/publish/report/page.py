@@ -95,7 +95,7 @@ def _hash(text: str) -> str:
 def refuse_to_overwrite(files: Iterable[Path]) -> None:
     """InputError that names every file that is there and that no report left."""
     foreign = [file for file in files if not _is_ours(file)]
-    what, todo = "it is there, and no report of kft", "name another place"
+    what, todo = "it exists and is not a report by kft", "name another place"
     findings = [Finding(what=what, where=str(file), todo=todo) for file in foreign]
     raise_if_any("nothing is overwritten that kft did not write", findings)
 

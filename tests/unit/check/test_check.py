@@ -89,7 +89,7 @@ def test_nothing_passes_in_silence(settings: Settings, write: Callable[..., Path
     assert said == [
         ("warning", "other lets nothing pass"),
         ("warning", "seed lets nothing pass"),
-        ("note", "new_option is let through: kft knows no such name"),
+        ("note", "new_option is let through: kft does not know it"),
     ]
 
 
@@ -226,7 +226,7 @@ def test_what_is_acknowledged_and_no_longer_found(settings: Settings, write: Cal
     """Is said, with the line, and how a child is rid of it."""
     path = write("one", WARNED.replace("clip_skip = 1\n", "") + KNOWN)
     line = f"{path}, line 11: acknowledge.clip-skip"
-    what = "clip-skip is acknowledged and no longer found"
+    what = "clip-skip is acknowledged, but no longer found"
     assert _found("one", settings)[2] == [f"{what} | {line} | remove the line"]
     write("two", 'extends = "one"\n')
     assert _found("two", settings)[2] == [
@@ -250,7 +250,7 @@ def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Pa
                 "`kft rules warmup-needless` says what to do",
             ),
             (
-                "image-plain is of `kft dataset check`, and only rules can be acknowledged",
+                "image-plain belongs to `kft dataset check`; only rules can be acknowledged",
                 f"{path}, line 13: acknowledge.image-plain",
                 "`kft rules image-plain` says what to do",
             ),

@@ -238,7 +238,7 @@ def test_a_subset_that_does_not_count_is_not_looked_at() -> None:
         (case(folder("a", squares(1)), resolution=[64]), "it has no resolution"),
         (
             case(folder("a", squares(1), latent_paths=("/data/a/000_sdxl.npz",)), training={"cache_latents": True}),
-            "a file in /data/a is called like latents and names no size",
+            "a file in /data/a is named like latents and gives no size",
         ),
         (
             case(folder("a", squares(1), metadata_cache=True), training={"cache_info": True}),

@@ -188,7 +188,7 @@ def test_another_commit_before_and_after_its_options_are_read(made_up: Callable[
     assert (before.sd_scripts.pinned, before.sd_scripts.table, before.sd_scripts.changes) == (False, "unread", ())
     assert before.findings == (
         Finding(
-            what="the options of this commit have not been read: kft goes by those of its own",
+            what="the options of this commit have not been read: kft uses its own table",
             where=str(settings.sd_scripts),
             todo="kft doctor --refresh",
             severity="note",
@@ -217,7 +217,7 @@ def test_what_no_clean_commit_stands_for_is_read_and_not_kept(made_up: Callable[
         assert (looked.sd_scripts.table, looked.sd_scripts.changes) == ("read", changes(pinned_table(), reading.table))
         assert looked.findings == (
             Finding(
-                what="these options are not kept: no clean commit says what they belong to",
+                what="these options are not cached: the checkout has no clean commit to file them under",
                 where=str(settings.sd_scripts),
                 todo=todo,
                 severity="note",
@@ -247,7 +247,7 @@ def test_a_cache_that_cannot_be_written(made_up: Callable[..., Settings]) -> Non
     assert (said, reason in (os.strerror(errno.EEXIST), os.strerror(errno.ENOTDIR))) == (
         *("the options were read and cannot be kept", True),
     )
-    todo = "mend its rights, or set `cache` to another folder"
+    todo = "fix its permissions, or set `cache` to another folder"
     assert finding == Finding(what=finding.what, where=str(settings.cache), todo=todo, severity="warning")
 
 

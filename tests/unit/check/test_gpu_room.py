@@ -97,10 +97,10 @@ def test_like_runs_are_a_note_or_a_warning() -> None:
     cards = used_cards([gpu()], [], 1, {})
     near = Neighbour(mib=37425, gpu="H100", batch_size=4, source="one/1")
     assert judged(least(1), cards, [near]) == [
-        ("warning", "like runs have taken 37425 MiB on H100 with batch_size 4; GPU 0 (RTX) has 24000 MiB")
+        ("warning", "similar runs took 37425 MiB on H100 with batch_size 4; GPU 0 (RTX) has 24000 MiB")
     ]
     larger = Neighbour(mib=37425, gpu="", batch_size=8, source="one/1")
-    assert judged(least(1), cards, [larger]) == [("note", "like runs have taken 37425 MiB with batch_size 8")]
+    assert judged(least(1), cards, [larger]) == [("note", "similar runs took 37425 MiB with batch_size 8")]
     assert judged(least(1), [], [near]) == []
 
 

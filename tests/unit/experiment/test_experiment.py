@@ -260,8 +260,8 @@ def test_names_are_found_in_the_folder_or_as_a_file(
     ("name", "todo"),
     [
         ("humanoid_3", "did you mean humanoid_03 or humanoid_02?"),
-        ("zz", "`kft list` shows what there is"),
-        ("", "`kft list` shows what there is"),
+        ("zz", "`kft list` shows them"),
+        ("", "`kft list` shows them"),
     ],
 )
 def test_a_misspelt_name(write: Write, settings: Settings, name: str, todo: str) -> None:
@@ -316,7 +316,7 @@ def test_a_parent_by_its_file_name(write: Write, settings: Settings, monkeypatch
 
 @pytest.mark.parametrize(
     ("parent", "todo"),
-    [("parnt", "did you mean parent?"), ("zz", "`kft list` shows what there is")],
+    [("parnt", "did you mean parent?"), ("zz", "`kft list` shows them")],
 )
 def test_a_missing_parent(write: Write, settings: Settings, parent: str, todo: str) -> None:
     """A parent that is not there is named with the line that asks for it."""

@@ -32,7 +32,7 @@ def _dataset(tree: dict[str, Any]) -> list[tuple[str, str, str]]:
     [
         ("learning_rat", "did you mean learning_rate or learning_rate_te2 or learning_rate_te1?"),
         ("gradient-checkpointing", "did you mean gradient_checkpointing?"),
-        ("zzzz", "remove it; no name that sd-scripts knows comes near"),
+        ("zzzz", "remove it; sd-scripts knows no similar name"),
     ],
 )
 def test_unknown_option(key: str, nearest: str) -> None:
@@ -45,7 +45,7 @@ def test_names_of_other_programs() -> None:
     assert _training("network_dim", 4)[1] == (
         "remove it: it is an option of sdxl_train_network.py, train_network.py and 7 more scripts, not of sdxl_train.py"
     )
-    assert _training("epoch", 4)[1] == "the kohya_ss GUI calls it so; sd-scripts calls it max_train_epochs"
+    assert _training("epoch", 4)[1] == "that is the kohya_ss GUI's name; sd-scripts calls it max_train_epochs"
 
 
 def test_allowed_names_pass() -> None:
@@ -318,7 +318,7 @@ def test_names_that_cannot_be_printed(key: str, spelt: str) -> None:
     assert (finding.where, finding.what, finding.todo) == (
         f"a.toml: training.{spelt}",
         f"{spelt} is not an option of sdxl_train.py",
-        "remove it; no name that sd-scripts knows comes near",
+        "remove it; sd-scripts knows no similar name",
     )
     _, [finding] = check_training({key: {}}, _where, allow=(key,))
     assert (finding.what, finding.todo) == (
@@ -346,7 +346,7 @@ def test_unknown_names_in_the_dataset() -> None:
         (
             f"{subset}.qqqq",
             "qqqq is not a key of the dataset config",
-            "remove it; no name that sd-scripts knows comes near",
+            "remove it; sd-scripts knows no similar name",
         ),
     ]
 

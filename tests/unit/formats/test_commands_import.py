@@ -220,7 +220,7 @@ def test_lines_that_someone_has_broken(text: str, options: dict[str, object]) ->
         ),
         (
             f"{RUN} --seed\n    x --vae",
-            "the command of line 1 is broken over lines, and it cannot be told where its words end",
+            "the command of line 1 is broken over lines, and kft cannot tell where it ends",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_a_byte_order_mark_hides_the_first_key(make: Make) -> None:
     options, left, _more = flat(raw)
     assert (options, text, notes) == ({"clip_skip": 2}, "seed = 1\nclip_skip = 2\n", [])
     assert [(one.key, one.value) for one in left] == [("seed", 1)]
-    assert left[0].why == "behind a byte order mark sd-scripts does not know it: it took no effect"
+    assert left[0].why == "sd-scripts misreads it behind a byte order mark: it had no effect"
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def test_values_as_they_took_effect(key: str, value: Any, taken: Any, why: str |
         ("wandb_api_key", "hush", "a secret: set the environment variable WANDB_API_KEY"),
         ("huggingface_token", "hush", "a secret: set the environment variable HF_TOKEN"),
         ("network_dim", 4, "sdxl_train.py ignores it: it is an option of sdxl_train_network.py"),
-        ("lerning_rate", 1, "sdxl_train.py has no such option: it took no effect"),
-        ("image_dir", "x", "sdxl_train.py has no such option: it took no effect"),
+        ("lerning_rate", 1, "sdxl_train.py has no such option: it had no effect"),
+        ("image_dir", "x", "sdxl_train.py has no such option: it had no effect"),
         ("mixed_precision", "bf17", "mixed_precision cannot be 'bf17'"),
         (
             "save_model_as",

@@ -84,7 +84,7 @@ def test_a_rehearsal_says_so(record: Path) -> None:
     """Its values are the miniature's."""
     found = read_record_file({**read_json(record), "rehearsal": {"trainer": "x"}}, "", record)
     assert found.notes == (
-        "it is of a rehearsal: size, steps and precision are those of the miniature, not of a real run",
+        "it comes from a rehearsal: size, steps and precision are those of the miniature, not of a real run",
     )
 
 

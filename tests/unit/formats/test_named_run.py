@@ -64,5 +64,5 @@ def test_an_experiment_is_none_of_its_runs(run: RunFolder, settings: Settings, w
         with pytest.raises(InputError) as refused:
             named_run(name, settings)
         (finding,) = refused.value.findings
-        assert (refused.value.title, finding.what) == (f"{name} is no run", f"{name} is an experiment")
+        assert (refused.value.title, finding.what) == (f"{name} is not a run", f"{name} is an experiment")
         assert finding.todo.startswith(todo)

@@ -231,7 +231,9 @@ def test_root_far_from_any_project(tmp_path: Path) -> None:
     assert {here.outputs, here.experiments, here.models, here.datasets} == {
         tmp_path / name for name in ("runs", "experiments", "models", "datasets")
     }
-    assert begin(here.outputs).startswith("this is no kft project (no kft.toml here or above): `kft init` begins one")
+    assert begin(here.outputs).startswith(
+        "this is not a kft project (no kft.toml here or above): `kft init` begins one"
+    )
     _write(tmp_path / "kft.toml", "")
     assert begin(here.outputs) == ""
 

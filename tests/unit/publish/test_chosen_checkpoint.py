@@ -71,13 +71,13 @@ def test_by_sidecar_and_by_checkpoint(run: RunFolder, settings: Settings, tmp_pa
 
 def test_what_names_no_checkpoint(run: RunFolder, settings: Settings) -> None:
     """Each with what to do."""
-    assert "one is none" in refusal("one", settings)
+    assert "kft did not train one" in refusal("one", settings)
     assert "one.json is one checkpoint" in refusal(run.folder / "one.json", settings, "one.safetensors")
     (run.folder / "one.json").unlink()
     assert f"-> kft archive {run.run_id}" in refusal(run.run_id, settings)
     raw = json.loads(run.record.read_text(encoding="utf-8"))
     (run.folder / "one.json").write_text(json.dumps(raw), encoding="utf-8")
-    assert "it says nothing of a checkpoint" in refusal(run.run_id, settings)
+    assert "it does not describe a checkpoint" in refusal(run.run_id, settings)
 
 
 def test_a_running_run_has_no_last_checkpoint(run: RunFolder, settings: Settings) -> None:
@@ -120,7 +120,7 @@ def test_a_rehearsal_is_refused_unless_it_is_meant(settings: Settings, run: RunF
         ({}, {}, []),
         ({"status": "interrupted"}, {}, ["its run did not end as planned: interrupted"]),
         ({"nan_step": 7}, {}, ["the loss is no number from step 7 on"]),
-        ({}, {"sha256": None}, ["its sidecar has no sha256: that it is still the file that was saved cannot be told"]),
+        ({}, {"sha256": None}, ["its sidecar has no sha256: nothing proves that it is still the file that was saved"]),
     ],
 )
 def test_doubts(

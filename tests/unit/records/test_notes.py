@@ -60,7 +60,7 @@ def test_many_at_once(run: RunFolder) -> None:
     [
         ({}, "there is nothing to note"),
         ({"problems": [" "]}, "there is nothing to note"),
-        ({"decision": "chosen"}, "no decision is called 'chosen'"),
+        ({"decision": "chosen"}, "there is no decision called 'chosen'"),
     ],
 )
 def test_what_cannot_be_noted(run: RunFolder, said: dict[str, Any], what: str) -> None:

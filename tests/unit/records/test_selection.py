@@ -156,18 +156,18 @@ def test_everything_wrong_is_said_at_once() -> None:
     wrong = {
         "los<0.1": ("runs have no los", "did you mean loss?"),
         "xyz=1": ("runs have no xyz", f"use one of: {', '.join(KEYS)}"),
-        "status": ("a filter is a key, a sign and a value", "such as status=completed"),
+        "status": ("a filter needs a key, a sign and a value", "such as status=completed"),
         "status=complete": ("no status is called complete", "did you mean completed?"),
         "status=failed,zzz*": ("no status is called zzz*", f"use one of: {', '.join(STATUSES)}"),
-        "status<failed": ("status is neither more nor less than another", "write status=... or status!=..."),
-        "decision=chosen": ("no decision is called chosen", "use one of: candidate, selected, rejected, none"),
+        "status<failed": ("status cannot be more or less than another", "write status=... or status!=..."),
+        "decision=chosen": ("there is no decision called chosen", "use one of: candidate, selected, rejected, none"),
         "loss<low": ("low is no number", "write a number"),
         "loss<nan": ("nan is no number", "write a number"),
         "time>1:75": ("1:75 is no time", "write seconds, or as 1:30:00, 90m, 2h"),
-        "since=yesterday": ("yesterday is no date", "write it as 2026-11-01 or 2026-11-01T18:30"),
-        "since>2026-11-01": ("since says the direction itself", "write since=..., or started>..."),
+        "since=yesterday": ("yesterday is not a date", "write it as 2026-11-01 or 2026-11-01T18:30"),
+        "since>2026-11-01": ("since already gives the direction", "write since=..., or started>..."),
         "rehearsal=maybe": ("rehearsal is yes or no, not maybe", "write rehearsal=yes or rehearsal=no"),
-        "steps=": ("steps is compared with nothing", "write a value behind ="),
+        "steps=": ("steps has nothing to be compared with", "write a value behind ="),
     }
     with pytest.raises(InputError) as refused:
         parse_selection(list(wrong), "-lost")

@@ -239,7 +239,7 @@ def refusal(run: RunFolder, settings: Settings, **more: Any) -> str:
     [
         ("one-000003-state", "there is no such folder"),
         ("two-000001-state", "its name is not that of a state of one"),
-        ("one-state", "saved at the end: nothing remains to be trained"),
+        ("one-state", "saved at the end: nothing is left to train"),
         (
             "one-step00000009-state",
             "not whole: model.safetensors, optimizer.bin, scheduler.bin, random_states_0.pkl missing",
@@ -318,7 +318,7 @@ def test_a_run_that_goes_on(run: RunFolder, settings: Settings, monkeypatch: pyt
     [
         ({}, "no state was saved\n"),
         ({"save_state_on_train_end": True}, "save_state_on_train_end saves one at the end alone"),
-        ({"save_state": True}, "it was broken off before its first state was saved"),
+        ({"save_state": True}, "it stopped before its first state was saved"),
     ],
     ids=["none", "at the end", "too early"],
 )

@@ -99,8 +99,8 @@ def test_without_buckets_there_is_the_resolution() -> None:
 
 def test_what_sd_scripts_refuses() -> None:
     """Each refusal with its values."""
-    assert refusal(resolution=(1024, 0)) == "a resolution of 1024 x 0 is no size to train at"
-    assert refusal(resolution=(1 << 20, 64)) == "a resolution of 1048576 x 64 is no size to train at"
+    assert refusal(resolution=(1024, 0)) == "a resolution of 1024 x 0 is not a size to train at"
+    assert refusal(resolution=(1 << 20, 64)) == "a resolution of 1048576 x 64 is not a size to train at"
     assert refusal(steps=0) == "bucket_reso_steps is 0"
     assert refusal(steps=-64) == "bucket_reso_steps is -64"
     assert refusal(smallest=1088) == "min_bucket_reso 1088 is more than the shorter side of 1024 x 1024"

@@ -134,7 +134,7 @@ def test_a_rule_without_an_end_says_where(tmp_path: Path, monkeypatch: pytest.Mo
     endless = CaptionRules(remove=(Pattern(kind="tag", wanted="x"), Pattern(kind="regex", wanted="(a|aa)+$")))
     with pytest.raises(DatasetError) as caught:
         plan_edits(folder, ".txt", endless)
-    assert caught.value.what == (f"the rule with regex = '(a|aa)+$' came to no end in 0.2 seconds, at '{'a' * 60}...'")
+    assert caught.value.what == (f"the rule with regex = '(a|aa)+$' did not finish in 0.2 seconds, at '{'a' * 60}...'")
     assert caught.value.where == str(folder / "b.txt")
     assert caught.value.next_step.endswith(".")
 

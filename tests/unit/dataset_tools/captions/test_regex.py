@@ -62,12 +62,12 @@ def test_expressions_mean_what_they_mean_to_re() -> None:
 @pytest.mark.parametrize(
     ("wanted", "by", "said"),
     [
-        ("(", None, r"'(' is no regular expression ("),
-        ("a{99999999999}", None, "is no regular expression (the repetition number is too large)"),
-        ("(" * 9999 + ")" * 9999, None, "is no regular expression (maximum recursion depth"),
+        ("(", None, r"'(' is not a valid regular expression ("),
+        ("a{99999999999}", None, "is not a valid regular expression (the repetition number is too large)"),
+        ("(" * 9999 + ")" * 9999, None, "is not a valid regular expression (maximum recursion depth"),
         ("[[:alpha:]]", None, "'[[:alpha:]]' may mean two things (possible nested set at position 1): write \\ before"),
         ("[a&&b]", None, "may mean two things"),
-        (r"\p{L}", None, "is no regular expression (bad escape"),
+        (r"\p{L}", None, "is not a valid regular expression (bad escape"),
         ("(a)", r"\2", r"to = '\\2' does not fit its regex (invalid group reference 2"),
         ("(?P<n>a)", r"\g<m>", "does not fit its regex (unknown group name 'm'"),
         ("a", r"\q", "does not fit its regex (bad escape"),

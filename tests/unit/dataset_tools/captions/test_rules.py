@@ -116,7 +116,7 @@ def _wrong() -> list[tuple[str, list[str]]]:
         ("remove = [3]", [r"remove\[0\] needs one of"]),
         ("remove = [{ tag = 'a', text = 'b' }]", [r"remove\[0\] needs one of"]),
         ("remove = [{ tag = 'a', to = 'b' }]", [r"remove\[0\] says what no rule knows: to"]),
-        ("remove = ['a', { regex = '(' }]", [r"remove\[1\]: '\(' is no regular expression"]),
+        ("remove = ['a', { regex = '(' }]", [r"remove\[1\]: '\(' is not a valid regular expression"]),
         ("replace = [{ tag = 'a' }]", [r"replace\[0\] needs to"]),
         ("replace = [{ to = 'a' }]", [r"replace\[0\] needs one of"]),
         ("replace = [{ regex = '(a)', to = '\\2' }]", ["does not fit its regex"]),

@@ -96,7 +96,7 @@ def test_what_is_no_table_of_images(text: str, tmp_path: Path) -> None:
     assert not describes_images(path)
     survey = survey_metadata(path, tmp_path)
     assert (survey.scan, survey.entries) == (None, None)
-    assert survey.problem.startswith("the metadata file is no table of images")
+    assert survey.problem.startswith("the metadata file is not a table of images")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_is_no_table_of_images(text: str, tmp_path: Path) -> None:
         ("m.json", '{"a.png": {"caption": 7}}', "caption of a.png is no text"),
         ("m.json", '{"a.png": {"caption": ["x"]}}', "caption of a.png is no text"),
         ("m.json", '{"a.png": "x"}', "what it says of a.png is no table"),
-        ("m.json", '{"a.png": {"image_size": [64]}}', "image_size of a.png is no pair of whole numbers"),
+        ("m.json", '{"a.png": {"image_size": [64]}}', "image_size of a.png is not a pair of whole numbers"),
         ("m.json", '{"a.png": {},\n}', "no JSON at line 2: "),
         ("m.json", "\ufeff{}", "it begins with a byte order mark"),
         ("m.jsonl", '{"image_path": "a.png"}\n{"file": "b.png"}\n', "line 2 has no image_path"),
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_said(name: str, text: str, fault: str, tmp_path: Path)
     """The first fault, and whose it is."""
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    assert no_table(path).startswith(f"the metadata file is no table of images: {fault}")
+    assert no_table(path).startswith(f"the metadata file is not a table of images: {fault}")
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_no_utf8_is_said(tmp_path: Path) -> None:
     """As of what some editors save."""
     path = tmp_path / "m.json"
     path.write_bytes("{}".encode("utf-16"))
-    assert no_table(path).endswith(": it is no UTF-8")
+    assert no_table(path).endswith(": it is not UTF-8")
 
 
 def test_what_is_no_metadata_file(tmp_path: Path) -> None:
@@ -239,5 +239,5 @@ def test_made_of_several_folders(pictures: Path) -> None:
 def test_a_text_that_is_no_text(pictures: Path) -> None:
     """An error with its place."""
     (pictures / "b.txt").write_bytes(b"\xff")
-    with pytest.raises(DatasetError, match="the caption is no UTF-8"):
+    with pytest.raises(DatasetError, match="the caption is not UTF-8"):
         make_metadata([pictures], ".txt", full_path=False)

@@ -132,7 +132,7 @@ def test_a_table_for_every_picture_of_numbers(report: Report) -> None:
 
 
 def test_the_same_report_is_the_same_page(report: Report, settings: Settings) -> None:
-    """Byte for byte: there is no date in it."""
+    """Byte for byte: there is not a date in it."""
     assert page(report) == page(of(settings, "one", "two"))
 
 
