@@ -1,9 +1,10 @@
 """Everything that a document says, as one value: an answer for every field of every subject, and how complete it is."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fork_wrapper.compare.markdown_text import code
 from fork_wrapper.compare.values import Understood, understand
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document import from_data, from_options, from_people, from_runs
@@ -124,6 +125,13 @@ def _column(subject: Subject, understood: Understood, step: Step | None, folders
         set_options=from_options.set_options(asked),
         step=step,
     )
+
+
+def left_out_lines(document: Document) -> Iterator[str]:
+    """Which experiments a document of all experiments leaves out, and why."""
+    for why in ("template", "no_file"):
+        if names := [name for name, because in document.left_out if because == why]:
+            yield document.words(f"left_out.{why}", names=", ".join(map(code, names)), run=f"{names[0]}/RUN")
 
 
 def hint(field: Field, subject: Subject | None, words: Words) -> str:

@@ -15,7 +15,7 @@ from fork_wrapper.publish.document.evolution import Step
 from fork_wrapper.publish.document.fields import Field, Section, Words, fields, fields_of
 from fork_wrapper.publish.document.from_options import of_value
 from fork_wrapper.publish.document.from_runs import mean_words, prompts, sample_files
-from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint
+from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint, left_out_lines
 from fork_wrapper.publish.document.subjects import templates
 from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.lineage import Segment
@@ -49,13 +49,6 @@ def markdown(document: Document) -> str:
         legend=KINDS,
         left_out=list(left_out_lines(document)),
     )
-
-
-def left_out_lines(document: Document) -> Iterator[str]:
-    """Which experiments a document of all experiments leaves out, and why."""
-    for why in ("template", "no_file"):
-        if names := [name for name, because in document.left_out if because == why]:
-            yield document.words(f"left_out.{why}", names=", ".join(map(code, names)), run=f"{names[0]}/RUN")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,3 +288,9 @@ class _Page:
         parts += [size(entry["bytes"])] if entry.get("bytes") else []
         parts += [f"sha256 {code(str(entry['sha256']))}"] if entry.get("sha256") else []
         return f"{code(str(entry['file']))}: {', '.join(parts)}"
+
+    def origin_rows(self) -> list[tuple[str, str]]:
+        """How many fields come from where."""
+        words, found = self.words, self.coverage
+        rows = [(f"[{words(f'mark.{kind}')}] {words(f'kind.{kind}')}", str(count)) for kind, count in found.by_kind()]
+        return [*rows, (words("unknown"), str(len(found.missing)))]
