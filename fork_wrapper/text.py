@@ -56,10 +56,13 @@ def nearest(word: str, names: Iterable[str], count: int, *, cutoff: float = 0.6)
 
 
 def spell(value: Any) -> str:
-    """A value as TOML spells it, as far as a message needs."""
-    if isinstance(value, Mapping):
-        return "a table"
-    return f"the string {_text(value)}" if isinstance(value, str) else _plain(value)
+    """A value as a message names it: `the string "1e-5"`, `true`, `[1, 2]`, `a table`."""
+    return f"the string {_text(value)}" if isinstance(value, str) else as_toml(value)
+
+
+def as_toml(value: Any) -> str:
+    """A value as TOML spells it; `a table` for one."""
+    return "a table" if isinstance(value, Mapping) else _plain(value)
 
 
 def advice(name: str, value: Any, kind: str, default: Any) -> str:

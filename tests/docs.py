@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from dataset_tools.faults import KINDS
+from dataset_tools.check.faults import KINDS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.cli import group
 from fork_wrapper.errors import SEVERITIES
 from fork_wrapper.experiment.value_rules import NOT_RULES
-from fork_wrapper.repeat.item import ALLOWABLE, COMPARED
+from fork_wrapper.repeat.compared import ALLOWABLE, COMPARED
 from fork_wrapper.sdscripts.meaning import TITLES, Group, known
 from fork_wrapper.sdscripts.options import DatasetKey, Option, dataset_keys, options, pinned_commit
 

@@ -29,7 +29,7 @@ ROOMS: Mapping[str, Sequence[str]] = {
         "publish",
         "commands",
     ),
-    "dataset_tools": ("drawing",),
+    "dataset_tools": ("scan", "pixels", "captions", "check", "prepare", "sets"),
 }
 """The rooms of each package, from the ground up: each imports itself and what stands before it."""
 

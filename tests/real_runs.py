@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 from PIL import Image
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from tests.sdxl_layout import sdxl_tensors, write_sparse
 from tests.support import Project
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dataset_tools.survey import FolderSurvey
+from dataset_tools.scan.survey import FolderSurvey
+from fork_wrapper.check.acknowledging import acknowledge, in_words_of, misunderstood, needless, place
 from fork_wrapper.check.gpu_room import ALLOWED_AS as GPU_MEMORY
 from fork_wrapper.check.gpu_room import room, used_cards
 from fork_wrapper.check.plan import ALLOWED_AS as DISK
@@ -23,17 +24,14 @@ from fork_wrapper.check.rules.table import findings as rule_findings
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.errors import SEVERITIES, Finding
 from fork_wrapper.experiment import keypath
-from fork_wrapper.experiment.experiment import OWN, SOURCE, Experiment
+from fork_wrapper.experiment.experiment import OWN, SOURCE
 from fork_wrapper.experiment.resolve import (
-    ACKNOWLEDGE,
     MODEL_OPTIONS,
     PATH_OPTIONS,
-    Acknowledged,
     Resolved,
     is_hub_name,
 )
 from fork_wrapper.experiment.subsets import survey_subsets
-from fork_wrapper.files import line_of
 from fork_wrapper.machine.settings import PLACEHOLDERS, Settings
 from fork_wrapper.machine.trainer import Trainer
 from fork_wrapper.sdscripts.model_kinds import Model, look_at_model
@@ -78,16 +76,16 @@ def check(
         machine = looking.result()
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files, models=not trainer.rehearsal)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
-    ruled = in_words_of(resolved, acknowledge(resolved, rule_findings(case)))
+    ruled = acknowledge(resolved, rule_findings(case))
     found = [*machine.findings, *image_folders(case)]
     found += _unless_allowed(DISK, space(plan, settings.outputs), allowed)
     if not trainer.rehearsal:
         found += _unless_allowed(GPU_MEMORY, _gpu_room(case, plan, machine, settings), allowed)
-    found += [one for one in ruled if not _is_ours(one)]
-    found += [*_misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved), *resolved.told]
+    found += in_words_of(resolved, [one for one in ruled if not _explained(resolved, one)])
+    found += [*misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved), *resolved.told]
     found += _nameless_documents(resolved)
     if not trainer.rehearsal:  # which may train on a drawn set
-        found += _needless(resolved, ruled)
+        found += needless(resolved, ruled)
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
@@ -161,7 +159,7 @@ def _last_looks(resolved: Resolved, surveys: Mapping[str, FolderSurvey], cache: 
     folders = {str(one.folder): one for one in surveys.values() if one.sizes}
     if not folders:
         return []
-    from dataset_tools.last_look import last_look  # noqa: PLC0415 - there are images
+    from dataset_tools.check.last_look import last_look  # noqa: PLC0415 - there are images
 
     found = []
     for where, survey in folders.items():
@@ -188,95 +186,6 @@ def would_stop(resolved: Resolved) -> tuple[Finding, ...]:
         for finding in in_words_of(resolved, rule_findings(case))
         if finding.severity == "error"
     )
-
-
-def acknowledge(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
-    """Findings, their key paths as `where`, with the reasons of those that the experiment acknowledges.
-
-    An acknowledgement is about values that its own file says or inherits, or that nobody says: what a child or --set
-    says is found anew. Errors cannot be acknowledged.
-    """
-    return [
-        replace(one, acknowledged=known.reason)
-        if (known := resolved.acknowledged.get(one.rule))
-        and one.severity != "error"
-        and _is_about(resolved, known, one)
-        else one
-        for one in findings
-    ]
-
-
-def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool:
-    names = [link.name for link in resolved.chain]
-    origin = resolved.origins.get(finding.where)
-    if origin is None or known.by not in names:
-        return True
-    return origin.by != "--set" and origin.by not in names[names.index(known.by) + 1 :]
-
-
-def _misunderstood(resolved: Resolved) -> list[Finding]:
-    """Acknowledgements in the files of rules that there are not, and of errors, which cannot be acknowledged."""
-    found: list[Finding] = []
-    if not any(link.acknowledged for link in resolved.chain):
-        return found
-    from dataset_tools.faults import KINDS  # noqa: PLC0415 - few experiments acknowledge anything
-
-    for link in resolved.chain:
-        for key in link.acknowledged:
-            if key in KINDS:
-                what = f"{key} is of `kft dataset check`, and only rules can be acknowledged"
-                todo = f"`kft rules {key}` says what to do"
-            elif key not in rules():
-                near = difflib.get_close_matches(key, rules(), n=3)
-                what = f"no rule is called {key}"
-                todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them"
-            elif rules()[key].severity == "error":
-                what = f"{key} is an error: it cannot be acknowledged"
-                todo = f"`kft rules {key}` says what to do"
-            else:
-                continue
-            found.append(Finding(what=what, where=_acknowledging(link, key), todo=todo))
-    return found
-
-
-def _needless(resolved: Resolved, ruled: list[Finding]) -> list[Finding]:
-    """Acknowledgements of what is not found."""
-    found = {one.rule for one in ruled}
-    needless = []
-    for key, known in resolved.acknowledged.items():
-        link = next((link for link in resolved.chain if link.name == known.by), None)
-        if key in found or link is None or key not in rules() or rules()[key].severity == "error":
-            continue
-        own = link is resolved.chain[-1]
-        todo = "remove the line" if own else f'leave it, or add to this experiment: unset = ["{ACKNOWLEDGE}{key}"]'
-        what = f"{key} is acknowledged and no longer found"
-        needless.append(Finding(what=what, where=_acknowledging(link, key), todo=todo, severity="note"))
-    return needless
-
-
-def _acknowledging(link: Experiment, key: str) -> str:
-    """Where a file acknowledges a rule."""
-    line = line_of(link.text, f"{ACKNOWLEDGE}{key}")
-    return f"{link.path}, line {line}: {ACKNOWLEDGE}{key}" if line else f"{link.path}: {ACKNOWLEDGE}{key}"
-
-
-def in_words_of(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
-    """Findings whose key paths have become places: the file and line, or the flag, that says the value."""
-    return [replace(finding, where=place(resolved, finding.where)) for finding in findings]
-
-
-def place(resolved: Resolved, path: str) -> str:
-    """Where a key path was said: `FILE, line N: KEY`, the flag, or the path itself when nobody said it."""
-    origin = resolved.origins.get(path)
-    if origin is None:
-        return path
-    if origin.by == "--set":
-        return resolved.flags.get(path, path)
-    for link in resolved.chain:
-        if link.name == origin.by:
-            line = None if resolved.imported else line_of(link.text, path)
-            return f"{link.path}, line {line}: {path}" if line else f"{link.path}: {path}"
-    return f"{path} (set by {origin.by})"
 
 
 def _let_through(resolved: Resolved) -> list[Finding]:
@@ -325,14 +234,15 @@ def _values(resolved: Resolved) -> dict[str, Any]:
     return keypath.values({"training": dict(resolved.training), "dataset": dict(resolved.dataset)})
 
 
-def _is_ours(finding: Finding) -> bool:
-    """Whether it is short of an error, and about a value that kft has chosen for a resume, or a note on a rehearsal's.
+def _explained(resolved: Resolved, finding: Finding) -> bool:
+    """Whether a finding, its key path as `where`, is about a value that kft chose, and whoever chose it explains it.
 
-    What the values of a resume mean is said by the resume.
+    A resume says what its values mean, short of errors; of a rehearsal's values only notes go without saying.
     """
-    if finding.where.endswith("(set by resume)"):
-        return finding.severity != "error"
-    return finding.severity == "note" and finding.where.endswith("(set by rehearsal)")
+    origin = resolved.origins.get(finding.where)
+    if origin is None or origin.kind != "kft":
+        return False
+    return finding.severity in {"resume": ("warning", "note"), "rehearsal": ("note",)}.get(origin.by, ())
 
 
 def _host(machine: Machine, settings: Settings, trainer: Trainer) -> Host:

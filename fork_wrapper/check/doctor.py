@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import Literal
 
 from fork_wrapper import __version__
-from fork_wrapper.check.builds import Torch, Xformers, about_torch, about_xformers, ask_torch, xformers_of
 from fork_wrapper.check.preflight import Machine, existing, look_at
-from fork_wrapper.check.versions import Package, compare
+from fork_wrapper.check.versions import (
+    Package,
+    Torch,
+    Xformers,
+    about_torch,
+    about_xformers,
+    ask_torch,
+    compare,
+    xformers_of,
+)
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import DEFAULTS
-from fork_wrapper.machine.provenance import Gpu, git_state, own_state
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import git_state, own_state
 from fork_wrapper.machine.settings import NAMES, Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.sdscripts import options, sizes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fork_wrapper.check.gpu_memory import GpuMemory
 from fork_wrapper.check.measured import Neighbour
 from fork_wrapper.errors import Finding, Severity
-from fork_wrapper.machine.provenance import Gpu, GpuProcess
+from fork_wrapper.machine.gpus import Gpu, GpuProcess
 
 ALLOWED_AS = "gpu-memory"
 """The name by which `--allow` lets a run start all the same."""

@@ -11,7 +11,8 @@ from typing import Any
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.optimizers import optimizer
 from fork_wrapper.files import sha256_text
-from fork_wrapper.machine.provenance import Gpu, host
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import TrainerKind
 from fork_wrapper.records.record import Record

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from fork_wrapper.check.dataset_layout import DatasetLayout, layouts
 from fork_wrapper.check.gpu_memory import GpuMemory, gpu_memory, state_bytes
-from fork_wrapper.check.layout import DatasetLayout, layouts
 from fork_wrapper.check.measured import Measured, Neighbour, measured
 from fork_wrapper.check.preflight import Machine, existing
 from fork_wrapper.check.rules.case import Case, DatasetCase

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from fork_wrapper.check.dataset_layout import DatasetLayout
 from fork_wrapper.check.gpu_memory import MIB, Term
-from fork_wrapper.check.layout import DatasetLayout
 from fork_wrapper.check.measured import Neighbour
 from fork_wrapper.check.plan import Cache, Plan
 from fork_wrapper.check.rules.rates import blocks_in_words

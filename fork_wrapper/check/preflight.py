@@ -17,9 +17,10 @@ from fork_wrapper.check.gpu_room import hidden
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import PATH_OPTIONS, is_hub_name
-from fork_wrapper.machine.provenance import Gpu, GpuProcess, TrainerPython, git_state, gpu_processes, gpus, probe_python
+from fork_wrapper.machine.gpus import Gpu, GpuProcess, gpu_processes, gpus
+from fork_wrapper.machine.provenance import git_state
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import Trainer
+from fork_wrapper.machine.trainer import Trainer, TrainerPython, probe_python
 from fork_wrapper.sdscripts.options import pinned_commit
 from fork_wrapper.sdscripts.packages import ALTERNATIVES, needed_packages
 
@@ -46,6 +47,8 @@ class Machine:
     """NVIDIA GPUs; not looked for where a rehearsal needs none."""
     lacks_packages: bool
     """Whether the trainer's Python lacks some of what always has to be there."""
+    lacks_gpu: bool = False
+    """Whether there is no GPU that could train, where one is needed."""
     gpu_processes: tuple[GpuProcess, ...] = ()
     """What computes on the GPUs now; likewise not looked for."""
 
@@ -71,13 +74,20 @@ def look_at(
     findings += scripts
     missing = _missing(python, training, trainer)
     findings += _python(settings, python, missing)
+    lacks_gpu = not trainer.rehearsal and not cards and not _other_gpu(_torch(python))
     if not trainer.rehearsal:
-        findings += [*_gpu(cards, python, training), *hidden(cards)]
+        findings += [*_gpu(cards, _torch(python), training), *hidden(cards)]
     findings += _folder("runs", settings.outputs, "outputs")
     if trainer.rehearsal:
         findings += _folder("the cache", settings.cache, "cache")
-    lacks = bool(missing)
-    return Machine(findings=tuple(findings), python=python, gpus=cards, lacks_packages=lacks, gpu_processes=busy)
+    return Machine(
+        findings=tuple(findings),
+        python=python,
+        gpus=cards,
+        lacks_packages=bool(missing),
+        lacks_gpu=lacks_gpu,
+        gpu_processes=busy,
+    )
 
 
 def image_folders(case: Case) -> list[Finding]:
@@ -203,14 +213,23 @@ def _installed(python: TrainerPython, name: str) -> bool:
     return any(python.version_of(candidate) for candidate in (name, *ALTERNATIVES.get(name, ())))
 
 
-def _gpu(cards: tuple[Gpu, ...], python: TrainerPython | None, training: Mapping[str, Any]) -> list[Finding]:
-    torch = (python.version_of("torch") if python else None) or ""
+def _torch(python: TrainerPython | None) -> str:
+    """The version of torch, empty where there is none."""
+    return (python.version_of("torch") if python else None) or ""
+
+
+def _other_gpu(torch: str) -> bool:
+    """Whether a build of torch is for GPUs that are not NVIDIA's."""
+    return "+rocm" in torch or "+xpu" in torch
+
+
+def _gpu(cards: tuple[Gpu, ...], torch: str, training: Mapping[str, Any]) -> list[Finding]:
     if cards:
         if torch.endswith("+cpu"):
             todo = "install a CUDA build of torch there (see the README)"
             return [Finding(what="the trainer's torch is a CPU build", where=f"torch {torch}", todo=todo)]
         return []
-    if "+rocm" in torch or "+xpu" in torch:
+    if _other_gpu(torch):
         what = f"no NVIDIA GPU; trusting torch {torch} to find its own"
         return [Finding(what=what, where="nvidia-smi", todo="check that torch sees the GPU", severity="warning")]
     least = gpu_memory(Case(training=training, dataset={})) if training.get(BASE) else None

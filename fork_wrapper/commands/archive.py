@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, setting_flags, settings_from
 from fork_wrapper.errors import Finding, InputError, raise_if_any

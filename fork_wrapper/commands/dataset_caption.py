@@ -74,9 +74,9 @@ def command(folder: Path, options: tuple[str, ...], extension: str, **flags: Any
 
 def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict[str, Any]) -> int:
     """Caption; how many images are left without."""
-    from dataset_tools.caption_edit import apply_edits, new_backup  # noqa: PLC0415 - not for --help
-    from dataset_tools.caption_work import wanting, work_folder, written  # noqa: PLC0415
-    from dataset_tools.scan import scan_folder  # noqa: PLC0415
+    from dataset_tools.captions.edit import apply_edits, new_backup  # noqa: PLC0415 - not for --help
+    from dataset_tools.captions.work import wanting, work_folder, written  # noqa: PLC0415
+    from dataset_tools.scan.scan import scan_folder  # noqa: PLC0415
     from fork_wrapper.datasets.captioning import explain, other_program, run_captioner, sd_scripts_tool  # noqa: PLC0415
     from fork_wrapper.errors import InterruptedRunError, RunFailedError  # noqa: PLC0415
 
@@ -113,9 +113,9 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
 
 def _mend(folder: Path, extension: str, flags: dict[str, Any]) -> int:
     """Show or write what rules change; how many changes are left to write."""
-    from dataset_tools.caption_edit import apply_edits, new_backup, plan_edits  # noqa: PLC0415 - not for --help
-    from dataset_tools.caption_rules import CaptionRules  # noqa: PLC0415
-    from dataset_tools.caption_rules_file import load_rules  # noqa: PLC0415
+    from dataset_tools.captions.edit import apply_edits, new_backup, plan_edits  # noqa: PLC0415 - not for --help
+    from dataset_tools.captions.rules import CaptionRules  # noqa: PLC0415
+    from dataset_tools.captions.rules_file import load_rules  # noqa: PLC0415
 
     rules = load_rules(flags["rules"]) if flags["rules"] else CaptionRules()
     edits = plan_edits(folder, extension, rules, flags["merge"])

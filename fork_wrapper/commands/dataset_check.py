@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from dataset_tools.clip_tokens import find_merges
+from dataset_tools.captions.clip_tokens import find_merges
+from dataset_tools.check.faults import KINDS, SEVERITIES, Fault
+from dataset_tools.check.inspection import Inspection, inspect
+from dataset_tools.check.mend import Step, mend, plan
 from dataset_tools.errors import DatasetError
-from dataset_tools.faults import KINDS, SEVERITIES, Fault
-from dataset_tools.inspection import Inspection, inspect
-from dataset_tools.mend import Step, mend, plan
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import full_name, json_flag, override_flags, setting_flags, settings_from
 from fork_wrapper.datasets.training_folders import Asked, Meant, meant_by

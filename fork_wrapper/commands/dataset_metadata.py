@@ -47,7 +47,7 @@ def command(
     subset whose image_dir is DIR, or with --full-path. Only what the file says is trained; texts beside the images
     are not read any more.
     """
-    from dataset_tools.metadata_file import SUFFIXES, make_metadata, metadata_text  # noqa: PLC0415 - not for --help
+    from dataset_tools.scan.metadata_file import SUFFIXES, make_metadata, metadata_text  # noqa: PLC0415 - not for --help
     from dataset_tools.whole_files import write_whole  # noqa: PLC0415
     from fork_wrapper.datasets.training_folders import most_common_extension  # noqa: PLC0415
     from fork_wrapper.text import counted  # noqa: PLC0415

@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.fitting import Size
-from dataset_tools.hashing import HashCache
-from dataset_tools.prepare import Means, prepare
-from dataset_tools.prepare_manifest import MANIFEST
-from dataset_tools.prepare_one import Choices
-from dataset_tools.prepare_outcome import Outcome
-from dataset_tools.to_srgb import Colour
+from dataset_tools.pixels.fitting import Size
+from dataset_tools.pixels.to_srgb import Colour
+from dataset_tools.prepare.manifest import MANIFEST
+from dataset_tools.prepare.one import Choices
+from dataset_tools.prepare.outcome import Outcome
+from dataset_tools.prepare.prepare import Means, prepare
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper import __version__
 from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
@@ -133,7 +133,7 @@ def command(src: Path, dst: Path, jobs: int | None, as_json: bool, **flags: Any)
 def _made_by() -> dict[str, str]:
     from PIL import __version__ as pillow  # noqa: PLC0415 - help needs no Pillow
 
-    from dataset_tools.fast_png import version  # noqa: PLC0415
+    from dataset_tools.pixels.fast_png import version  # noqa: PLC0415
 
     imagecodecs = version()
     return {"kft": __version__, "Pillow": pillow, **({"imagecodecs": imagecodecs} if imagecodecs else {})}

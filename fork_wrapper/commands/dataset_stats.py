@@ -47,9 +47,9 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
     that captions share; and how many captions have each part of the convention: visual traits, style tags, anatomy
     and structure, outfit and accessories. Without an argument, the working folder.
     """
-    from dataset_tools.vocabulary import load_vocabulary, shipped_vocabulary_text  # noqa: PLC0415 - not for --help
-    from fork_wrapper.datasets.dataset_stats import gather, named  # noqa: PLC0415
-    from fork_wrapper.datasets.dataset_stats_text import tables  # noqa: PLC0415
+    from dataset_tools.captions.vocabulary import load_vocabulary, shipped_vocabulary_text  # noqa: PLC0415 - not for --help
+    from fork_wrapper.datasets.stats import gather, named  # noqa: PLC0415
+    from fork_wrapper.datasets.stats_text import tables  # noqa: PLC0415
 
     if show_vocabulary:
         output.print_file(shipped_vocabulary_text())
@@ -73,8 +73,8 @@ def command(source: str, show_vocabulary: bool, as_json: bool, top: int, **flags
 
 
 def _draw(stats: Any, target: Path, wanted: tuple[str, ...], count: int | None) -> None:
-    from dataset_tools.captions import selected  # noqa: PLC0415
-    from dataset_tools.contact_sheet import draw_sheet, evenly  # noqa: PLC0415
+    from dataset_tools.scan.captions import selected  # noqa: PLC0415
+    from dataset_tools.sets.contact_sheet import draw_sheet, evenly  # noqa: PLC0415
     from fork_wrapper.errors import Finding, InputError  # noqa: PLC0415
     from fork_wrapper.text import counted  # noqa: PLC0415
 

@@ -47,7 +47,7 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
         raise click.UsageError("say how many: either --n or --fraction")
     if (target is None) == (flags["listing"] is None):
         raise click.UsageError("say where to: either DST or --list FILE")
-    from dataset_tools.subset import make_folder  # noqa: PLC0415 - not for --help
+    from dataset_tools.sets.subset import make_folder  # noqa: PLC0415 - not for --help
 
     settings = settings_from(flags)
     subset, rows = _chosen(source, n, fraction, settings.cache, flags)
@@ -64,11 +64,11 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
 def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, flags: dict[str, Any]) -> Any:
     """The subset, and the shares of the tags it was stratified by."""
     from dataset_tools.errors import DatasetError  # noqa: PLC0415
-    from dataset_tools.fingerprint import fingerprint  # noqa: PLC0415
-    from dataset_tools.hashing import HashCache  # noqa: PLC0415
-    from dataset_tools.metadata_file import describes_images, scan_metadata  # noqa: PLC0415
-    from dataset_tools.scan import PICTURE_LIKE, scan_folder  # noqa: PLC0415
-    from dataset_tools.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
+    from dataset_tools.scan.fingerprint import fingerprint  # noqa: PLC0415
+    from dataset_tools.scan.hashing import HashCache  # noqa: PLC0415
+    from dataset_tools.scan.metadata_file import describes_images, scan_metadata  # noqa: PLC0415
+    from dataset_tools.scan.scan import PICTURE_LIKE, scan_folder  # noqa: PLC0415
+    from dataset_tools.sets.subset import Subset, candidates_of, ordered, part_of  # noqa: PLC0415
     from fork_wrapper.datasets.training_folders import most_common_extension  # noqa: PLC0415
 
     if describes_images(source):

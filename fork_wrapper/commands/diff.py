@@ -6,8 +6,7 @@ import click
 
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.compare.document import Diff, compare_sources
-from fork_wrapper.compare.parent import parent_of
+from fork_wrapper.compare.comparison import Diff, compare_sources, parent_of
 from fork_wrapper.compare.sections import summary
 from fork_wrapper.compare.text import text_lines
 from fork_wrapper.formats.source import open_source
@@ -50,7 +49,7 @@ def command(
     found = compare_sources(one, two, settings.cache)
     same = not found.training if only_training else found.same
     if as_json:
-        from fork_wrapper.compare.plain import to_json  # noqa: PLC0415 - one way of writing is enough for one call
+        from fork_wrapper.compare.as_json import to_json  # noqa: PLC0415 - one way of writing is enough for one call
 
         output.print_json(to_json(found, everything=everything, only_training=only_training))
     elif as_markdown:

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from fork_wrapper.check.builds import Xformers
 from fork_wrapper.check.doctor import Checkout, Examination, examine
+from fork_wrapper.check.versions import Xformers
 from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import PLACES, SCALE, json_flag, setting_flags, settings_from
 from fork_wrapper.sdscripts.options import pinned_commit

@@ -9,7 +9,8 @@ import click
 
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, allow_flag, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.experiment.experiment import LANGUAGES, find_experiment
+from fork_wrapper.experiment.experiment import find_experiment
+from fork_wrapper.experiment.story import LANGUAGES
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document.files import beside, marked, write
 from fork_wrapper.publish.document.gather import Coverage, Document, coverage, document_of, left_out_lines

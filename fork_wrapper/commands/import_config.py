@@ -9,8 +9,8 @@ import click
 from fork_wrapper.commands import output
 from fork_wrapper.commands.flags import json_flag, setting_flags, settings_from
 from fork_wrapper.formats.experiment_text import left_text, then_text
-from fork_wrapper.formats.group import read_all
-from fork_wrapper.formats.gui_table import Version, spell_version, version, versions
+from fork_wrapper.formats.grouped_files import read_all
+from fork_wrapper.formats.gui_keys import Version, spell_version, version, versions
 from fork_wrapper.formats.importing import Import, plan_imports, to_json, write_import
 from fork_wrapper.machine.settings import begin
 from fork_wrapper.text import counted

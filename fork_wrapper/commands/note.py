@@ -8,7 +8,7 @@ import click
 
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import PLACES, full_name, json_flag, setting_flags, settings_from
-from fork_wrapper.experiment.experiment import DECISIONS
+from fork_wrapper.experiment.story import DECISIONS
 from fork_wrapper.formats.named_run import named_run
 from fork_wrapper.publish.aftermath import note_rows
 from fork_wrapper.records.notes import add_note, read_notes

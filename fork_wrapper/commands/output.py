@@ -1,4 +1,4 @@
-"""What people see: data on stdout, talk on stderr, errors, tables. The live view of a run is `watch`'s.
+"""What people see: data on stdout, talk on stderr, errors, tables. The live view of a run is `live_view`'s.
 
 Plain lines are styled by click, which is loaded anyway; rich takes a tenth of a second to load, so only what draws
 (tables and bars on a terminal) loads it.
@@ -11,9 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import zip_longest
 from typing import Any
-from unicodedata import combining, east_asian_width
 
 import click
 
@@ -36,18 +34,6 @@ INDENT = 6
 
 LONG = 1000
 """Rows from which a table is long."""
-
-LEAST = 8
-"""Columns that a column keeps where a terminal has too few."""
-
-SHORT = 16
-"""Columns up to which a cell is not to be broken anywhere, as long as other columns can give."""
-
-LONGEST = 24
-"""Columns up to which a word is kept whole as long as other columns can give."""
-
-GAP = "  "
-"""Between two columns."""
 
 Part = tuple[str, str]
 """A piece of text and its style."""
@@ -235,83 +221,14 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     The headers of a long one stand below it too, where the reader is when it has been printed.
     """
+    from fork_wrapper.commands.tables import aligned, fitted, widths_of  # noqa: PLC0415 - completion prints none
+
     cells = [tuple(map(harmless, row)) for row in rows]
     headed = [tuple(headers), *cells] if any(headers) else cells
-    widths = _widths(headed)
-    if sys.stdout.isatty():
-        widths = _fitted(
-            widths, [min(LONGEST, max(map(_longest, column))) for column in zip(*headed, strict=True)], _columns()
-        )
-    head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in _aligned(headed[: any(headers)], widths))
-    body = "".join(f"{line}\n" for line in _aligned(cells, widths))
+    widths = fitted(headed, _columns()) if sys.stdout.isatty() else widths_of(headed)
+    head = "".join(_coloured([(f"{line}\n", "title")], sys.stdout) for line in aligned(headed[: any(headers)], widths))
+    body = "".join(f"{line}\n" for line in aligned(cells, widths))
     draw(head + body + (head if len(cells) > LONG and sys.stdout.isatty() else ""))
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(_width, column)) for column in zip(*rows, strict=True)]
-
-
-def _longest(cell: str) -> int:
-    """Columns of the longest part of a cell that is not to be broken; a short cell is one part."""
-    if _width(cell) <= SHORT:
-        return _width(cell)
-    return max(map(_width, _JOINT.split(cell)), default=0) + 1
-
-
-def _fitted(widths: Sequence[int], words: Sequence[int], room: int) -> list[int]:
-    """Widths of columns that fit side by side into `room`: the widest give, none below a readable least.
-
-    The first, which names the row, gives last unless it takes most of the room; `words` are what columns
-    need so that no word is broken, which they keep as long as any other can give.
-    """
-    fitted = list(widths)
-    for first, least in ((1, words), (0, words), (0, [LEAST] * len(fitted))):
-        start = first if fitted and fitted[0] <= room * 3 // 5 else 0
-        while sum(fitted) + len(GAP) * (len(fitted) - 1) > room:
-            giving = [(width, place) for place, width in enumerate(fitted) if place >= start and width > least[place]]
-            if not giving:
-                break
-            fitted[max(giving)[1]] -= 1
-    return fitted
-
-
-def _aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """The rows as lines of columns; what is wider than its column goes on below."""
-    for row in rows:
-        folded = [
-            [cell] if _width(cell) <= width else list(_pieces(cell, width))
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        for cells in zip_longest(*folded, fillvalue=""):
-            padded = [cell + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
-            yield GAP.join(padded).rstrip()
-
-
-_JOINT = re.compile(r"[\s/\\_,;=](?=\S)|[.:-](?=[^\W\d])")
-"""Behind these a cell may be broken: between words, and between the parts of a path or a name."""
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    """A text in lines of so many columns, broken at its joints, and within a word only where there is none."""
-    rest = text.strip()
-    while _width(rest) > width:
-        most = next(end for end in range(len(rest), 0, -1) if _width(rest[:end]) <= width or end == 1)
-        space = rest.rfind(" ", 0, most + 1)
-        joints = [match.end() for match in _JOINT.finditer(rest, 0, most + 1) if match.end() <= most]
-        folders = [end for end in joints if rest[end - 1] in "/\\"]
-        good = max(space, *folders[-1:], 0)
-        end = good if good >= most // 3 else max([*joints, good]) or most
-        yield rest[:end].rstrip()
-        rest = rest[end:].lstrip()
-    if rest:
-        yield rest
-
-
-def _width(text: str) -> int:
-    """Columns that a text takes on a terminal: two for a Chinese character, none for an accent of its own."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.commands.run import draw_samples, offer_next, summarise
 from fork_wrapper.formats.source import open_run
 from fork_wrapper.repeat.resume import Resumption, close_killed, job_of, plan_resume
-from fork_wrapper.run.run import foresee, run
+from fork_wrapper.run.job import foresee
+from fork_wrapper.run.run import run
 from fork_wrapper.sdscripts.names import STATE_SUFFIX
 from fork_wrapper.text import counted
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from dataset_tools.faults import KINDS
-from dataset_tools.prepare_outcome import PROBLEMS
+from dataset_tools.check.faults import KINDS
+from dataset_tools.prepare.outcome import PROBLEMS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.commands import completing, output
@@ -48,7 +48,7 @@ def command(pattern: str, as_json: bool) -> None:
 
 def _elsewhere(pattern: str) -> Mapping[str, str] | None:
     """What there is to say of an id that is no rule's: of `kft dataset`, or of what a run is compared by."""
-    from fork_wrapper.repeat.item import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
+    from fork_wrapper.repeat.compared import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
 
     spelt = pattern.lower().replace("_", "-")
     if kind := KINDS.get(spelt):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dataset_tools.sample_set import draw_sample_set
+from dataset_tools.sets.sample_set import draw_sample_set
 from fork_wrapper.commands import completing, output
 from fork_wrapper.commands.flags import (
     PLACES,
@@ -28,9 +28,10 @@ from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.history import list_runs
 from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
-from fork_wrapper.rehearsal.picked import remove_caches
-from fork_wrapper.rehearsal.plan import own_folders, rehearse, sample_folders
-from fork_wrapper.run.run import Job, run
+from fork_wrapper.rehearsal.picked_images import remove_caches
+from fork_wrapper.rehearsal.rehearse import own_folders, rehearse, sample_folders
+from fork_wrapper.run.job import Job, RefusedError
+from fork_wrapper.run.run import run
 from fork_wrapper.text import clock, counted, pace, size
 
 EPILOG = """\b
@@ -84,7 +85,7 @@ def command(
         job = Job(resolved=resolved, trainer=real_trainer(settings))
     try:
         record = run(replace(job, allowed=allowed), settings, watch_run())
-    except InputError as error:
+    except RefusedError as error:
         _offer_rehearsal(error, name)
         raise
     summarise(record)
@@ -110,9 +111,9 @@ _FETCHED: Mapping[Outcome, str] = {
 }
 
 
-def _offer_rehearsal(error: InputError, name: str) -> None:
+def _offer_rehearsal(error: RefusedError, name: str) -> None:
     """For a machine without a GPU, the last line of the error offers what works on it."""
-    if any(finding.where == "nvidia-smi" for finding in error.findings):
+    if error.checked.machine.lacks_gpu:
         what = "without a GPU the whole way can still be rehearsed, in about a minute"
         hint = Finding(what=what, todo=f"kft run {name} --rehearse", severity="note")
         error.findings = (*error.findings, hint)

@@ -12,9 +12,9 @@ from fork_wrapper.files import flatten, read_json
 from fork_wrapper.formats.source import Source, open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.aftermath import UNKNOWN, Afterwards, afterwards, came_from, note_rows, story_rows
-from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.checkpoints import inputs_of, position_of
 from fork_wrapper.records.history import resumed_by
+from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.lineage import planned_steps, position, resumed_from, segments, shares
 from fork_wrapper.records.losses import losses_of, mean_at
 from fork_wrapper.records.record import Record

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fork_wrapper.compare.document import Diff
+from fork_wrapper.compare.comparison import Diff
 from fork_wrapper.compare.markdown_text import code, escape, table
 from fork_wrapper.compare.sections import Line, Section, file_lines, rule_lines, sections, short_names, summary
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fork_wrapper.compare.compare import Row
-from fork_wrapper.compare.document import Diff
+from fork_wrapper.compare.comparison import Diff
+from fork_wrapper.compare.differences import Row
 from fork_wrapper.compare.facts import Counts, Fact
-from fork_wrapper.compare.ruling import Changes
+from fork_wrapper.compare.rule_changes import Changes
 from fork_wrapper.sdscripts.meaning import TITLES
 from fork_wrapper.text import counted
 

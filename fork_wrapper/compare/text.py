@@ -5,8 +5,8 @@ As wide as its cells where no width is given: for programs that read it.
 
 from collections.abc import Iterator
 
-from fork_wrapper.compare.document import Diff
-from fork_wrapper.compare.layout import GAP, columns, fit, wrap
+from fork_wrapper.compare.comparison import Diff
+from fork_wrapper.compare.fitted_columns import GAP, columns, fit, wrap
 from fork_wrapper.compare.sections import Line, Section, file_lines, rule_lines, sections, short_names
 
 Part = tuple[str, str]

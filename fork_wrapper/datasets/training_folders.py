@@ -1,4 +1,4 @@
-"""The image folders that a word on the command line means, as `dataset_tools.inspection` takes them.
+"""The image folders that a word on the command line means, as `dataset_tools.check.inspection` takes them.
 
 A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For a
 configuration every value is the one in force; for a folder alone there are sensible ones.
@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.metadata_file import describes_images
-from dataset_tools.prepare_manifest import read_manifest
-from dataset_tools.scan import TEXT_SUFFIXES
-from dataset_tools.training_folder import Size, TrainingFolder
+from dataset_tools.prepare.manifest import read_manifest
+from dataset_tools.scan.metadata_file import describes_images
+from dataset_tools.scan.scan import TEXT_SUFFIXES
+from dataset_tools.scan.training_folder import Size, TrainingFolder
 from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.check.rules.reading import bucketing, read
 from fork_wrapper.errors import Finding, InputError

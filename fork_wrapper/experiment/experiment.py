@@ -15,6 +15,7 @@ from typing import Any
 from dataset_tools.names import is_plain
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment.schema import Where, check_dataset, check_training
+from fork_wrapper.experiment.story import SHAPES, has_shape, story_findings
 from fork_wrapper.files import RECORD_NAME, flatten, line_of, parse_toml, plain_name, read_text, sha256_text
 from fork_wrapper.machine.backslashes import swallowed_backslashes
 from fork_wrapper.machine.settings import begin
@@ -35,40 +36,6 @@ TABLES: Mapping[str, str] = {
 }
 """What an experiment file may hold at its top, and of which shape."""
 
-STORY: Mapping[str, str] = {
-    "purpose": "a string",
-    "changes": "a string",
-    "problems": "a list of strings",
-    "solutions": "a list of strings",
-    "effect": "a string",
-    "decision": "a string",
-    "notes": "a string",
-    "hardware": "a string",
-    "duration": "a string",
-    "images": "a whole number",
-    "image_size": "a string",
-    "image_mode": "a string",
-    "content": "a string",
-    "preparation": "a list of strings",
-    "captions": "a list of strings",
-    "evaluation": "a list of strings",
-}
-"""What a story may tell, and of which shape; from `images` on, what its children's documents tell too."""
-
-LANGUAGES = ("en", "es")
-"""Languages in which a story may be told once more, each as a table of its texts: `[story.es]`."""
-
-_TEXTS = {key: shape for key, shape in STORY.items() if key not in ("decision", "images")}
-
-_SHAPES = {
-    "a string": '{key} = "..."',
-    "a list of strings": '{key} = ["..."]',
-    "a whole number": "{key} = 1486",
-    "true or false": "{key} = true",
-    "a table": "[{key}] as a table",
-}
-
-DECISIONS = ("candidate", "selected", "rejected")
 ORIGINS = ("documented", "assumed", "recovered", "measured", "chosen")
 """Whose a value can be: somebody else's document's, a guess, an old file's, a measurement's, or the writer's own."""
 
@@ -228,54 +195,11 @@ def _shape(raw: Mapping[str, Any], where: Where) -> list[Finding]:
             near = nearest(key, TABLES, 1)
             todo = f"did you mean [{near[0]}]?" if near else "options of sdxl_train.py belong under [training]"
             findings.append(Finding(what=f"{key} is not part of an experiment", where=where(key), todo=todo))
-        elif not _has_shape(value, TABLES[key]):
-            what, todo = f"{key} must be {TABLES[key]}", f"write {_SHAPES[TABLES[key]].format(key=key)}"
+        elif not has_shape(value, TABLES[key]):
+            what, todo = f"{key} must be {TABLES[key]}", f"write {SHAPES[TABLES[key]].format(key=key)}"
             findings.append(Finding(what=what, where=where(key), todo=todo))
     story = raw.get("story", {})
     return findings + (story_findings(story, where) if isinstance(story, dict) else [])
-
-
-def _has_shape(value: Any, shape: str) -> bool:
-    if shape == "a list of strings":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if shape == "true or false":
-        return isinstance(value, bool)
-    if shape == "a whole number":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, str if shape == "a string" else dict)
-
-
-def story_findings(story: Mapping[str, Any], where: Where) -> list[Finding]:
-    """What is wrong with a `[story]`: parts that it has not, shapes, an unknown decision; and with its translations."""
-    findings = _story_findings({key: value for key, value in story.items() if key not in LANGUAGES}, STORY, where)
-    for language in LANGUAGES:
-        again = story.get(language, {})
-        if isinstance(again, dict):
-            findings += _story_findings(again, _TEXTS, lambda key, table=language: where(f"story.{table}{key[5:]}"))  # type: ignore[misc]
-        else:
-            todo = f"write [story.{language}] as a table of texts"
-            findings.append(Finding(what=f"{language} must be a table", where=where(f"story.{language}"), todo=todo))
-    return findings
-
-
-def _story_findings(story: Mapping[str, Any], shapes: Mapping[str, str], where: Where) -> list[Finding]:
-    findings = []
-    for key, value in story.items():
-        place = where(f"story.{key}")
-        if key not in shapes:
-            near = nearest(key, shapes, 1)
-            todo = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(shapes)}"
-            findings.append(Finding(what=f"the story has no {key}", where=place, todo=todo))
-        elif not _has_shape(value, shapes[key]):
-            todo = f"write {_SHAPES[shapes[key]].format(key=key)}"
-            findings.append(Finding(what=f"{key} must be {shapes[key]}", where=place, todo=todo))
-        elif key == "decision" and value not in DECISIONS:
-            findings.append(
-                Finding(
-                    what=f"decision cannot be {value!r}", where=place, todo=f"choose one of: {', '.join(DECISIONS)}"
-                )
-            )
-    return findings
 
 
 def _acknowledge(table: Mapping[str, Any], where: Where) -> list[Finding]:

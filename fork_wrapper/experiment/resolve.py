@@ -90,8 +90,8 @@ class Resolved:
     """What was typed with --set and --unset."""
     allowed: tuple[str, ...] = ()
     """Names that kft does not know and that were let through with --allow-unknown."""
-    flags: Mapping[str, str] = field(default_factory=dict)
-    """By full key path, the --set that said it."""
+    flags: "Mapping[str, Override]" = field(default_factory=dict)
+    """By full key path, the --set or --unset that named it."""
     imported: str = ""
     """What it was imported from without being written, as it was named; empty for an experiment's own file."""
     told: tuple[Finding, ...] = ()
@@ -200,7 +200,7 @@ def override(
         dataset=tree["dataset"],
         origins=origins,
         overrides=(*resolved.overrides, *(str(item) for item in overrides)),
-        flags={**resolved.flags, **{path: str(item) for path, item in said.items()}},
+        flags={**resolved.flags, **said},
     )
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import Abandoned, DatasetError
-from dataset_tools.fingerprint import Fingerprint, Part, fingerprint
-from dataset_tools.hashing import HashCache
-from dataset_tools.scan import scan_folder
-from dataset_tools.survey import FolderSurvey, SurveyCache, survey_folder
+from dataset_tools.scan.fingerprint import Fingerprint, Part, fingerprint
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.scan.scan import scan_folder
+from dataset_tools.scan.survey import FolderSurvey, SurveyCache, survey_folder
 from fork_wrapper.sdscripts.options import default_of
 
 MASKS = "conditioning_data_dir"
@@ -117,7 +117,7 @@ def survey_subsets(training: Mapping[str, Any], dataset: Mapping[str, Any], cach
     for key, levels in _tables(training, dataset):
         if METADATA in levels[0]:
             one = _described(key, levels)
-            from dataset_tools.metadata_survey import survey_metadata  # noqa: PLC0415 - most data sets have none
+            from dataset_tools.scan.metadata_survey import survey_metadata  # noqa: PLC0415 - most data sets have none
 
             found[key] = survey_metadata(
                 one.metadata, one.image_dir, memory, separator=one.separator, all_lines=one.all_lines
@@ -158,7 +158,7 @@ def parts(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[P
     for key, levels in _tables(training, dataset):
         if METADATA in levels[0]:
             one = _described(key, levels)
-            from dataset_tools.metadata_file import scan_metadata  # noqa: PLC0415 - most data sets have none
+            from dataset_tools.scan.metadata_file import scan_metadata  # noqa: PLC0415 - most data sets have none
 
             scan, _ = scan_metadata(one.metadata, one.image_dir, separator=one.separator, all_lines=one.all_lines)
             yield Part(scan=scan, subset=key, repeats=one.num_repeats, metadata=one.metadata)

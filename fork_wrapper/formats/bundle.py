@@ -11,7 +11,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import plain_name, pretty_json, write_whole
 from fork_wrapper.formats.export import DATASET, GUI_FORMS, Exported, Form, configs_of, export
 from fork_wrapper.formats.found import sets_secret
-from fork_wrapper.formats.gui_table import TABS
+from fork_wrapper.formats.gui_keys import TABS
 from fork_wrapper.formats.source import Source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.run_folder import DATASET_MANIFEST, RunFolder

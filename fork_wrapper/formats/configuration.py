@@ -18,7 +18,7 @@ from fork_wrapper.formats.source import Source, fitted_of, is_file, open_source
 from fork_wrapper.machine.settings import Settings
 
 if TYPE_CHECKING:
-    from fork_wrapper.formats.fit import Fitted
+    from fork_wrapper.formats.fitted import Fitted
 
 
 def configuration(

@@ -11,12 +11,12 @@ import tomli_w
 from fork_wrapper import __version__
 from fork_wrapper.experiment.experiment import OWN, SOURCE
 from fork_wrapper.files import flatten
-from fork_wrapper.formats.fit import Fitted
+from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
 from fork_wrapper.run.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.text import spell
+from fork_wrapper.text import as_toml
 
 WIDTH = 116
 """Columns of a comment."""
@@ -89,7 +89,7 @@ def _said(value: Any, key: str = "") -> str:
 
 
 def _plain(value: Any) -> str:
-    return spell(value).removeprefix("the string ")
+    return as_toml(value)
 
 
 def comment(line: str) -> str:

@@ -17,7 +17,7 @@ from fork_wrapper.experiment.keypath import merge
 from fork_wrapper.files import plain_name, pretty_json
 from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.gui_export import to_form, without_run
-from fork_wrapper.formats.gui_table import Tab
+from fork_wrapper.formats.gui_keys import Tab
 from fork_wrapper.formats.source import Source, named_prompts, toml_texts
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer

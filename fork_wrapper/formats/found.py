@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from dataset_tools.hashing import sha256_file
+from dataset_tools.scan.hashing import sha256_file
 from fork_wrapper.errors import Finding, InputError
 
 FoundKind = Literal[
@@ -65,6 +65,8 @@ class Then:
     """As it took effect; NOTHING where sd-scripts got none and used its default."""
     why: str
     """Who changed it."""
+    overridden: bool = False
+    """Whether words on the command line said it, which win over every file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,8 @@ class Found:
     """What the reader itself could not use."""
     notes: tuple[str, ...] = ()
     """What else the user should know, one line each."""
+    guesses: frozenset[str] = frozenset()
+    """Those of the notes that guess the version that wrote the file: void where a second file settles it."""
     assumed: frozenset[str] = frozenset()
     """Options, and dataset keys by their full path, that are ours and not the file's."""
     chosen: frozenset[str] = frozenset()

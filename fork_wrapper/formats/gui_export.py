@@ -16,10 +16,10 @@ from typing import Any
 from fork_wrapper.experiment.keypath import DATASET_NAMES
 from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.found import NOTHING
-from fork_wrapper.formats.gui_file import read_form
-from fork_wrapper.formats.gui_shown import BY_NAME
-from fork_wrapper.formats.gui_table import NEWEST, Tab, allows, fresh_form, gui_keys
-from fork_wrapper.formats.gui_then import Images, handed
+from fork_wrapper.formats.gui_form import read_form
+from fork_wrapper.formats.gui_handed import Images, handed
+from fork_wrapper.formats.gui_keys import NEWEST, Tab, allows, fresh_form, gui_keys
+from fork_wrapper.formats.gui_versions import BY_NAME
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)

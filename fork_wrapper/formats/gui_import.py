@@ -13,9 +13,9 @@ from fork_wrapper.files import canonical_json
 from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
-from fork_wrapper.formats.gui_file import Form, read_form
-from fork_wrapper.formats.gui_table import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
-from fork_wrapper.formats.gui_then import OVERRIDDEN, Handed, Images, handed, handed_by_one_of
+from fork_wrapper.formats.gui_form import Form, read_form
+from fork_wrapper.formats.gui_handed import Handed, Images, handed, handed_by_one_of
+from fork_wrapper.formats.gui_keys import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
 from fork_wrapper.formats.launchers import gui_launch
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted
@@ -55,6 +55,7 @@ def read_gui(
         then=result.then,
         left_out=(*form.left_out, *_unused(form, result)),
         notes=(*filter(None, [doubt]), *_missing(form), *result.notes),
+        guesses=frozenset([doubt, *(_missing(form) if _is_guess(form) else ())]),
         assumed=result.assumed,
     )
 
@@ -89,10 +90,13 @@ def _missing(form: Form) -> tuple[str, ...]:
         return ()
     names = ", ".join(form.span.missing[:4]) + (", ..." if count > 4 else "")
     lacks = f"the file lacks {counted(count, 'key')} of that version ({names})"
-    guess = (
-        " (the version is a guess then: say --gui-version where you know it)" if 4 * count > len(form.values) else ""
-    )
+    guess = " (the version is a guess then: say --gui-version where you know it)" if _is_guess(form) else ""
     return (f"{lacks}: the GUI would have used what its form showed{guess}",)
+
+
+def _is_guess(form: Form) -> bool:
+    """Whether so many keys are missing that the version is hardly told by those that are there."""
+    return 4 * len(form.span.missing) > len(form.values)
 
 
 def _unused(form: Form, result: Handed) -> tuple[LeftOut, ...]:
@@ -230,7 +234,7 @@ def with_toml(found: Found, path: Path) -> Found:
     """
     raw, text, notes = read_config_toml(path)
     written, left, more = flat(raw)
-    overriding = {then.key: then.then for then in found.then if then.why.startswith(OVERRIDDEN)}
+    overriding = {then.key: then.then for then in found.then if then.overridden}
     real = {**{key: value for key, value in written.items() if key not in _NOISE}, **overriding}
     expected = {key: value for key, value in found.options.items() if key not in _NOISE}
     differs = [
@@ -262,7 +266,7 @@ def with_toml(found: Found, path: Path) -> Found:
         options=real,
         then=tuple(then),
         left_out=(*found.left_out, *left, *ignored),
-        notes=(*(note for note in found.notes if "say --gui-version" not in note), *notes, *more),
+        notes=(*(note for note in found.notes if note not in found.guesses), *notes, *more),
         assumed=frozenset(),
     )
 

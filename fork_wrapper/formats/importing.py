@@ -14,7 +14,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import LONGEST_NAME, SUFFIX
 from fork_wrapper.files import plain_name, write_whole
 from fork_wrapper.formats.experiment_text import experiment_text
-from fork_wrapper.formats.fit import Fitted, fit
+from fork_wrapper.formats.fitted import Fitted, fit
 from fork_wrapper.formats.found import NOTHING, Found, sounds_secret
 from fork_wrapper.machine.settings import Settings, placeholders
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment.experiment import ORIGINS, origins_of, source_of, story_findings
+from fork_wrapper.experiment.experiment import ORIGINS, origins_of, source_of
+from fork_wrapper.experiment.story import story_findings
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.config_files import refuse_odd
 from fork_wrapper.formats.found import Found, LeftOut, SourceFile, refuse, source_file
 from fork_wrapper.formats.launchers import launch_left
-from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.checkpoints import CONFIG_KEY, embedded_config, inputs_of, read_metadata
+from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.record import Record, from_json
 from fork_wrapper.sdscripts.model_kinds import in_words, look_at_model
 

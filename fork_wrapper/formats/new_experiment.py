@@ -17,15 +17,15 @@ from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.experiment import LONGEST_NAME, OWN, SUFFIX, chain_of, parse_experiment
 from fork_wrapper.experiment.resolve import Origin, Override, Resolved, override, resolve_chain
 from fork_wrapper.files import flatten, plain_name, write_whole
-from fork_wrapper.formats.child_text import child_text, story_text
+from fork_wrapper.formats.child_experiment import child_text, story_text
 from fork_wrapper.formats.experiment_text import comment, placed, training_text
-from fork_wrapper.formats.fit import Fitted
+from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.importing import PROMPTS, files_of, import_of
 from fork_wrapper.formats.own_images import OwnImages, own_values, sample_prompts
 from fork_wrapper.formats.source import Source, fitted_of
 from fork_wrapper.machine.settings import Settings, placeholders
 from fork_wrapper.run.render import dataset_text
-from fork_wrapper.text import counted, spell
+from fork_wrapper.text import as_toml, counted
 
 OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
 """Parts of a story that are about a training that was, and not about its values or its images."""
@@ -119,7 +119,7 @@ def plan_own(
     wanted = override(start, overrides, base=Path.cwd(), words=placeholders(settings))
     for path, said in wanted.flags.items():
         keypath.drop(tree, path)
-        if said.startswith("--set "):
+        if said.text is not None:
             keypath.put(tree, path, keypath.get({"training": wanted.training, "dataset": wanted.dataset}, path))
     words = placeholders(settings)
     where = given.images.folder.as_posix()
@@ -214,7 +214,7 @@ def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], 
     wanted = override(start, overrides, base=Path.cwd(), words=words)
     here = {"training": wanted.training, "dataset": wanted.dataset}
     for path, said in wanted.flags.items():
-        if said.startswith("--set ") and keypath.has(here, path):
+        if said.text is not None and keypath.has(here, path):
             keypath.put(tree, path, keypath.get(here, path))
         else:
             keypath.drop(tree, path)
@@ -244,7 +244,7 @@ def _still_true(story: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _shown(values: Mapping[str, Any], path: str) -> str:
-    return spell(values[path]).removeprefix("the string ") if path in values else "nothing"
+    return as_toml(values[path]) if path in values else "nothing"
 
 
 def _read_back(path: Path, files: Mapping[Path, str], settings: Settings, allow: Sequence[str]) -> Resolved:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.scan import FolderScan, scan_folder
-from dataset_tools.survey import SurveyCache, survey_folder
+from dataset_tools.scan.scan import FolderScan, scan_folder
+from dataset_tools.scan.survey import SurveyCache, survey_folder
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.resolve import CAPTION_EXTENSION, is_hub_name
 from fork_wrapper.files import parse_toml, read_text

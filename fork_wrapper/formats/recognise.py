@@ -20,9 +20,9 @@ from fork_wrapper.formats.config_files import (
     refuse_odd,
 )
 from fork_wrapper.formats.found import SCRIPTS, Found, is_folder, refuse, source_file
-from fork_wrapper.formats.gui_file import is_gui
+from fork_wrapper.formats.gui_form import is_gui
 from fork_wrapper.formats.gui_import import read_gui, read_gui_and_toml
-from fork_wrapper.formats.gui_table import Version
+from fork_wrapper.formats.gui_keys import Version
 from fork_wrapper.formats.kft_import import is_export, read_checkpoint, read_export, read_record_file
 from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
 

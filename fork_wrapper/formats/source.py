@@ -22,7 +22,7 @@ from fork_wrapper.records.run_folder import RunFolder, newest_records
 from fork_wrapper.text import nearest
 
 if TYPE_CHECKING:
-    from fork_wrapper.formats.fit import Fitted
+    from fork_wrapper.formats.fitted import Fitted
     from fork_wrapper.formats.found import Found
 
 SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log", ".ipynb"])
@@ -217,8 +217,8 @@ def _foreign(text: str) -> Source:
 def _read(text: str) -> "Fitted":
     """What a file of any kind but an experiment comes to, or a command line itself."""
     # Imported here: what compares experiments and runs should not wait for the readers of other programs' files.
-    from fork_wrapper.formats.fit import fit  # noqa: PLC0415
-    from fork_wrapper.formats.group import read_one  # noqa: PLC0415
+    from fork_wrapper.formats.fitted import fit  # noqa: PLC0415
+    from fork_wrapper.formats.grouped_files import read_one  # noqa: PLC0415
     from fork_wrapper.formats.kft_import import with_own_record  # noqa: PLC0415
 
     return fit(with_own_record(read_one(text)))
@@ -228,7 +228,7 @@ def fitted_of(source: Source) -> "Fitted":
     """The values of an experiment in what was named, where that is none itself."""
     if source.found is None:
         return _read(str(source.path))
-    from fork_wrapper.formats.fit import Fitted  # noqa: PLC0415
+    from fork_wrapper.formats.fitted import Fitted  # noqa: PLC0415
 
     own = {key: value for key, value in source.training.items() if value != str(source.path.absolute())}
     return Fitted(training=own, dataset=source.dataset, found=source.found)

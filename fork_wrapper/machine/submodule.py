@@ -55,7 +55,7 @@ def _within(argv: list[str], cwd: Path, output: int, seconds: float) -> int | No
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End git and what it started. Told by a SIGTERM, it removes a half-made clone, which would spoil every later try."""
+    """End git and what it started. On SIGTERM it removes a half-made clone, which would spoil every later try."""
     if process.poll() is not None:
         return
     if sys.platform == "win32":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fork_wrapper.experiment.experiment import STORY
+from fork_wrapper.experiment.story import STORY
 from fork_wrapper.formats.named_run import run_of
 from fork_wrapper.formats.source import Source
 from fork_wrapper.machine.settings import Settings

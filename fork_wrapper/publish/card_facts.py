@@ -16,7 +16,7 @@ from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record, sound_folders
 from fork_wrapper.records.run_state import SUCCESSES, status_of
 from fork_wrapper.sdscripts.meaning import TITLES, Kind, kind_of
-from fork_wrapper.text import clock, counted, size, spell
+from fork_wrapper.text import as_toml, clock, counted, size
 
 ALWAYS = (
     *("learning_rate", "train_text_encoder", "optimizer_type", "lr_scheduler", "max_train_steps"),
@@ -65,7 +65,7 @@ def _value(value: Any) -> str:
         return PureWindowsPath(value).name
     if holds_secret(str(value)):
         return "(not shown)"
-    return spell(value).removeprefix("the string ")
+    return as_toml(value)
 
 
 def _origin(record: Record, path: str) -> str:

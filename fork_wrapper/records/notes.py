@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment.experiment import DECISIONS
+from fork_wrapper.experiment.story import DECISIONS
 from fork_wrapper.records.run_folder import RunFolder
 
 

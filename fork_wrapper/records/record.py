@@ -7,7 +7,6 @@ version goes through small named functions, one per version.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fork_wrapper import __version__
@@ -16,13 +15,11 @@ from fork_wrapper.files import pretty_json, read_json, write_whole
 from fork_wrapper.records import losses
 
 if TYPE_CHECKING:  # readers of records pay for none of it
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from fork_wrapper.experiment.resolve import Resolved
     from fork_wrapper.records.progress import Progress
     from fork_wrapper.records.run_folder import RunFolder
-    from fork_wrapper.run.render import Rendered
 
 SCHEMA_VERSION = 1
 
@@ -116,75 +113,6 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """The JSON of `record.json`."""
         return {"kft": __version__, "kind": "run", "schema_version": SCHEMA_VERSION, **asdict(self)}
-
-
-def begin(
-    resolved: Resolved,
-    rendered: Rendered,
-    *,
-    started: datetime,
-    provenance: Mapping[str, Any],
-    foreseen: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]],
-    rehearsal: Mapping[str, Any] | None,
-    process: Mapping[str, Any],
-) -> Record:
-    """The record of a run that is about to be launched; `foreseen` are its plan and the findings of its check."""
-    from fork_wrapper.records.progress import Progress  # noqa: PLC0415 - only a launch needs to read logs
-
-    plan, findings = foreseen
-    files = [
-        {"name": link.name, "path": str(link.path), "sha256": link.sha256, "text": link.text} for link in resolved.chain
-    ]
-    return Record(
-        experiment={
-            "name": resolved.name,
-            "files": files,
-            "story": dict(resolved.story),
-            "sample_prompts": prompts_of(rendered.training),
-            "origins": {path: asdict(origin) for path, origin in sorted(rendered.origins.items())},
-            "overrides": list(resolved.overrides),
-            "allowed_unknown": list(resolved.allowed),
-            "acknowledged": {key: asdict(one) for key, one in sorted(resolved.acknowledged.items())},
-        },
-        training=dict(rendered.training),
-        dataset=dict(rendered.dataset),
-        toml={"train": rendered.train_toml, "dataset": rendered.dataset_toml},
-        launch={
-            "argv": list(rendered.argv),
-            "cwd": str(rendered.run.folder),
-            "env": dict(rendered.trainer.env),
-            "trainer": rendered.trainer.kind,
-        },
-        effective=dict(rendered.effective),
-        effective_dataset=dict(rendered.effective_dataset),
-        provenance=dict(provenance),
-        plan=dict(plan),
-        findings=tuple(findings),
-        rehearsal=rehearsal,
-        run={
-            "id": rendered.run.run_id,
-            "parent": None,
-            "status": "running",
-            "started": started.isoformat(timespec="seconds"),
-            "ended": None,
-            "seconds": None,
-            "exit_code": None,
-            "stops": [],
-            "failure": None,
-            "process": dict(process),
-            "peak_vram_mib": None,
-            **summary(Progress()),
-        },
-    )
-
-
-def prompts_of(training: Mapping[str, Any]) -> str | None:
-    """The text of the sample prompts: the path alone would not say what was drawn."""
-    path = training.get("sample_prompts")
-    try:
-        return Path(path).read_text(encoding="utf-8") if path else None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def summary(progress: Progress) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from dataset_tools.memory import SETTLED_NS, FileMemory
+from dataset_tools.scan.memory import SETTLED_NS, FileMemory
 from fork_wrapper.errors import InputError
 from fork_wrapper.records.record import Record, read_record
 from fork_wrapper.records.run_folder import RecordFile

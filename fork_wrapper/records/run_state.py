@@ -4,12 +4,13 @@ A record says `running` from before the launch. That holds while its kft lives, 
 run was `killed`, until `kft archive` closes it by what its log and its files prove.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.records.owner import is_alive, trainer_of
+from fork_wrapper.machine.provenance import host
 from fork_wrapper.records.progress import Progress, read_tail
 from fork_wrapper.records.record import Record, read_record, summary
 from fork_wrapper.records.run_folder import RunFolder
@@ -88,3 +89,51 @@ class RunState:
         except (OSError, InputError):
             self.record, self._stamp = None, (0, 0)
         return UNREADABLE if self.record is None else status_of(self.record)
+
+
+CONFIG = "--config_file"
+"""The option by which a trainer gets its train.toml."""
+CLOCK_SLACK = 2.0
+"""Seconds by which two readings of a process's start may differ."""
+
+
+def is_alive(process: Mapping[str, Any]) -> bool:
+    """Whether the kft of a record's `process` still exists; believed on another host, or where nothing is said."""
+    if process.get("host") != host()["hostname"]:
+        return True
+    with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+        return _exists(int(process["pid"]), float(process["created"]))
+    return True
+
+
+def _exists(pid: int, created: float) -> bool:
+    """Whether a process of that number and start runs; another may have got the number.
+
+    In a container often nobody collects the dead: a zombie keeps both for ever.
+    """
+    import psutil  # noqa: PLC0415 - it takes a while to load, and hardly any run of a list is running
+
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - created) < CLOCK_SLACK and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def trainer_of(process: Mapping[str, Any], argv: Sequence[str]) -> int | None:
+    """The process id of a trainer that goes on without its kft; None where there is none, or on another host.
+
+    `argv` is the record's command: the trainer, and accelerate before it, have the same --config_file, a path in their
+    own run folder.
+    """
+    words = list(argv)
+    config = words[words.index(CONFIG) + 1 :][:1] if CONFIG in words else []
+    if not config or process.get("host") != host()["hostname"]:
+        return None
+    import psutil  # noqa: PLC0415 - as below
+
+    for one in psutil.process_iter(["cmdline", "status"]):
+        words = one.info["cmdline"] or []
+        if config[0] in words and CONFIG in words and one.info["status"] != psutil.STATUS_ZOMBIE:
+            return int(one.pid)
+    return None

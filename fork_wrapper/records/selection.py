@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from fork_wrapper.errors import Finding, InputError
-from fork_wrapper.experiment.experiment import DECISIONS
+from fork_wrapper.experiment.story import DECISIONS
 from fork_wrapper.records.history import RESUMED, RunLine
 from fork_wrapper.records.notes import decision_of, read_notes
 from fork_wrapper.records.record import Status

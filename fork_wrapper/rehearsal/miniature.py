@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.rehearsal.layout import MINIATURE_VERSION, TIME_EMBED, WIDTH, base_model, tokenizers
+from fork_wrapper.rehearsal.miniature_folder import MINIATURE_VERSION, TIME_EMBED, WIDTH, base_model, tokenizers
 
 SEED = 20260217
 DESCRIPTION = "miniature.json"

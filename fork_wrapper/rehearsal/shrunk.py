@@ -19,8 +19,8 @@ from typing import Any
 sys.path[0:1] = []
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from fork_wrapper.rehearsal.layout import TIME_EMBED, WIDTH  # noqa: E402
 from fork_wrapper.rehearsal.miniature import ensure_miniature  # noqa: E402
+from fork_wrapper.rehearsal.miniature_folder import TIME_EMBED, WIDTH  # noqa: E402
 from fork_wrapper.rehearsal.torchvision_ops import define_missing_ops  # noqa: E402
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.fingerprint import fingerprint
-from dataset_tools.hashing import HashCache
-from dataset_tools.sample_set import sample_set_folder
-from fork_wrapper.compare.document import file_changes
+from dataset_tools.scan.fingerprint import fingerprint
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.sets.sample_set import sample_set_folder
+from fork_wrapper.compare.comparison import file_changes
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS, is_hub_name
 from fork_wrapper.experiment.subsets import parts
 from fork_wrapper.machine.provenance import base_model
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.rehearsal.layout import base_model as miniature_model
-from fork_wrapper.rehearsal.layout import miniature_folder
-from fork_wrapper.repeat.item import MISSING, Item, Repetition, compared_hashes, gone, short, unknown
+from fork_wrapper.rehearsal.miniature_folder import base_model as miniature_model
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder
+from fork_wrapper.repeat.compared import MISSING, Item, Repetition, compared_hashes, gone, short, unknown
 from fork_wrapper.repeat.places import PROMPTS, is_model
 from fork_wrapper.text import counted
 

@@ -7,9 +7,11 @@ from typing import Any
 from fork_wrapper import __version__
 from fork_wrapper.compare.facts import COMPUTES
 from fork_wrapper.files import sha256_text
-from fork_wrapper.machine.provenance import TrainerPython, accelerate_config, git_state, gpus, host, own_state
+from fork_wrapper.machine.gpus import gpus
+from fork_wrapper.machine.provenance import accelerate_config, git_state, host, own_state
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.repeat.item import Item, Repetition, compared, unknown
+from fork_wrapper.machine.trainer import TrainerPython
+from fork_wrapper.repeat.compared import Item, Repetition, compared, unknown
 from fork_wrapper.text import counted
 
 

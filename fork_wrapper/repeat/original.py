@@ -18,10 +18,10 @@ from fork_wrapper.experiment.resolve import Resolved, with_defaults
 from fork_wrapper.files import parse_toml, plain_name, sha256_text
 from fork_wrapper.formats.source import Source, SourceKind
 from fork_wrapper.machine.settings import Settings, placeholders
-from fork_wrapper.records.archived import acknowledged_in
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY, inputs_of
+from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.record import Record
-from fork_wrapper.repeat.sound import (
+from fork_wrapper.repeat.archive_soundness import (
     CONFIG,
     MANAGED,
     RUN,
@@ -182,7 +182,7 @@ def _of_checkpoint(source: Source, header: Mapping[str, Any]) -> Original:
 def _of_file(source: Source, settings: Settings) -> Original:
     """A file of the GUI or of sd-scripts: a configuration without a run; what kft always sets is added."""
     from fork_wrapper.formats.experiment_text import experiment_text  # noqa: PLC0415 - archives of kft do not pay for it
-    from fork_wrapper.formats.fit import Fitted  # noqa: PLC0415
+    from fork_wrapper.formats.fitted import Fitted  # noqa: PLC0415
 
     assert source.found is not None
     name = plain_name(source.found.name)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from dataset_tools.hashing import HashCache
-from dataset_tools.sample_set import sample_set_folder
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.sets.sample_set import sample_set_folder
 from fork_wrapper.errors import Finding, raise_if_any
 from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.resolve import MODEL_OPTIONS, PATH_OPTIONS
 from fork_wrapper.machine.provenance import base_model
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.rehearsal.layout import SETS, miniature_folder, tokenizers
-from fork_wrapper.rehearsal.layout import base_model as miniature_model
+from fork_wrapper.rehearsal.miniature_folder import SETS, miniature_folder, tokenizers
+from fork_wrapper.rehearsal.miniature_folder import base_model as miniature_model
 from fork_wrapper.repeat.original import Original
 
 BASE = "training.pretrained_model_name_or_path"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.errors import Finding, InputError, raise_if_any
 from fork_wrapper.experiment import keypath
@@ -19,22 +19,20 @@ from fork_wrapper.experiment.resolve import Origin
 from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import Trainer, real_trainer
-from fork_wrapper.records.archived import own_files, processes_of, resolved_of
 from fork_wrapper.records.history import resumed_by
+from fork_wrapper.records.launched_values import own_files, processes_of, resolved_of
 from fork_wrapper.records.lineage import RESUME, Position, position
-from fork_wrapper.records.owner import is_alive, trainer_of
 from fork_wrapper.records.progress import Progress, read_log
 from fork_wrapper.records.record import Record, read_record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.records.run_state import KILLED, status_of
-from fork_wrapper.rehearsal.layout import MINIATURE_VERSION
-from fork_wrapper.rehearsal.plan import Change, rehearsal_trainer
+from fork_wrapper.records.run_state import KILLED, is_alive, status_of, trainer_of
+from fork_wrapper.rehearsal.miniature_folder import MINIATURE_VERSION
+from fork_wrapper.rehearsal.rehearse import Change, rehearsal_trainer
+from fork_wrapper.repeat.changed_inputs import changed_inputs, newer_programs
 from fork_wrapper.repeat.resume_record import counts, sound_record
-from fork_wrapper.repeat.resume_schedule import WHY, continued
-from fork_wrapper.repeat.resume_words import consequences
-from fork_wrapper.repeat.unchanged import changed_inputs, newer_programs
+from fork_wrapper.repeat.resume_schedule import WHY, consequences, continued
+from fork_wrapper.run.job import Job
 from fork_wrapper.run.resume_state import Choice, choose
-from fork_wrapper.run.run import Job
 from fork_wrapper.run.states import Length, State, identity_of
 from fork_wrapper.run.sweep import sweep_run
 from fork_wrapper.run.verdict import judge_left

@@ -11,10 +11,10 @@ from typing import Any
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import plain_name
-from fork_wrapper.records.archived import processes_of
+from fork_wrapper.records.launched_values import processes_of
 from fork_wrapper.records.lineage import RESUME
 from fork_wrapper.records.record import Record
-from fork_wrapper.repeat.sound import check_values, sound_facts, texts_of
+from fork_wrapper.repeat.archive_soundness import check_values, sound_facts, texts_of
 
 
 def sound_record(record: Record, path: Path) -> Record:

@@ -13,9 +13,9 @@ import tomli_w
 
 from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.files import flatten
+from fork_wrapper.repeat.archive_soundness import CONFIG, MANAGED, RUN, SEALS
 from fork_wrapper.repeat.original import NO_FOLDERS, Original
 from fork_wrapper.repeat.places import Move
-from fork_wrapper.repeat.sound import CONFIG, MANAGED, RUN, SEALS
 from fork_wrapper.run.render import Rendered
 
 SHOWN = 5

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dataset_tools.errors import DatasetError
-from dataset_tools.hashing import HashCache, sha256_file
 from dataset_tools.names import is_plain
+from dataset_tools.scan.hashing import HashCache, sha256_file
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.files import pretty_json, write_whole

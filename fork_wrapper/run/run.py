@@ -4,45 +4,29 @@ render, prove, preflight, record `running`, launch, archive while it trains, jud
 see of it is the `Watch`'s business.
 """
 
-import contextlib
-import os
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from pathlib import Path, PurePath
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
-import psutil
-
-from dataset_tools.hashing import HashCache, known_hash
-from fork_wrapper.check.check import Checked, check
 from fork_wrapper.check.plan import Plan
 from fork_wrapper.check.preflight import Machine
-from fork_wrapper.errors import Finding, InputError, InterruptedRunError, RunFailedError
-from fork_wrapper.experiment.resolve import Resolved
-from fork_wrapper.experiment.subsets import fingerprint_subsets
-from fork_wrapper.files import pretty_json, write_whole
+from fork_wrapper.errors import Finding, InterruptedRunError, RunFailedError
+from fork_wrapper.machine.gpus import VramSampler
 from fork_wrapper.machine.interrupts import Interrupts
-from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import Trainer
-from fork_wrapper.machine.vram import VramSampler
 from fork_wrapper.records.losses import epoch_of
 from fork_wrapper.records.progress import Progress
-from fork_wrapper.records.record import Record, begin, prompts_of
-from fork_wrapper.records.run_folder import RunFolder, new_run_folder
+from fork_wrapper.records.record import Record
 from fork_wrapper.run.archive import Archive, Archivist
-from fork_wrapper.run.asides import Asides
+from fork_wrapper.run.job import Job, checked_for, render_job
 from fork_wrapper.run.launch import Outcome, StartError, launch
-from fork_wrapper.run.render import Rendered, render, sealed
+from fork_wrapper.run.opening import claim, open_archive, read_inputs
+from fork_wrapper.run.render import Rendered
 from fork_wrapper.run.resume_state import choose
 from fork_wrapper.run.states import Length
 from fork_wrapper.run.verdict import Failure, Verdict, explain, judge
 from fork_wrapper.text import counted
-
-LONGEST_PROMPTS = 100_000
-"""Characters of sample prompts that travel in every checkpoint."""
 
 
 class Watch(Protocol):
@@ -70,62 +54,6 @@ class Watch(Protocol):
         """The trainer is done; what is left is hashing and writing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One thing to run."""
-
-    resolved: Resolved
-    """Its values."""
-    trainer: Trainer
-    """The program that trains."""
-    rehearsal: Mapping[str, Any] | None = None
-    """For a rehearsal: the trainer and what it overrides, for the record."""
-    files: Mapping[str, str] | None = None
-    """More files to write into the run folder before the launch, by name."""
-    warnings: tuple[Finding, ...] = ()
-    """What is to be shown beside the findings of the check: for a rehearsal, what would stop the real run."""
-    before: Callable[[], None] | None = None
-    """For a rehearsal: copies what it takes of the images, before it starts; OSError where that fails."""
-    lineage: Mapping[str, Any] | None = None
-    """For a run that comes from another, as in the record."""
-    rendered: Callable[[RunFolder, datetime], Rendered] | None = None
-    """How it is rendered, where that is not from its resolved values: of a reproduction."""
-    allowed: tuple[str, ...] = ()
-    """What it may have too little of: disk, gpu-memory."""
-
-
-def foresee(job: Job, settings: Settings) -> Checked:
-    """Ask all that a launch of `job` would ask, and launch nothing.
-
-    InputError where it could not even be rendered; what else stands against it is among the findings.
-    """
-    render_job(job, settings)
-    return check(job.resolved, settings, job.trainer, files=job.files or {}, allowed=job.allowed)
-
-
-def render_job(job: Job, settings: Settings) -> Rendered:
-    """The job as it would be launched now, for a run folder that nobody makes; InputError as of a launch."""
-    now = datetime.now().astimezone()
-    name, rehearsal = job.resolved.name, job.trainer.rehearsal
-    return _rendered(job, settings, new_run_folder(settings.outputs, name, now, rehearsal=rehearsal), now)
-
-
-def _rendered(job: Job, settings: Settings, run: RunFolder, started: datetime) -> Rendered:
-    if job.rendered is None:
-        return render(job.resolved, settings, job.trainer, run, started)
-    return job.rendered(run, started)
-
-
-def _checked(job: Job, settings: Settings) -> Checked:
-    """The check of a launch; InputError with everything that stands against it."""
-    checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True, allowed=job.allowed)
-    if checked.errors:
-        count = len(checked.errors)
-        against = "one thing stands against it" if count == 1 else f"{count} things stand against it"
-        raise InputError(f"cannot run {job.resolved.name}: {against}", checked.errors)
-    return checked
-
-
 def run(job: Job, settings: Settings, watch: Watch) -> Record:
     """Run a job to its end and return its record.
 
@@ -136,12 +64,12 @@ def run(job: Job, settings: Settings, watch: Watch) -> Record:
     """
     onlooker = _Onlooker(watch)
     render_job(job, settings)  # what cannot be rendered is said before anything is hashed
-    checked = _checked(job, settings)
-    inputs = _read_inputs(job, settings, onlooker)
+    checked = checked_for(job, settings)
+    inputs = read_inputs(job, settings, lambda file, bytes_: onlooker.tell("hashing", file, bytes_))
     interrupts = Interrupts()
     with interrupts.held():
-        rendered, started = _claim(job, settings, inputs)
-        archive = _open(job, rendered, checked, inputs, settings, started)
+        rendered, started = claim(job, settings, inputs)
+        archive = open_archive(job, rendered, checked, inputs, settings, started)
         try:
             onlooker.tell("started", rendered, checked.plan, (*job.warnings, *checked.findings))
             return _train(rendered, archive, settings, onlooker, checked.machine, interrupts)
@@ -170,101 +98,6 @@ class _Onlooker:
             self._watch = None
 
 
-def _read_inputs(job: Job, settings: Settings, onlooker: _Onlooker) -> dict[str, Any]:
-    """The base model and the data set by their hashes, before the trainer can write them into a header.
-
-    Seven gigabytes take seconds, and only the first time: later runs remember them. What cannot be read is None, and
-    the archive tries again while the trainer runs: a rehearsal's first run builds its base model itself.
-    """
-    cache, training, dataset = HashCache(settings.cache / "hashes.json"), job.resolved.training, job.resolved.dataset
-    name = str(training.get("pretrained_model_name_or_path", ""))
-    if Path(name).is_file() and known_hash(name, cache) is None:
-        onlooker.tell("hashing", name, Path(name).stat().st_size)
-    base = base_model(name, cache)
-    found = fingerprint_subsets(training, dataset, cache, lambda: False)
-    cache.save()
-    return {"base_model": base if base["sha256"] else None, "dataset": found.to_json() if found else None}
-
-
-def _header(inputs: Mapping[str, Any], prompts: str | None) -> dict[str, Any]:
-    """What a checkpoint's header says of its inputs: no list of files, and prompts of a length that people write."""
-    data = inputs["dataset"]
-    return {
-        "base_model": inputs["base_model"],
-        "dataset": data and {key: data.get(key) for key in ("images", "captions", "bytes", "sha256")},
-        "sample_prompts": prompts if prompts and len(prompts) <= LONGEST_PROMPTS else None,
-    }
-
-
-def _claim(job: Job, settings: Settings, inputs: Mapping[str, Any]) -> tuple[Rendered, datetime]:
-    """A rendered job whose run folder exists and is ours: two runs may start within one second."""
-    name, rehearsal = job.resolved.name, job.trainer.rehearsal
-    while True:
-        started = datetime.now().astimezone()
-        folder = new_run_folder(settings.outputs, name, started, rehearsal=rehearsal)
-        rendered = _rendered(job, settings, folder, started)
-        prompts = (job.files or {}).get(PurePath(str(rendered.training.get("sample_prompts", ""))).name)
-        rendered = sealed(rendered, _header(inputs, prompts if prompts is not None else prompts_of(rendered.training)))
-        try:
-            folder.folder.mkdir(parents=True)
-        except OSError as error:
-            if folder.folder.is_dir():  # another run was faster
-                continue
-            raise _unwritable(folder, error) from None
-        return rendered, started
-
-
-def _unwritable(run: RunFolder, error: OSError) -> InputError:
-    finding = Finding(what=str(error), where=str(run.folder), todo="set `outputs` to a folder you can write")
-    return InputError("the run folder cannot be written", [finding])
-
-
-def _open(
-    job: Job, rendered: Rendered, checked: Checked, inputs: Mapping[str, Any], settings: Settings, started: datetime
-) -> Archive:
-    """Write the configs and the record that says `running`."""
-    try:
-        write_whole(rendered.run.train_toml, rendered.train_toml)
-        write_whole(rendered.run.dataset_toml, rendered.dataset_toml)
-        if inputs["dataset"]:
-            write_whole(rendered.run.dataset_manifest, pretty_json(inputs["dataset"]))
-        for name, text in (job.files or {}).items():
-            write_whole(rendered.run.folder / name, text)
-        record = begin(
-            job.resolved,
-            rendered,
-            started=started,
-            provenance={**_provenance(checked.machine, settings, rendered.trainer), **inputs},
-            foreseen=(
-                checked.plan.to_json(),
-                [asdict(finding) for finding in (*job.warnings, *checked.findings)],
-            ),
-            rehearsal=job.rehearsal,
-            process={"pid": os.getpid(), "created": psutil.Process().create_time(), "host": host()["hostname"]},
-        ).with_lineage(job.lineage)
-        archive = Archive(rendered.run, record, Progress(), HashCache(settings.cache / "hashes.json"))
-        archive.reserve()
-        archive.write()
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            rendered.run.reserve.unlink(missing_ok=True)
-        raise _unwritable(rendered.run, error) from None
-    return archive
-
-
-def _provenance(machine: Machine, settings: Settings, trainer: Trainer) -> dict[str, Any]:
-    """What is known of this machine before the launch."""
-    scripts = git_state(settings.sd_scripts) if trainer.kind != "stand-in" else None
-    return {
-        "sd_scripts": {**asdict(scripts), "path": str(settings.sd_scripts)} if scripts else None,
-        "project": asdict(own_state()),
-        "python": asdict(machine.python) if machine.python else None,
-        "gpus": [gpu.to_json() for gpu in machine.gpus],
-        "host": host(),
-        "accelerate": accelerate_config(os.environ),
-    }
-
-
 def _train(
     rendered: Rendered,
     archive: Archive,
@@ -291,11 +124,38 @@ def _train(
     return _close(rendered, archive, verdict, interrupts)
 
 
+class _Asides:
+    """What the trainer does otherwise than planned, said once. Mutable: it remembers what it has said."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        """`plan` as the record keeps it."""
+        schedule = plan.get("schedule") or {}
+        datasets = plan.get("datasets") or ()
+        images = [one.get("repeats") for one in datasets]
+        self._steps = schedule.get("total_steps")
+        self._images = sum(images) if images and all(isinstance(count, int) for count in images) else None
+        self._said = False
+
+    def about(self, progress: Progress) -> Iterator[Finding]:
+        """What is to be said now: nothing before the first bar, which has the steps in all."""
+        if self._said or not progress.total:
+            return
+        self._said = True
+        if self._steps is None or progress.total == self._steps:
+            return
+        what = f"the trainer runs {counted(progress.total, 'step')}, and {self._steps} were planned"
+        images = progress.facts.get("examples")
+        if images is not None and self._images and images != self._images:
+            what += f"; it counts {counted(images, 'image')} in an epoch, the plan {self._images}"
+        todo = "see whether length, repeats and data set are what you mean; Ctrl-C ends it"
+        yield Finding(what=what, where="total optimization steps in train.log", todo=todo, severity="warning")
+
+
 def _launch(
     rendered: Rendered, archive: Archive, settings: Settings, onlooker: _Onlooker, interrupts: Interrupts
 ) -> Verdict:
     """Run the trainer and judge how it ended."""
-    progress, asides = archive.progress, Asides(archive.record.plan or {})
+    progress, asides = archive.progress, _Asides(archive.record.plan or {})
 
     def on_tick() -> None:
         onlooker.tell("progress", progress, archive.archived)

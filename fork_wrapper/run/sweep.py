@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.hashing import HashCache
-from fork_wrapper.records.owner import is_alive
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.records.progress import read_log
 from fork_wrapper.records.record import Status, read_record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.records.run_state import status_of
+from fork_wrapper.records.run_state import is_alive, status_of
 from fork_wrapper.run.archive import Archive
 from fork_wrapper.run.verdict import judge_left
 

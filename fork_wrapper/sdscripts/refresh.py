@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fork_wrapper.errors import Finding
-from fork_wrapper.machine.provenance import ask_python, git_state
+from fork_wrapper.machine.ask import ask_python
+from fork_wrapper.machine.provenance import git_state
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.sdscripts import options
 

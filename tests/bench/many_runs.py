@@ -11,8 +11,9 @@ from fork_wrapper.files import pretty_json
 from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
-from fork_wrapper.records.record import Record, begin
+from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 RUNS = 10_000

@@ -16,10 +16,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `inspect_twins` has it
 import numpy as np
 import pytest
 
-from dataset_tools.alike import alike
-from dataset_tools.characters import character
-from dataset_tools.drawing.figure import draw
-from dataset_tools.signature import BYTES, signature
+from dataset_tools.check.alike import alike
+from dataset_tools.pixels.signature import BYTES, signature
+from dataset_tools.sets.figures import draw, figure
 from tests.unit.dataset_tools.altered import altered, judged, photograph
 
 pytestmark = pytest.mark.bench
@@ -43,7 +42,7 @@ class Origin:
     def signatures(self) -> list[tuple[str, bytes]]:
         """Of itself and its forms, by what was done to them."""
         picture = (
-            draw(character(31, self.number), 80)
+            draw(figure(31, self.number), 80)
             if self.drawn
             else photograph(500_000 + self.number, SHAPES[self.number % 3])
         )

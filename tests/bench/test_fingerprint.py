@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dataset_tools.fingerprint import fingerprint
-from dataset_tools.hashing import HashCache
-from dataset_tools.scan import scan_folder
+from dataset_tools.scan.fingerprint import fingerprint
+from dataset_tools.scan.hashing import HashCache
+from dataset_tools.scan.scan import scan_folder
 
 pytestmark = pytest.mark.bench
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataset_tools.prepare import cores
+from dataset_tools.prepare.prepare import cores
 from tests.bench.photos import corpus, exact, psnr, ssim
 
 pytestmark = [pytest.mark.bench, pytest.mark.trainer, pytest.mark.sd_scripts]

@@ -12,16 +12,16 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from dataset_tools.decoding import Kind
-from dataset_tools.faults import KINDS
-from dataset_tools.prepare_outcome import PROBLEMS
+from dataset_tools.check.faults import KINDS
+from dataset_tools.pixels.decoding import Kind
+from dataset_tools.prepare.outcome import PROBLEMS
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.experiment.value_rules import NOT_RULES
-from fork_wrapper.formats.gui_table import fresh_form
+from fork_wrapper.formats.gui_keys import fresh_form
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY
 from fork_wrapper.records.record import read_record
-from fork_wrapper.repeat.item import COMPARED
+from fork_wrapper.repeat.compared import COMPARED
 from tests.cli.conftest import Answer
 from tests.unit.made_records import recorded
 

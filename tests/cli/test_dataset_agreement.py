@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dataset_tools.scan import scan_folder
+from dataset_tools.scan.scan import scan_folder
 from tests.cli.conftest import Answer
 
 Kft = Callable[..., Answer]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import assert_golden
-from tests.unit.dataset_tools.captions import drawn
+from tests.unit.dataset_tools.captioned import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,7 +209,7 @@ def test_a_rule_without_an_end_is_2_and_nothing_is_written(
     kft: Callable[..., Answer], pictures: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the rule, the caption and what to do; the captions before it are as they were."""
-    monkeypatch.setattr("dataset_tools.caption_regex.LIMIT", 0.2)
+    monkeypatch.setattr("dataset_tools.captions.regex.LIMIT", 0.2)
     (pictures / "b.txt").write_text("hat, " + "ha" * 30 + "!")
     (project / "rules.toml").write_text("prefix = ['style']\nreplace = [{ regex = '^(h|a|ha)+$', to = 'laughing' }]")
     answer = kft("dataset", "caption", "pictures", "--rules", "rules.toml", "--apply")

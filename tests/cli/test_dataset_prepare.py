@@ -193,8 +193,8 @@ def test_a_full_disk_is_2_and_the_same_command_goes_on(
         raise OSError(28, "No space left on device", str(target))
 
     with monkeypatch.context() as patch:
-        patch.setattr("dataset_tools.prepare.put_in_place", full)
-        patch.setattr("dataset_tools.prepare_room._free", lambda *_: "its disk has 20.5 kB")
+        patch.setattr("dataset_tools.prepare.prepare.put_in_place", full)
+        patch.setattr("dataset_tools.prepare.room._free", lambda *_: "its disk has 20.5 kB")
         answer = prepare(kft, photos, "--jobs", "1")
     assert (answer.code, answer.out) == (2, "")
     said = re.sub(r"about [\d.]+ \w+", "about 880 bytes", answer.err)  # as large as what writes PNG here makes them

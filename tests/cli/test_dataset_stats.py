@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from dataset_tools.characters import caption, character
-from dataset_tools.vocabulary import shipped_vocabulary_text
+from dataset_tools.captions.vocabulary import shipped_vocabulary_text
+from dataset_tools.sets.figures import caption, figure
 from tests.support import assert_golden
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def pictures(project: Path) -> Path:
     for number in range(12):
         Image.new("RGB", SIZES[number % 3], (number, 90, 40)).save(folder / f"c{number:02}.bmp")
         if number != 7:
-            (folder / f"c{number:02}.txt").write_text(caption(character(2024, number)) + "\n", encoding="utf-8")
+            (folder / f"c{number:02}.txt").write_text(caption(figure(2024, number)) + "\n", encoding="utf-8")
     (folder / "c03.txt").write_bytes((folder / "c04.txt").read_bytes())
     (folder / "c11.txt").write_text("a red hat", encoding="utf-8")
     return folder
@@ -91,7 +91,7 @@ def test_a_vocabulary_of_ones_own(kft: Callable[..., Answer], pictures: Path, pr
     """Its parts are counted, and no others; the one that comes with kft can be printed."""
     (project / "words.toml").write_text('headgear = ["hat", "helmet"]\n')
     told = json.loads(kft("dataset", "stats", str(pictures), "--vocabulary", "words.toml", "--json").out)
-    assert [(part["part"], part["captions"]) for part in told["captions"]["coverage"]] == [("headgear", 3)]
+    assert [(part["part"], part["captions"]) for part in told["captions"]["coverage"]] == [("headgear", 2)]
     assert kft("dataset", "stats", "--show-vocabulary").out == shipped_vocabulary_text()
     (project / "words.toml").write_text("headgear = 3")
     assert "headgear is no list of words" in kft("dataset", "stats", str(pictures), "--vocabulary", "words.toml").err
@@ -140,12 +140,12 @@ def test_an_unreadable_caption_costs_the_fingerprint_alone(
     def fail(*_: object) -> None:
         raise DatasetError("the file changed while it was being read", where=pictures / "c01.bmp", next_step="Wait.")
 
-    monkeypatch.setattr("fork_wrapper.datasets.dataset_stats.fingerprint", fail)
+    monkeypatch.setattr("fork_wrapper.datasets.stats.fingerprint", fail)
     assert "none: c01.bmp: the file changed while it was being read" in kft("dataset", "stats", str(pictures)).out
 
 
 def test_help_needs_no_pillow(kft: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes at once."""
-    monkeypatch.setitem(sys.modules, "dataset_tools.stats", None)
+    monkeypatch.setitem(sys.modules, "dataset_tools.captions.stats", None)
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert kft("dataset", "stats", "--help").code == 0

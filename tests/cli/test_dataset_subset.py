@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.dataset_tools.captions import drawn
+from tests.unit.dataset_tools.captioned import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from fork_wrapper.check import doctor, preflight, versions
-from fork_wrapper.check.builds import Torch
 from fork_wrapper.check.doctor import Kft as Own
-from fork_wrapper.machine.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.check.versions import Torch
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import GitState
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts import refresh
 from fork_wrapper.sdscripts.options import pinned_commit, pinned_table
 from fork_wrapper.sdscripts.packages import needed_packages

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from dataset_tools.prepare_one import Choices
+from dataset_tools.prepare.one import Choices
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.run_folder import RunFolder
 from tests.cli.conftest import Answer

@@ -29,7 +29,7 @@ def test_help_is_complete_and_in_the_docs(kft: Kft, root: Path) -> None:
 def test_every_verb_is_in_the_table_with_its_own_line(root: Path) -> None:
     """The table of `kft --help` and the commands' own short help cannot drift apart."""
     modules = {path.stem for path in (root / "fork_wrapper" / "commands").glob("*.py")}
-    modules -= {"__init__", "completing", "flags", "lazy", "live_view", "output"}
+    modules -= {"__init__", "completing", "flags", "lazy", "live_view", "output", "tables"}
     tools = {f"dataset_{verb}" for verb in DATASET_VERBS}
     assert {verb.replace("-", "_") for verb in VERBS} == modules - tools
     assert len(VERBS) == 24

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.check.preflight import Machine
-from fork_wrapper.machine.provenance import GitState, TrainerPython
+from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.machine.settings import Settings, load_settings
+from fork_wrapper.machine.trainer import TrainerPython
 from tests.cli.conftest import Answer
 from tests.support import assert_golden
 from tests.unit.archives import Archived, archived, furnish
@@ -27,7 +28,7 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     found = load_settings({}, cwd=project)
     furnish(found)
     python = TrainerPython(executable="python", version="3.11.7", packages=PACKAGES, torch_cuda="12.4")
-    for module in ("tests.unit.archives", "fork_wrapper.repeat.repeat"):
+    for module in ("tests.unit.archives", "fork_wrapper.repeat.reproduce"):
         monkeypatch.setattr(f"{module}.probe_python", lambda *_: python)
     for module in ("tests.unit.archives", "fork_wrapper.repeat.machine"):
         monkeypatch.setattr(f"{module}.own_state", lambda: GitState(commit="c" * 40, dirty=False))

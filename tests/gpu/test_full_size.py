@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from dataset_tools.sample_set import draw_sample_set
-from fork_wrapper.machine.provenance import gpus
-from fork_wrapper.rehearsal.layout import miniature_folder, tokenizers
+from dataset_tools.sets.sample_set import draw_sample_set
+from fork_wrapper.machine.gpus import gpus
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder, tokenizers
 from tests.support import Project
 
 pytestmark = [

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fork_wrapper.check.layout import layouts
+from fork_wrapper.check.dataset_layout import layouts
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.experiment.subsets import survey_subsets
 from fork_wrapper.sdscripts.steps import plan_steps

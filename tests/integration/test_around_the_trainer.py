@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from fork_wrapper.rehearsal.layout import base_model, miniature_folder
 from fork_wrapper.rehearsal.miniature import DESCRIPTION
+from fork_wrapper.rehearsal.miniature_folder import base_model, miniature_folder
 from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]

@@ -14,7 +14,7 @@ import pytest
 
 from fork_wrapper.datasets.captioning import OURS, TOOLS
 from tests.support import Project
-from tests.unit.dataset_tools.captions import drawn
+from tests.unit.dataset_tools.captioned import drawn
 
 SLOW = """
 import pathlib, sys, time

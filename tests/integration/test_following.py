@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fork_wrapper.rehearsal.layout import base_model, miniature_folder
 from fork_wrapper.rehearsal.miniature import DESCRIPTION
+from fork_wrapper.rehearsal.miniature_folder import base_model, miniature_folder
 from tests.integration.test_around_the_trainer import RUN, archived, record_of, wait_for
 from tests.support import Project
 

@@ -16,7 +16,7 @@ import pytest
 import tomli_w
 from PIL import Image
 
-from fork_wrapper.check.layout import layouts
+from fork_wrapper.check.dataset_layout import layouts
 from fork_wrapper.check.rules.case import Case, Host, effective_dataset
 from fork_wrapper.cli import call
 from fork_wrapper.files import parse_toml

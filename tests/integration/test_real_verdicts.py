@@ -8,9 +8,7 @@ random ones. VERDICTS=300 in the environment asks the whole casebook and 300 ran
 counting elsewhere (seed 7).
 """
 
-import importlib
 import os
-import pkgutil
 import shutil
 import sys
 from collections import Counter
@@ -24,10 +22,10 @@ import pytest
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.errors import Finding
 from fork_wrapper.machine.probe import packages
-from fork_wrapper.rehearsal.layout import miniature_folder
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder
 from tests.integration.verdicts.client import Outcome, Verdict, Verdicts, serving
 from tests.rules.building import Built, build, kft_findings
-from tests.rules.casebook import Entry, Program
+from tests.rules.casebook import Entry, Program, entries
 from tests.rules.drawing import draw, furnish
 
 pytestmark = [
@@ -88,15 +86,9 @@ class Answer:
         return f"\n{self.question.label}: {changes}\n   kft: {kft}\n   program: {self.verdict}"
 
 
-def _entries() -> Iterator[Entry]:
-    for module in pkgutil.iter_modules([str(CASES)]):
-        if module.name.startswith("cases_"):
-            yield from importlib.import_module(f"tests.rules.{module.name}").ENTRIES
-
-
 def _asked() -> list[tuple[Entry, str]]:
     """Entries with the side to ask about, `trips` or `spares`; all of them, or the part for every day."""
-    everything = [(entry, side) for entry in _entries() if entry.program in ASKED for side in ("trips", "spares")]
+    everything = [(entry, side) for entry in entries() if entry.program in ASKED for side in ("trips", "spares")]
     return [
         (entry, side)
         for index, (entry, side) in enumerate(everything)

@@ -2,7 +2,7 @@
 
 import json
 
-from fork_wrapper.formats.gui_table import fresh_form
+from fork_wrapper.formats.gui_keys import fresh_form
 from tests.real_runs import RealProject
 
 DATASET = """\

@@ -1,12 +1,18 @@
 """What a rule is tested with: a configuration that trips it, its nearest neighbour that does not, and the full message.
 
 The same entries serve the unit tests (kft alone) and the suite that asks the real program (`tests/integration`).
+Those about options alone are rows of `cases/*.toml`; those that need images or files are built in `cases_*.py`.
 """
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+from fork_wrapper.files import parse_toml
+
+HERE = Path(__file__).parent
 
 Program = Literal["dies", "goes on", "no data", "not on a CPU", "not asked"]
 """What the unmodified sdxl_train.py does with a tripping configuration: it dies; it trains on (two steps) without
@@ -41,6 +47,16 @@ class Entry:
     """Fields of the `Host` for the tripping case, where the rule is about the machine; such an entry is not asked."""
 
 
+def dies(rule: str, trips: Mapping[str, Any], spares: Mapping[str, Any], what: str, says: str) -> Entry:
+    """An entry that the program dies of."""
+    return Entry(rule=rule, trips=trips, spares=spares, what=what, program="dies", says=says)
+
+
+def goes_on(rule: str, trips: Mapping[str, Any], spares: Mapping[str, Any], what: str) -> Entry:
+    """An entry that the program trains with."""
+    return Entry(rule=rule, trips=trips, spares=spares, what=what, program="goes on")
+
+
 BASE: Mapping[str, Any] = {
     "training.pretrained_model_name_or_path": "MINIATURE/sdxl",
     "training.tokenizer_cache_dir": "MINIATURE/tokenizers",
@@ -69,3 +85,24 @@ BASE: Mapping[str, Any] = {
     "dataset.datasets[0].subsets[0].num_repeats": 1,
 }
 """Trains two steps on the miniature. FOLDER holds four images of 64 x 64, a.png to d.png, each with a caption."""
+
+
+def entries() -> list[Entry]:
+    """The whole casebook, in the order of its files' names."""
+    found: list[Entry] = []
+    for path in sorted(HERE.glob("cases_*.py")):
+        found += importlib.import_module(f"tests.rules.{path.stem}").ENTRIES
+    for path in sorted((HERE / "cases").glob("*.toml")):
+        found += [Entry(**{name: _set(value) for name, value in row.items()}) for row in _rows(path)]
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    yield from parse_toml(path.read_text(encoding="utf-8"), path)["case"]
+
+
+def _set(value: Any) -> Any:
+    """Values of a row as they are meant: TOML has no way to unset, so the word UNSET stands for it."""
+    if isinstance(value, dict):
+        return {key: None if one == "UNSET" else one for key, one in value.items()}
+    return value

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.rules.casebook import Entry
-from tests.rules.cases_optimizer import PRODIGY, dies, goes_on
+from tests.rules.casebook import Entry, dies, goes_on
 
 
 def training(**options: Any) -> dict[str, Any]:
@@ -21,6 +20,7 @@ def blocks(*first: str, rest: str = "1e-5", count: int = 23) -> str:
 
 ENCODERS = training(train_text_encoder=True, learning_rate_te1=1e-6, learning_rate_te2=1e-6)
 """Both text encoders trained, with rates of their own."""
+PRODIGY = training(optimizer_type="Prodigy", learning_rate=1.0)
 ONLY_ENCODERS = {**ENCODERS, "training.learning_rate": 0.0}
 
 RATES = (

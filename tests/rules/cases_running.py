@@ -4,8 +4,11 @@ from typing import Any
 
 from tests.rules.casebook import Entry
 from tests.rules.cases_sampling import FILE, FIRST, PROMPT
-from tests.rules.cases_uploading import UPLOAD
 
+UPLOAD = {
+    "training.huggingface_repo_id": "someone/model",
+    "training.huggingface_path_in_repo": "checkpoints",
+}
 WANDB = {"training.log_with": "wandb"}
 TEXT_ENCODERS = {"training.train_text_encoder": True}
 FROZEN = {"training.learning_rate_te1": 0.0}

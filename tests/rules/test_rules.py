@@ -1,9 +1,6 @@
 """Every rule: it speaks where it should, with these words, and is silent for the nearest neighbour."""
 
-import importlib
-import pkgutil
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,19 +9,13 @@ from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.experiment.value_rules import NOT_RULES
 from tests.rules.building import build, kft_findings
-from tests.rules.casebook import BASE, Entry
+from tests.rules.casebook import BASE, Entry, entries
 
 HERE = Path(__file__).parent
 SOURCE = re.compile(r"(?:library/)?\w+\.py:\d+(?:-\d+)?(?:, ?(?:library/)?\w+\.py:\d+(?:-\d+)?)*")
 
 
-def _entries() -> Iterator[Entry]:
-    for module in pkgutil.iter_modules([str(HERE)]):
-        if module.name.startswith("cases_"):
-            yield from importlib.import_module(f"tests.rules.{module.name}").ENTRIES
-
-
-ENTRIES = list(_entries())
+ENTRIES = entries()
 
 
 def _label(entry: Entry) -> str:

@@ -14,17 +14,17 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.files import pretty_json
-from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state, probe_python
+from fork_wrapper.machine.provenance import accelerate_config, base_model, git_state, host, own_state
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import real_trainer
-from fork_wrapper.records.record import begin
+from fork_wrapper.machine.trainer import probe_python, real_trainer
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.rehearsal.plan import rehearse
+from fork_wrapper.rehearsal.rehearse import rehearse
 from fork_wrapper.run.archive import sidecar
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import Rendered, render
 
 ROOT = Path(__file__).resolve().parents[2]

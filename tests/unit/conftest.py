@@ -10,8 +10,9 @@ import pytest
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.machine.trainer import real_trainer
-from fork_wrapper.records.record import Record, begin
+from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 BASE = """

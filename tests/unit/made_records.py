@@ -7,8 +7,9 @@ from typing import Any
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
-from fork_wrapper.records.record import begin, write_record
+from fork_wrapper.records.record import write_record
 from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)

@@ -72,14 +72,14 @@ def test_only_output_writes_to_the_terminal(modules: dict[str, Module]) -> None:
     """There what strangers wrote is made harmless; a log's bytes are passed on where they are asked for."""
     raw = re.compile(r"(?<![\w.])(?:sys\.stdout\.write|sys\.stderr\.write|sys\.stdout\.buffer|print\()")
     inside = [module for module in modules.values() if module.package == "fork_wrapper" and module.room != "rehearsal"]
-    answers = {"fork_wrapper.check.builds", "fork_wrapper.machine.probe", "fork_wrapper.sdscripts.read_parser"}
+    answers = {"fork_wrapper.check.versions", "fork_wrapper.machine.probe", "fork_wrapper.sdscripts.read_parser"}
     writers = {module.name for module in inside if raw.search(module.text)}
     assert writers - answers == {"fork_wrapper.commands.output", "fork_wrapper.commands.log"}
 
 
-def test_only_launch_and_provenance_start_processes(modules: dict[str, Module]) -> None:
+def test_only_run_and_machine_start_processes(modules: dict[str, Module]) -> None:
     """render.py borrows subprocess's quoting for Windows and starts nothing."""
-    starting = ("machine.provenance", "machine.submodule", "run.launch", "run.render")
+    starting = ("machine.ask", "machine.submodule", "run.launch", "run.render")
     assert users(modules, "fork_wrapper", STARTS_PROCESSES) == {f"fork_wrapper.{name}" for name in starting}
     text = modules["fork_wrapper.run.render"].text
     assert text.count("subprocess") == text.count("import subprocess") + text.count("subprocess.list2cmdline")
@@ -91,11 +91,11 @@ def test_only_the_rehearsal_imports_what_trains(modules: dict[str, Module]) -> N
     assert {modules[name].room for name in users(modules, "fork_wrapper", TRAINING)} == {"rehearsal"}
     assert users(modules, "dataset_tools", (*TRAINING, "fork_wrapper")) == set()
     assert users(modules, "dataset_tools", ("numpy",)) == {
-        "dataset_tools.alignment",
-        "dataset_tools.alike",
-        "dataset_tools.candidates",
-        "dataset_tools.inspect_twins",
-        "dataset_tools.single_thread",
+        "dataset_tools.check.alignment",
+        "dataset_tools.check.alike",
+        "dataset_tools.check.candidates",
+        "dataset_tools.check.twins",
+        "dataset_tools.pixels.single_thread",
     }
 
 

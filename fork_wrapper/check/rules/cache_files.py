@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from dataset_tools.survey import CacheFile
+from dataset_tools.scan.survey import CacheFile
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.reading import (
     Listed,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from fork_wrapper.sdscripts.options import dataset_keys, default_of, pinned_table
 
 if TYPE_CHECKING:  # a configuration can be judged without what looks at images
-    from dataset_tools.survey import FolderSurvey
+    from dataset_tools.scan.survey import FolderSurvey
     from fork_wrapper.sdscripts.model_kinds import Model
 
 Kind = Literal["dreambooth", "finetuning", "masked", "mixed"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dataset_tools.metadata_file import Entry, image_path, lacks_suffix, no_table
-from dataset_tools.npz_files import read_npz
-from dataset_tools.survey import LATENTS_SUFFIX, FolderSurvey
+from dataset_tools.scan.metadata_file import Entry, image_path, lacks_suffix, no_table
+from dataset_tools.scan.npz_files import read_npz
+from dataset_tools.scan.survey import LATENTS_SUFFIX, FolderSurvey
 from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.check.rules.reading import (
     bucketing,

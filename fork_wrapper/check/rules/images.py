@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataset_tools.survey import LATENTS_SUFFIX
+from dataset_tools.scan.survey import LATENTS_SUFFIX
 from fork_wrapper.check.rules.case import Case, SubsetCase
 from fork_wrapper.check.rules.reading import (
     FACES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # what lays images out is loaded where there are some
-    from fork_wrapper.check.layout import DatasetLayout
+    from fork_wrapper.check.dataset_layout import DatasetLayout
     from fork_wrapper.check.rules.case import Case
     from fork_wrapper.sdscripts.steps import Schedule
 
@@ -79,7 +79,7 @@ def _laid_out(case: Case) -> tuple[DatasetLayout, ...]:
     """How the images come into batches; empty where nobody looked at them."""
     if case.surveys is None:
         return ()
-    from fork_wrapper.check.layout import layouts  # noqa: PLC0415 - see above
+    from fork_wrapper.check.dataset_layout import layouts  # noqa: PLC0415 - see above
 
     return layouts(case)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from dataset_tools.survey import FolderSurvey
+from dataset_tools.scan.survey import FolderSurvey
 from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
 from fork_wrapper.check.rules.reading import by, listed, placed, read, said, some
 from fork_wrapper.check.rules.rule import Hit, rule

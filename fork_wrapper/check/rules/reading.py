@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # a configuration can be judged without what looks at images
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from dataset_tools.scan import FolderScan
-    from dataset_tools.survey import FolderSurvey
+    from dataset_tools.scan.scan import FolderScan
+    from dataset_tools.scan.survey import FolderSurvey
     from fork_wrapper.check.rules.case import Case, DatasetCase, SubsetCase
     from fork_wrapper.sdscripts.buckets import Bucketing, Placed, Size
 

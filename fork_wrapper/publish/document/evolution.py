@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from fork_wrapper.compare.compare import Row
-from fork_wrapper.compare.document import FileChanges, compare_understood
+from fork_wrapper.compare.comparison import FileChanges, compare_understood
+from fork_wrapper.compare.differences import Row
 from fork_wrapper.compare.facts import Fact
 from fork_wrapper.compare.values import Understood
 from fork_wrapper.publish.document.answers import Answer

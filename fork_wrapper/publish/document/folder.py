@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.subsets import at_hand, described, fingerprint_subsets, subsets, survey_subsets
 from fork_wrapper.files import canonical_json
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document.subjects import Subject, recorded_dataset
 
 if TYPE_CHECKING:
-    from dataset_tools.stats import CaptionStats
-    from dataset_tools.survey import FolderSurvey
+    from dataset_tools.captions.stats import CaptionStats
+    from dataset_tools.scan.survey import FolderSurvey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,9 @@ class Folders:
         return now is not None and now.sha256 == recorded
 
     def _look(self, subject: Subject) -> Folder | None:
-        from dataset_tools.captions import SEPARATOR, captioned  # noqa: PLC0415 - only a folder at hand pays for it
-        from dataset_tools.stats import caption_stats, sizes  # noqa: PLC0415
-        from dataset_tools.vocabulary import load_vocabulary  # noqa: PLC0415
+        from dataset_tools.captions.stats import caption_stats, sizes  # noqa: PLC0415
+        from dataset_tools.captions.vocabulary import load_vocabulary  # noqa: PLC0415
+        from dataset_tools.scan.captions import SEPARATOR, captioned  # noqa: PLC0415 - only a folder at hand pays for it
 
         training, dataset = subject.source.training, subject.source.dataset
         surveys = {

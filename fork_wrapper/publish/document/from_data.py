@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from fork_wrapper.check.layout import layouts
+from fork_wrapper.check.dataset_layout import layouts
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.publish.document.answers import Answer, Answering, Asked, beside, weakest
 from fork_wrapper.publish.document.folder import regularising

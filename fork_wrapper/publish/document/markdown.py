@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from fork_wrapper.check.rules.prompt_file import Prompt
-from fork_wrapper.compare.document import FileChanges
+from fork_wrapper.compare.comparison import FileChanges
 from fork_wrapper.compare.markdown_text import aligned_table, code, escape
 from fork_wrapper.publish import templating
 from fork_wrapper.publish.document.answers import KINDS, Answer
@@ -17,7 +17,7 @@ from fork_wrapper.publish.document.from_options import of_value
 from fork_wrapper.publish.document.from_runs import mean_words, prompts, sample_files
 from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint, left_out_lines
 from fork_wrapper.publish.document.subjects import templates
-from fork_wrapper.records.archived import acknowledged_in
+from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.lineage import Segment
 from fork_wrapper.records.losses import mean_at
 from fork_wrapper.records.run_state import status_of

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.experiment.experiment import LANGUAGES, OWN, origins_of, source_of
+from fork_wrapper.experiment.experiment import OWN, origins_of, source_of
+from fork_wrapper.experiment.story import LANGUAGES
 from fork_wrapper.files import flatten, parse_toml
 
 OF_ITS_IMAGES = frozenset(["images", "image_size", "image_mode", "content", "preparation", "captions"])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from fork_wrapper.compare.compare import Row
-from fork_wrapper.compare.document import Diff, compare_sources
+from fork_wrapper.compare.comparison import Diff, compare_sources
+from fork_wrapper.compare.differences import Row
 from fork_wrapper.compare.values import Value
 from fork_wrapper.formats.source import Source
 from fork_wrapper.sdscripts.meaning import TITLES

@@ -27,7 +27,7 @@ def load(sd_scripts: Path, miniature: Path) -> Any:
     """The script as a module, with the miniature's models behind its loader."""
     importlib.import_module("fork_wrapper.rehearsal.torchvision_ops").define_missing_ops()
     importlib.import_module("fork_wrapper.rehearsal.miniature").ensure_miniature(miniature)
-    layout = importlib.import_module("fork_wrapper.rehearsal.layout")
+    layout = importlib.import_module("fork_wrapper.rehearsal.miniature_folder")
     sys.path.insert(0, str(sd_scripts))
     unet: Any = importlib.import_module("library.sdxl_original_unet")
     unet.MODEL_CHANNELS, unet.TIME_EMBED_DIM = layout.WIDTH, layout.TIME_EMBED

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from fork_wrapper.check.check import check, place, would_stop
+from fork_wrapper.check.acknowledging import place
+from fork_wrapper.check.check import check, would_stop
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
-from fork_wrapper.machine.provenance import Gpu, TrainerPython
+from fork_wrapper.machine.gpus import Gpu
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import real_trainer
+from fork_wrapper.machine.trainer import TrainerPython, real_trainer
 from fork_wrapper.sdscripts.packages import needed_packages
 from tests.model_files import MADE
 from tests.sdxl_layout import write_sparse

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from fork_wrapper.check import builds, doctor
-from fork_wrapper.check.builds import Torch, ask_torch
+from fork_wrapper.check import doctor, versions
 from fork_wrapper.check.doctor import Checkout, examine
 from fork_wrapper.check.preflight import Machine
+from fork_wrapper.check.versions import Torch, ask_torch
 from fork_wrapper.errors import Finding, Severity
-from fork_wrapper.machine.provenance import GitState, Gpu, TrainerPython
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.machine.settings import Settings
+from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts import refresh as reader
 from fork_wrapper.sdscripts.options import Change, changes, options, pinned_commit, pinned_table, table_for
 from fork_wrapper.sdscripts.refresh import Reading, refresh
@@ -331,7 +333,7 @@ def test_a_torch_that_says_nothing_has_a_reason(
     """Its last words, its exit code, or that it took too long."""
     (tmp_path / "torch.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(builds, "TIME_LIMIT", 1.0 if "sleep" in source else 60.0)
+    monkeypatch.setattr(versions, "TIME_LIMIT", 1.0 if "sleep" in source else 60.0)
     assert ask_torch(sys.executable) == Torch(problem=problem)
 
 

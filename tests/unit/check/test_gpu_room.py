@@ -7,8 +7,8 @@ import pytest
 from fork_wrapper.check.gpu_memory import MIB, GpuMemory, Term
 from fork_wrapper.check.gpu_room import Card, hidden, room, used_cards
 from fork_wrapper.check.measured import Neighbour
-from fork_wrapper.machine import provenance
-from fork_wrapper.machine.provenance import Gpu, GpuProcess, gpu_processes, gpus
+from fork_wrapper.machine import gpus as nvidia
+from fork_wrapper.machine.gpus import Gpu, GpuProcess, gpu_processes, gpus
 
 ELSEWHERE = "end what uses it, or choose another GPU with CUDA_VISIBLE_DEVICES"
 
@@ -126,7 +126,7 @@ def test_whatever_nvidia_smi_says_is_read(
     answer: str, found: list[tuple[str, int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names with commas, what is not said, rights that are missing, and what makes no sense."""
-    monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: answer)  # noqa: ARG005
+    monkeypatch.setattr(nvidia, "ask", lambda _argv, timeout: answer)  # noqa: ARG005
     assert [(one.name, one.pid, one.used_mib) for one in gpu_processes()] == found
 
 
@@ -136,10 +136,10 @@ def test_an_old_nvidia_smi_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
     def old(argv: list[str], timeout: float) -> str | None:  # noqa: ARG001
         return None if "mig.mode" in argv[1] else "RTX, 24564, 5, 470.1\n"
 
-    monkeypatch.setattr(provenance, "_ask", old)
+    monkeypatch.setattr(nvidia, "ask", old)
     assert [(one.name, one.memory_mib, one.uuid, one.split) for one in gpus()] == [("RTX", 24564, "", False)]
     new = "A100, 40960, 5, 550.1, GPU-7, Enabled\n"
-    monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: new)  # noqa: ARG005
+    monkeypatch.setattr(nvidia, "ask", lambda _argv, timeout: new)  # noqa: ARG005
     (card,) = gpus()
     assert (card.uuid, card.split) == ("GPU-7", True)
     assert card.to_json() == {"name": "A100", "memory_mib": 40960, "used_mib": 5, "driver": "550.1"}

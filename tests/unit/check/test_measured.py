@@ -13,12 +13,14 @@ from fork_wrapper.check import measured as measured_module
 from fork_wrapper.check.measured import Measured, measured
 from fork_wrapper.check.rules.case import Case, Host
 from fork_wrapper.experiment.resolve import parse_overrides, resolve
-from fork_wrapper.machine.provenance import Gpu, host
+from fork_wrapper.machine.gpus import Gpu
+from fork_wrapper.machine.provenance import host
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records import record_memory
-from fork_wrapper.records.record import begin, write_record
+from fork_wrapper.records.record import write_record
 from fork_wrapper.records.run_folder import RunFolder
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 CARD = Gpu(name="A card", memory_mib=24000, used_mib=0, driver="1")

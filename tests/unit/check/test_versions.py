@@ -6,7 +6,7 @@ import pytest
 
 from fork_wrapper.check import versions
 from fork_wrapper.check.versions import Package, compare
-from fork_wrapper.machine.provenance import TrainerPython
+from fork_wrapper.machine.trainer import TrainerPython
 
 PYTHON = TrainerPython(
     executable="/python",

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.fingerprint import FolderManifest, _assemble
-from fork_wrapper.compare.compare import Row, rows
+from dataset_tools.scan.fingerprint import FolderManifest, _assemble
+from fork_wrapper.compare.differences import Row, rows
 from fork_wrapper.compare.values import understand
 from fork_wrapper.experiment.resolve import Origin
 from fork_wrapper.formats.source import Source

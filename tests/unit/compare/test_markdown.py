@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fork_wrapper.compare.document import compare_sources
+from fork_wrapper.compare.comparison import compare_sources
 from fork_wrapper.compare.markdown import markdown
 from fork_wrapper.compare.sections import FEW, file_lines, rule_lines, sections
 from fork_wrapper.compare.text import text_lines

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from dataset_tools.alike import Pair, alike
-from dataset_tools.characters import character
-from dataset_tools.drawing.figure import draw
-from dataset_tools.signature import signature
+from dataset_tools.check.alike import Pair, alike
+from dataset_tools.pixels.signature import signature
+from dataset_tools.sets.figures import draw, figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +86,7 @@ def altered(picture: Image.Image, chance: random.Random) -> Iterator[tuple[str, 
 def measure(characters: int, photographs: int, seed: int, side: int = 160) -> Measured:
     """Draw, alter, look for pairs, and count."""
     chance = random.Random(seed)
-    pictures = [draw(character(seed, number), side) for number in range(characters)]
+    pictures = [draw(figure(seed, number), side) for number in range(characters)]
     shapes = ((side, side), (side * 4 // 5, side * 6 // 5), (side * 5 // 4, side * 3 // 4))
     pictures += [photograph(seed * 1000 + number, shapes[number % 3]) for number in range(photographs)]
     names: list[str] = []

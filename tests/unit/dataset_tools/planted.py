@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFilter
 
 if TYPE_CHECKING:
-    from dataset_tools.faults import Severity
+    from dataset_tools.check.faults import Severity
 
 
 SIDE = 192

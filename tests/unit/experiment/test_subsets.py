@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.subsets import fingerprint_subsets, parts
 
 

@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fork_wrapper.formats.gui_file import Form, read_form
-from fork_wrapper.formats.gui_table import NEWEST, TABS, Tab, Version, version
-from fork_wrapper.formats.gui_then import Handed, Images, handed
+from fork_wrapper.formats.gui_form import Form, read_form
+from fork_wrapper.formats.gui_handed import Handed, Images, handed
+from fork_wrapper.formats.gui_keys import NEWEST, TABS, Tab, Version, version
 from fork_wrapper.sdscripts.options import options
 
 FOLDER = Path(__file__).resolve().parents[2] / "golden" / "gui"

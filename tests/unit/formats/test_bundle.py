@@ -8,7 +8,7 @@ import pytest
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.bundle import bundle, run_files, write_bundle
-from fork_wrapper.formats.gui_table import fresh_form
+from fork_wrapper.formats.gui_keys import fresh_form
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.run_folder import RunFolder

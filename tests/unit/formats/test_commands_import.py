@@ -12,7 +12,7 @@ from rich.logging import RichHandler
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.commands_import import mentions_training, nearby, read_command
-from fork_wrapper.formats.fit import fit
+from fork_wrapper.formats.fitted import fit
 from fork_wrapper.formats.found import NOTHING
 from tests.unit.formats.conftest import Make
 

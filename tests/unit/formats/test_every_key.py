@@ -15,12 +15,12 @@ import tomli_w
 from safetensors.numpy import save_file
 
 from fork_wrapper.errors import InputError
-from fork_wrapper.formats import gui_table
+from fork_wrapper.formats import gui_keys as gui_table
 from fork_wrapper.formats.command_line import options_to_words
-from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.gui_file import _OLD_NAMES as OLD_NAMES
+from fork_wrapper.formats.fitted import Fitted, fit
+from fork_wrapper.formats.gui_form import _OLD_NAMES as OLD_NAMES
 from fork_wrapper.formats.gui_import import read_gui
-from fork_wrapper.formats.gui_table import TABS, Tab, fresh_form, gui_keys, held_by_a_new_form, saved_by, versions
+from fork_wrapper.formats.gui_keys import TABS, Tab, fresh_form, gui_keys, held_by_a_new_form, saved_by, versions
 from fork_wrapper.formats.kft_import import with_own_record
 from fork_wrapper.formats.recognise import read_any
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY

@@ -9,7 +9,7 @@ import pytest
 
 from fork_wrapper.files import parse_toml
 from fork_wrapper.formats.experiment_text import WIDTH, experiment_text, left_text, then_text
-from fork_wrapper.formats.fit import Fitted
+from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, SourceFile, Then
 
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)

@@ -12,8 +12,8 @@ from fork_wrapper.experiment.keypath import DATASET_NAMES
 from fork_wrapper.experiment.resolve import resolve, with_defaults
 from fork_wrapper.formats.found import NOTHING
 from fork_wrapper.formats.gui_export import GuiExport, to_form
-from fork_wrapper.formats.gui_table import NEWEST, TABS, Tab, allows, fresh_form
-from fork_wrapper.formats.gui_then import Images, handed
+from fork_wrapper.formats.gui_handed import Images, handed
+from fork_wrapper.formats.gui_keys import NEWEST, TABS, Tab, allows, fresh_form
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.sdscripts.options import options
 from tests.unit.formats.gui_golden import exported, read

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from fork_wrapper.files import sha256_text
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then
-from fork_wrapper.formats.group import read_all
+from fork_wrapper.formats.grouped_files import read_all
 from fork_wrapper.formats.gui_import import stamp_of, tomls_beside
-from fork_wrapper.formats.gui_table import Tab
+from fork_wrapper.formats.gui_keys import Tab
 from fork_wrapper.formats.recognise import read_any
 from tests.unit.formats.gui_golden import Case, cases, fresh
 
@@ -222,8 +222,14 @@ def test_additional_parameters_win_over_both(tmp_path: Path) -> None:
     found = _with_toml(tmp_path, form, {**cases("finetune", "HEAD")[0].passed, "learning_rate": 4e-6})
     assert (found.options["learning_rate"], found.options["sample_at_first"]) == (3e-6, True)
     assert [one for one in found.then if one.key in ("learning_rate", "sample_at_first")] == [
-        Then(key="learning_rate", saved=1e-5, then=3e-6, why="additional_parameters say so, and they win"),
-        Then(key="sample_at_first", saved=NOTHING, then=True, why="additional_parameters say so"),
+        Then(
+            key="learning_rate",
+            saved=1e-5,
+            then=3e-6,
+            why="additional_parameters say so, and they win",
+            overridden=True,
+        ),
+        Then(key="sample_at_first", saved=NOTHING, then=True, why="additional_parameters say so", overridden=True),
     ]
 
 

@@ -5,14 +5,17 @@ The golden data are what the GUI's own code of those versions passed, run with s
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fork_wrapper.formats.experiment_text import then_text
 from fork_wrapper.formats.found import NOTHING, Then
-from fork_wrapper.formats.gui_table import TABS, Tab
-from fork_wrapper.formats.gui_then import handed
+from fork_wrapper.formats.gui_handed import handed
+from fork_wrapper.formats.gui_keys import TABS, Tab, gui_keys, versions
+from fork_wrapper.formats.gui_versions import BY_NAME, shown, ways_of
 from fork_wrapper.formats.recognise import read_any
+from fork_wrapper.sdscripts.options import options
 from tests.unit.formats.gui_golden import PLACES, TAGS, cases, fresh, hand, images_of, number, plain, read
 
 SPANS: dict[str, tuple[str, str]] = {
@@ -143,3 +146,303 @@ def test_the_version_can_be_said(tmp_path: Path, tag: str) -> None:
     assert ("learning_rate_te2" in told.options) is (tag == "v24.0.0")
     assert told.what == f"a kohya_ss GUI file of the finetune tab, {tag}"
     assert not [note for note in told.notes if "--gui-version" in note]
+
+
+OLD = "versions before v24 pass"
+
+
+@pytest.mark.parametrize(
+    ("tab", "tag", "changes", "key", "saved", "then", "why"),
+    [
+        (
+            *("finetune", "v23.1.5", {"lr_warmup": "10", "lr_scheduler": "constant", "lr_warmup_steps": 1}),
+            *("lr_warmup_steps", 0.1, NOTHING, f"{OLD} no warm-up with the scheduler constant"),
+        ),
+        (
+            *("finetune", "v23.1.5", {"noise_offset": 0.1, "noise_offset_type": "Multires"}),
+            *("noise_offset", 0.1, NOTHING, f"{OLD}ed only the noise of noise_offset_type, Multires"),
+        ),
+        (
+            *("finetune", "v22.6.2", {"multires_noise_iterations": 6, "noise_offset_type": "Original"}),
+            *("multires_noise_iterations", 6, NOTHING, f"{OLD}ed only the noise of noise_offset_type, Original"),
+        ),
+        (
+            *("finetune", "v22.6.2", {"adaptive_noise_scale": 0.01, "noise_offset": 0}),
+            *("adaptive_noise_scale", 0.01, NOTHING, f"{OLD} it only with a noise offset"),
+        ),
+        (
+            *("dreambooth", "v23.1.5", {"huber_c": 0}),
+            *("huber_c", 0.0, NOTHING, f"{OLD} no 0 for it"),
+        ),
+        (
+            *("finetune", "v22.6.2", {"multires_noise_discount": 0, "noise_offset_type": "Multires"}),
+            *("multires_noise_discount", 0.0, NOTHING, f"{OLD} no 0 for it"),
+        ),
+        (
+            *("finetune", "v22.6.2", {"learning_rate": 0}),
+            *("learning_rate", 0.0, NOTHING, "versions before v23 pass no learning_rate of 0"),
+        ),
+        (
+            *("dreambooth", "v21.8.9", {"learning_rate": 0}),
+            *("learning_rate", 0.0, NOTHING, "versions before v23 pass no learning_rate of 0"),
+        ),
+        (
+            *("finetune", "v22.6.2", {"learning_rate_te1": 0}),
+            *("learning_rate_te1", 0.0, NOTHING, "v22.6.1 and v22.6.2 pass no rate of 0"),
+        ),
+        (
+            *("dreambooth", "v22.6.2", {"enable_bucket": True, "min_bucket_reso": ""}),
+            *("enable_bucket", True, NOTHING, "v22.6.1 and v22.6.2 pass it only with both bucket sizes"),
+        ),
+        (
+            *("finetune", "v23.1.5", {"min_snr_gamma": 4.5}),
+            *(
+                "min_snr_gamma",
+                4.5,
+                4.0,
+                f"{OLD.removesuffix(' pass')} cut it to a whole number, and pass none below 1",
+            ),
+        ),
+        (
+            *("finetune", "v23.1.5", {"min_snr_gamma": 0.5}),
+            *(
+                "min_snr_gamma",
+                0.5,
+                NOTHING,
+                f"{OLD.removesuffix(' pass')} cut it to a whole number, and pass none below 1",
+            ),
+        ),
+        (
+            *("dreambooth", "v23.1.5", {"lr_scheduler_num_cycles": "", "epoch": 7}),
+            *("lr_scheduler_num_cycles", NOTHING, 7, "left empty, it is the number of epochs"),
+        ),
+    ],
+)
+def test_what_did_not_reach_the_command_line(
+    tab: Tab, tag: str, changes: dict[str, Any], key: str, saved: Any, then: Any, why: str
+) -> None:
+    """Each loss is said with the value in the file, the value that counted, and who changed it."""
+    made = hand(tab, tag, **changes)
+    found = [one for one in made.then if one.key == key]
+    assert found == ([Then(key=key, saved=saved, then=then, why=why)] if why else [])
+    assert repr(made.options.get(key, NOTHING)) == repr(then)
+
+
+@pytest.mark.parametrize(
+    ("tab", "tag", "changes", "key", "kept"),
+    [
+        ("finetune", "v21.8.9", {"learning_rate": 0}, "learning_rate", 0.0),
+        ("finetune", "v23.1.5", {"learning_rate": 0}, "learning_rate", 0.0),
+        ("dreambooth", "v23.1.5", {"learning_rate": 0}, "learning_rate", 0.0),
+        ("finetune", "v23.1.5", {"learning_rate_te1": 0}, "learning_rate_te1", 0.0),
+        ("finetune", "v23.1.5", {"noise_offset": 0.1}, "noise_offset", 0.1),
+        ("finetune", "v23.1.5", {"min_snr_gamma": 5}, "min_snr_gamma", 5.0),
+        ("dreambooth", "v23.1.5", {"lr_scheduler_num_cycles": "3", "epoch": 7}, "lr_scheduler_num_cycles", 3),
+        ("dreambooth", "v23.1.5", {"min_bucket_reso": 0}, "enable_bucket", True),
+        ("finetune", "v23.1.5", {"lr_warmup": "10", "lr_scheduler": "cosine"}, "lr_warmup_steps", 4),
+    ],
+)
+def test_what_did(tab: Tab, tag: str, changes: dict[str, Any], key: str, kept: Any) -> None:
+    """The neighbours of what was lost were passed on as they are."""
+    made = hand(tab, tag, **changes)
+    assert repr(made.options[key]) == repr(kept)
+    assert key == "lr_warmup_steps" or key not in [one.key for one in made.then]
+
+
+@pytest.mark.parametrize(
+    ("tab", "changes", "key"),
+    [
+        ("finetune", {"keep_tokens": "0"}, "keep_tokens"),
+        ("finetune", {"caption_dropout_rate": 0}, "caption_dropout_rate"),
+        ("finetune", {"clip_skip": 1}, "clip_skip"),
+        ("finetune", {"gradient_accumulation_steps": 1}, "gradient_accumulation_steps"),
+        ("finetune", {"max_token_length": "75"}, "max_token_length"),
+        ("finetune", {"sample_every_n_steps": 0, "sample_every_n_epochs": 0}, "sample_sampler"),
+        ("dreambooth", {"enable_bucket": False}, "min_bucket_reso"),
+        ("dreambooth", {"enable_bucket": False}, "max_bucket_reso"),
+    ],
+)
+def test_what_was_left_out_as_it_does_not_matter(tab: Tab, changes: dict[str, Any], key: str) -> None:
+    """A value that changes nothing was not on the command line, and nobody needs to know."""
+    made = hand(tab, "v23.1.5", **changes)
+    assert key not in made.options
+    assert key not in [one.key for one in made.then]
+
+
+NO_RATES = {"learning_rate_te1": 0, "learning_rate_te2": 0}
+
+DIED = "was on the command line, and sdxl_train.py refuses it: such a run died"
+
+
+@pytest.mark.parametrize(
+    ("tab", "tag", "changes", "notes"),
+    [
+        ("dreambooth", "v21.8.9", {}, ()),
+        ("dreambooth", "v21.8.9", {"no_token_padding": True}, (f"no_token_padding {DIED}",)),
+        ("dreambooth", "v21.8.9", {"prior_loss_weight": 0.5}, (f"prior_loss_weight {DIED}",)),
+        ("dreambooth", "v21.8.9", {"prior_loss_weight": "1.0"}, ()),
+        ("dreambooth", "v21.8.9", {"stop_text_encoder_training_pct": 50}, (f"stop_text_encoder_training {DIED}",)),
+        (
+            *("dreambooth", "v21.8.9", {"no_token_padding": "True", "prior_loss_weight": 0}),
+            (f"no_token_padding {DIED}", f"prior_loss_weight {DIED}"),
+        ),
+        ("finetune", "v21.8.9", {"no_token_padding": True}, ()),
+        ("finetune", "v21.8.9", {"block_lr": "1e-5,1e-5"}, ()),
+        (
+            *("finetune", "v22.6.2", {"block_lr": "1e-5,1e-5"}),
+            ("v22.6.1 and v22.6.2 pass the word (block_lr) in place of its rates: such a run died",),
+        ),
+        ("finetune", "v23.1.5", {"block_lr": "1e-5,1e-5"}, ()),
+        ("dreambooth", "v23.1.5", {"stop_text_encoder_training_pct": 50, **NO_RATES}, ()),
+        ("dreambooth", "v24.0.3", {"no_token_padding": True, "prior_loss_weight": 0.5, **NO_RATES}, ()),
+    ],
+)
+def test_runs_that_died(tab: Tab, tag: str, changes: dict[str, Any], notes: tuple[str, ...]) -> None:
+    """Flags that sdxl_train.py does not know ended the run at once: it is said, as no checkpoint can be from it."""
+    assert hand(tab, tag, **changes).notes == notes
+
+
+GONE = "gone"
+
+
+def _shown(tab: Tab, tag: str, **changes: Any) -> dict[str, Any]:
+    return shown(read(fresh(tab, tag, **changes)), ways_of(tab, number(tag)))
+
+
+@pytest.mark.parametrize(("tab", "tag"), PLACES)
+def test_only_options_are_shown(tab: Tab, tag: str) -> None:
+    """Every name is an option of sdxl_train.py, or a key of the GUI's TOML that it ignores."""
+    made = _shown(tab, tag)
+    assert len(made) > 30
+    assert {name for name in made if name not in options()} <= {"noise_offset_type", "train_inpainting"}
+
+
+def test_the_lists_of_special_keys_are_of_the_table() -> None:
+    """Each of them is a special key of the table that is an option's, under its own name or another."""
+    assert len(BY_NAME) == 32
+    for key in BY_NAME:
+        assert gui_keys()[key].how == "special"
+        assert gui_keys()[key].option in options()
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "value"),
+    [
+        ({"flip_aug": True}, "flip_aug", True),
+        ({"flip_aug": False}, "flip_aug", GONE),
+        ({"bucket_reso_steps": 0}, "bucket_reso_steps", 0),
+        ({"min_snr_gamma": 5}, "min_snr_gamma", 5.0),
+        ({"min_snr_gamma": 0}, "min_snr_gamma", GONE),
+        ({"clip_skip": 0}, "clip_skip", GONE),
+        ({"clip_skip": 1}, "clip_skip", 1),
+        ({"seed": 0}, "seed", GONE),
+        ({"max_train_epochs": 0}, "max_train_epochs", GONE),
+        ({"max_train_steps": 0}, "max_train_steps", GONE),
+        ({"keep_tokens": 0}, "keep_tokens", 0),
+        ({"learning_rate_te2": 0}, "learning_rate_te2", 0.0),
+        ({"persistent_data_loader_workers": True}, "persistent_data_loader_workers", True),
+        ({"persistent_data_loader_workers": False}, "persistent_data_loader_workers", GONE),
+        ({"sdxl_no_half_vae": True}, "no_half_vae", True),
+        ({"sdxl_cache_text_encoder_outputs": True}, "cache_text_encoder_outputs", True),
+        ({"max_resolution": "512,768"}, "resolution", "512,768"),
+        ({"optimizer": "Lion"}, "optimizer_type", "Lion"),
+        ({"optimizer": ""}, "optimizer_type", GONE),
+        ({"optimizer_args": 'a=1  "b=2"'}, "optimizer_args", ["a=1", "b=2"]),
+        ({"optimizer_args": '""'}, "optimizer_args", GONE),
+        ({"lr_scheduler_args": "T_max=3"}, "lr_scheduler_args", ["T_max=3"]),
+        ({"xformers": "xformers"}, "xformers", True),
+        ({"xformers": "sdpa"}, "sdpa", True),
+        ({"xformers": "sdpa"}, "xformers", GONE),
+        ({"xformers": "none"}, "xformers", GONE),
+        ({"save_model_as": "same as source model"}, "save_model_as", GONE),
+        ({"save_model_as": "diffusers"}, "save_model_as", "diffusers"),
+        ({"log_with": "wandb"}, "log_with", "wandb"),
+        ({"use_latent_files": "No"}, "in_json", "/data/meta/meta_cap.json"),
+        ({"use_latent_files": "Yes"}, "in_json", "/data/meta/meta_lat.json"),
+        ({"latent_metadata_filename": "my.json"}, "in_json", "/data/meta/my.json"),
+        ({"train_dir": ""}, "in_json", GONE),
+        ({"image_folder": "D:/img"}, "train_data_dir", "D:/img"),
+        ({"image_folder": ""}, "train_data_dir", GONE),
+        ({}, "enable_bucket", True),
+        ({"flux1_cache_text_encoder_outputs": True}, "cache_text_encoder_outputs", GONE),
+        ({"mixed_precision": "bf16"}, "mixed_precision", "bf16"),
+        ({"num_processes": 2}, "num_processes", GONE),
+    ],
+)
+def test_a_field_of_the_finetune_tab(changes: dict[str, Any], option: str, value: Any) -> None:
+    """Fields become options by name, boxes only where ticked; where 0 means nothing it shows nothing."""
+    assert repr(_shown("finetune", "HEAD", **changes).get(option, GONE)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "option", "value"),
+    [
+        ("v23.1.5", {"seed": "0"}, "seed", 0),
+        ("v23.1.5", {"max_train_epochs": "0"}, "max_train_epochs", 0),
+        ("v23.1.5", {"use_wandb": True}, "log_with", "wandb"),
+        ("v24.0.4", {"use_wandb": True}, "log_with", GONE),
+        ("v23.1.5", {"use_wandb": False}, "log_with", GONE),
+        ("v24.1.7", {"sdxl_no_half_vae": True}, "no_half_vae", GONE),
+        ("v25.0.0", {"sdxl_no_half_vae": True}, "no_half_vae", True),
+        ("v24.1.7", {"sdxl_cache_text_encoder_outputs": True}, "cache_text_encoder_outputs", GONE),
+        ("v25.0.0", {"sdxl_cache_text_encoder_outputs": True}, "cache_text_encoder_outputs", True),
+        ("HEAD", {"reg_data_dir": "D:/reg"}, "reg_data_dir", "D:/reg"),
+        ("HEAD", {"reg_data_dir": ""}, "reg_data_dir", GONE),
+        ("HEAD", {"enable_bucket": False}, "enable_bucket", GONE),
+        ("HEAD", {"enable_bucket": True}, "enable_bucket", True),
+        ("HEAD", {"vae": "D:/vae.pt"}, "vae", "D:/vae.pt"),
+        ("HEAD", {"lr_scheduler_power": 2}, "lr_scheduler_power", 2.0),
+        ("HEAD", {"block_lr": "1e-5"}, "block_lr", GONE),
+    ],
+)
+def test_a_field_of_the_dreambooth_tab(tag: str, changes: dict[str, Any], option: str, value: Any) -> None:
+    """Likewise; a box that a version had but never passed on shows nothing, and so does a key of the other tab."""
+    assert repr(_shown("dreambooth", tag, **changes).get(option, GONE)) == repr(value)
+
+
+@pytest.mark.parametrize(("ticked", "expected"), [(True, "AdamW8bit"), (False, "AdamW")])
+def test_the_box_before_there_were_optimizers(ticked: bool, expected: str) -> None:
+    """`use_8bit_adam` counts where no optimizer is named."""
+    form = fresh("finetune", "v21.8.9", use_8bit_adam=ticked)
+    assert shown(read(form), ways_of("finetune", (20, 7)))["optimizer_type"] == form["optimizer"]
+    del form["optimizer"]
+    assert shown(read(form), ways_of("finetune", (20, 7)))["optimizer_type"] == expected
+
+
+WAYS: dict[str, list[tuple[Tab, str, bool]]] = {
+    "flags": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
+    "fraction": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "quotes": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
+    "stops_encoders": [("finetune", "v23.0.15", True), ("dreambooth", "v23.0.15", True)],
+    "trains_encoders": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "names_wandb": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "spoils": [("finetune", "v24.1.0", False), ("dreambooth", "v24.1.0", False)],
+    "sdxl_boxes": [("dreambooth", "v25.0.0", False)],
+    "own_steps": [("finetune", "v24.0.0", False)],
+}
+"""Ways that change once, by tab: with which version, and how it was before."""
+
+SPELLS: dict[str, list[tuple[Tab, str, str]]] = {
+    "drops_zeros": [("finetune", "v24.0.4", "v26.0.0"), ("dreambooth", "v24.0.4", "v25.0.0")],
+    "drops_rate": [("finetune", "v22.2.0", "v23.0.0"), ("dreambooth", "v17", "v23.0.0")],
+    "drops_rates": [("finetune", "v22.6.1", "v23.0.0"), ("dreambooth", "v22.6.1", "v23.0.0")],
+    "loses": [("finetune", "v22.6.1", "v24.0.0"), ("dreambooth", "v22.6.1", "v24.0.0")],
+}
+"""Ways of a time, by tab: the first version, and the first after it."""
+
+
+def test_ways_change_with_versions() -> None:
+    """Every way of every known version of both tabs is the one of these tables."""
+    seen = 0
+    for one in versions():
+        for way, changes in WAYS.items():
+            for tab, tag, before in changes:
+                assert getattr(ways_of(tab, one), way) is (before if one < number(tag) else not before)
+                seen += 1
+        for way, spells in SPELLS.items():
+            for tab, first, after in spells:
+                assert getattr(ways_of(tab, one), way) is (number(first) <= one < number(after))
+                seen += 1
+        assert ways_of("dreambooth", one).own_steps
+        assert ways_of("finetune", one).sdxl_boxes
+    assert seen == 169 * 24

@@ -9,7 +9,7 @@ import pytest
 
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats import recognise
-from fork_wrapper.formats.group import read_all
+from fork_wrapper.formats.grouped_files import read_all
 from fork_wrapper.formats.recognise import is_experiment, is_literal_command, read_any
 from tests.unit.formats.conftest import Make
 

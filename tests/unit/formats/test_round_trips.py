@@ -11,12 +11,12 @@ import tomli_w
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from fork_wrapper.compare.compare import rows
+from fork_wrapper.compare.differences import rows
 from fork_wrapper.compare.values import understand
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.export import Exported, Form, export
-from fork_wrapper.formats.fit import Fitted, fit
-from fork_wrapper.formats.group import read_all
+from fork_wrapper.formats.fitted import Fitted, fit
+from fork_wrapper.formats.grouped_files import read_all
 from fork_wrapper.formats.source import Source, open_source
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.sdscripts.options import options

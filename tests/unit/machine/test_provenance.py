@@ -11,17 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from dataset_tools.hashing import HashCache
-from fork_wrapper.machine import probe, provenance
-from fork_wrapper.machine.provenance import (
-    accelerate_config,
-    base_model,
-    git_commit,
-    git_state,
-    gpus,
-    host,
-    probe_python,
-)
+from dataset_tools.scan.hashing import HashCache
+from fork_wrapper.machine import gpus as nvidia
+from fork_wrapper.machine import probe, trainer
+from fork_wrapper.machine.gpus import gpus
+from fork_wrapper.machine.provenance import accelerate_config, base_model, git_commit, git_state, host
+from fork_wrapper.machine.trainer import probe_python
 
 
 @pytest.fixture
@@ -199,12 +194,12 @@ def test_an_answer_is_remembered_until_something_changes(tmp_path: Path, monkeyp
     first = probe_python(sys.executable, memory)
     assert first is not None
     asked: list[list[str]] = []
-    monkeypatch.setattr(provenance, "_ask", lambda argv, timeout: asked.append(argv))  # noqa: ARG005
+    monkeypatch.setattr(trainer, "ask", lambda argv, timeout: asked.append(argv))  # noqa: ARG005
     assert probe_python(sys.executable, memory) == first
     assert asked == []
     newer = tmp_path / "probe.py"
     newer.write_text("print(1)\n")
-    monkeypatch.setattr(provenance, "_PROBE", newer)
+    monkeypatch.setattr(trainer, "_PROBE", newer)
     assert probe_python(sys.executable, memory) is None
     assert asked == [[sys.executable, "-c", "print(1)\n"]]
 
@@ -218,11 +213,11 @@ def test_a_python_that_cannot_start_is_none(tmp_path: Path) -> None:
 def test_gpus_are_read_from_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
     """Name, memory, use and driver; lines that make no sense are no GPUs; no nvidia-smi means none."""
     answer = "NVIDIA H200, 143771, 4, 580.65.06\nNVIDIA GB10, rev. B, [N/A], [N/A], 580.1\nbroken\n"
-    monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: answer)  # noqa: ARG005
+    monkeypatch.setattr(nvidia, "ask", lambda _argv, timeout: answer)  # noqa: ARG005
     gpu, unified = gpus()
     assert (unified.name, unified.memory_mib) == ("NVIDIA GB10, rev. B", 0)
     assert (gpu.name, gpu.memory_mib, gpu.used_mib, gpu.driver) == ("NVIDIA H200", 143771, 4, "580.65.06")
-    monkeypatch.setattr(provenance, "_ask", lambda _argv, timeout: None)  # noqa: ARG005
+    monkeypatch.setattr(nvidia, "ask", lambda _argv, timeout: None)  # noqa: ARG005
     assert gpus() == ()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from fork_wrapper.compare.document import compare_sources
+from fork_wrapper.compare.comparison import compare_sources
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.source import open_source, toml_texts
 from fork_wrapper.machine.settings import Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.errors import InputError
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings

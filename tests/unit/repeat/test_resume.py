@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dataset_tools.hashing import HashCache
+from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.errors import InputError
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.machine.provenance import host

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from dataset_tools.hashing import HashCache, sha256_file
+from dataset_tools.scan.hashing import HashCache, sha256_file
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.progress import Progress, read_log
-from fork_wrapper.records.record import begin, read_record, write_record
+from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.run import archive as archive_module
 from fork_wrapper.run.archive import Archive, Archivist
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 from fork_wrapper.run.sweep import sweep_run
 

@@ -7,15 +7,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from dataset_tools.fingerprint import Fingerprint
+from dataset_tools.scan.fingerprint import Fingerprint
 from fork_wrapper.experiment.resolve import Override, resolve
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.publish.document.gather import Document, document_of
-from fork_wrapper.records.record import Record, begin, write_record
+from fork_wrapper.records.record import Record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.rehearsal.plan import rehearse
+from fork_wrapper.rehearsal.rehearse import rehearse
+from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -153,7 +154,7 @@ def answer(made: Document, field: str, number: int = 0) -> tuple[str, str] | Non
 
 def measured_now(name: str, settings: Settings) -> Fingerprint:
     """The fingerprint of an experiment's images as they are."""
-    from dataset_tools.hashing import HashCache  # noqa: PLC0415 - one test needs it
+    from dataset_tools.scan.hashing import HashCache  # noqa: PLC0415 - one test needs it
 
     made = resolve(name, settings)
     found = fingerprint_subsets(made.training, made.dataset, HashCache(settings.cache / "h.json"), lambda: False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Formatter
 
 import fork_wrapper.publish.document
-from fork_wrapper.experiment.experiment import DECISIONS, LANGUAGES
+from fork_wrapper.experiment.story import DECISIONS, LANGUAGES
 from fork_wrapper.publish.document.answers import KINDS
 from fork_wrapper.publish.document.fields import fields, words
 from fork_wrapper.publish.templating import FOLDER

@@ -1,0 +1,1 @@
+"""Captions: their facts, their tokens, their editing."""

@@ -1,0 +1,1 @@
+"""Images prepared for training: resized into buckets, converted, with their captions and a manifest."""
