@@ -13,8 +13,8 @@ from fork_wrapper.experiment.experiment import find_experiment
 from fork_wrapper.experiment.story import LANGUAGES
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document.files import beside, marked, write
-from fork_wrapper.publish.document.gather import Coverage, Document, coverage, document_of
-from fork_wrapper.publish.document.markdown import left_out_lines, markdown
+from fork_wrapper.publish.document.gather import Coverage, Document, coverage, document_of, left_out_lines
+from fork_wrapper.publish.document.markdown import markdown
 from fork_wrapper.publish.document.subjects import iterations, left_out
 
 EPILOG = """\b

@@ -4,8 +4,11 @@ jinja2 is imported when the first page is made: no other command pays for it.
 """
 
 import json
+import os
 import re
 import shlex
+import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,7 @@ from fork_wrapper.compare.markdown_text import aligned_table, code, escape, tabl
 from fork_wrapper.text import counted, harmless, size
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BytecodeCache, Environment
     from markupsafe import Markup
 
 FOLDER = Path(__file__).with_name("templates")
@@ -66,8 +69,26 @@ def _environment(**more: Any) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     return Environment(
-        loader=FileSystemLoader(FOLDER), trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, **more
+        loader=FileSystemLoader(FOLDER),
+        bytecode_cache=_compiled(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        **more,
     )
+
+
+def _compiled() -> "BytecodeCache | None":
+    """Compiled templates beside their source, as Python keeps its own; None where none may be written."""
+    import jinja2  # noqa: PLC0415
+
+    folder = FOLDER / "__pycache__"
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+    if sys.dont_write_bytecode or not os.access(folder, os.W_OK):
+        return None
+    times = [Path(file).stat().st_mtime_ns for file in (__file__, jinja2.__file__)]  # options and compiler, too
+    return jinja2.FileSystemBytecodeCache(str(folder), f"jinja-{times[0]}-{times[1]}-%s.cache")
 
 
 def _printable(value: Any) -> Any:

@@ -8,7 +8,7 @@ from dataset_tools.scan.hashing import HashCache
 from fork_wrapper.experiment.subsets import at_hand, described, fingerprint_subsets, subsets, survey_subsets
 from fork_wrapper.files import canonical_json
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.publish.document.subjects import Subject, changed
+from fork_wrapper.publish.document.subjects import Subject, recorded_dataset
 
 if TYPE_CHECKING:
     from dataset_tools.captions.stats import CaptionStats
@@ -44,18 +44,18 @@ class Folders:
         training, dataset = subject.source.training, subject.source.dataset
         if subject.basis == "miniature" or not at_hand(training, dataset):
             return None
-        recorded = _recorded(subject)
-        if subject.real and recorded is None:  # it may have been other images
+        recorded = str((recorded_dataset(subject) or {}).get("sha256") or "")
+        if subject.real and not recorded:  # it may have been other images
             return None
         named = [[str(one.image_dir), one.caption_extension] for one in subsets(training, dataset)]
         named += [[str(one.metadata), one.separator] for one in described(training, dataset)]
-        key = canonical_json(named) + str(recorded)
+        key = canonical_json(named) + recorded
         if key not in self._known:
             self._known[key] = self._look(subject) if self._unchanged(subject, recorded) else None
         return self._known[key]
 
-    def _unchanged(self, subject: Subject, recorded: str | None) -> bool:
-        if recorded is None:  # nothing was recorded of it: it is described as it is now
+    def _unchanged(self, subject: Subject, recorded: str) -> bool:
+        if not recorded:  # nothing was recorded of it: it is described as it is now
             return True
         now = fingerprint_subsets(subject.source.training, subject.source.dataset, self._hashes, lambda: False)
         return now is not None and now.sha256 == recorded
@@ -100,12 +100,3 @@ def regularising(dataset: Mapping[str, object]) -> frozenset[str]:
             if subset.get("is_reg"):
                 found.append(f"dataset.datasets[{index}].subsets[{number}]")
     return frozenset(found)
-
-
-def _recorded(subject: Subject) -> str | None:
-    """The fingerprint that the run recorded; None of a rehearsal that trained on other images, and without a run."""
-    record = subject.record
-    if record is None or any(path.endswith(".image_dir") for path in changed(record)):
-        return None
-    found = record.provenance.get("dataset") or {}
-    return str(found["sha256"]) if found.get("sha256") else None

@@ -9,7 +9,7 @@ from fork_wrapper.publish.document.answers import Answer, Answering, Asked, besi
 from fork_wrapper.publish.document.folder import regularising
 from fork_wrapper.publish.document.from_options import option, values
 from fork_wrapper.publish.document.from_people import story_part
-from fork_wrapper.publish.document.subjects import changed
+from fork_wrapper.publish.document.subjects import recorded_dataset
 from fork_wrapper.records.record import sound_folders
 from fork_wrapper.sdscripts.steps import Schedule, StepsError, plan_steps
 
@@ -33,7 +33,7 @@ def images(asked: Asked) -> Answer | None:
 
 def _recorded_images(asked: Asked) -> int | None:
     """Of a run whose images were those of the experiment, without those for regularisation."""
-    data = _recorded(asked)
+    data = recorded_dataset(asked.subject)
     if data is None:
         return None
     reg = regularising(asked.understood.case.dataset)
@@ -41,14 +41,6 @@ def _recorded_images(asked: Asked) -> int | None:
     if not folders:
         return int(data["images"]) if data.get("images") else None
     return sum(len(one.get("files", {})) for one in folders if one.get("subset", "") not in reg)
-
-
-def _recorded(asked: Asked) -> dict[str, Any] | None:
-    """The record's manifest; None where there is none, or where a rehearsal trained on other images."""
-    record = asked.subject.record
-    if record is None or any(path.endswith(".image_dir") for path in changed(record)):
-        return None
-    return record.provenance.get("dataset") or None
 
 
 def image_size(asked: Asked) -> Answer | None:
@@ -85,7 +77,7 @@ def caption_convention(asked: Asked) -> Answer | None:
 
 def dataset_sha256(asked: Asked) -> Answer | None:
     """The fingerprint of images and captions."""
-    data = _recorded(asked)
+    data = recorded_dataset(asked.subject)
     if data is None or not data.get("sha256"):
         return None
     return Answer(text=str(data["sha256"]), kind="measured", by=asked.subject.run_id)

@@ -1,6 +1,7 @@
 """Answers that the configuration gives: options, keys of the dataset config, and what follows from them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fork_wrapper.check.rules.rates import block_rates, blocks_in_words
@@ -70,7 +71,7 @@ def of_value(value: Value, words: Words, name: str = "") -> Answer:
     text = canonical.shown_size(value.raw) if name == "resolution" else canonical.shown(value.raw)
     if value.path.rpartition(".")[2] in PLACES:
         text = last_part(text)
-    return Answer(text=text, kind=kind(value), by=value.origin.by if value.said and value.origin else "")
+    return _says(value, text)
 
 
 def last_part(text: str) -> str:
@@ -88,9 +89,7 @@ def kind(value: Value) -> Kind:
 def base_model(asked: Asked) -> Answer | None:
     """The name of the file; its path belongs to a machine."""
     value = asked.understood.options.get("pretrained_model_name_or_path")
-    if value is None or value.raw is None:
-        return None
-    return of_value(value, asked.words)
+    return None if value is None or value.raw is None else of_value(value, asked.words)
 
 
 def output_format(asked: Asked) -> Answer | None:
@@ -102,15 +101,15 @@ def output_format(asked: Asked) -> Answer | None:
 def text_encoder(asked: Asked) -> Answer:
     """Which text encoders learn (sdxl_train.py:286-319)."""
     value, (one, two) = asked.understood.options["train_text_encoder"], _shares(asked)
-    said = "both" if one and two else "first" if one else "second" if two else "none"
-    return Answer(text=asked.words(f"encoders.{said}"), kind=_by_rates(asked, kind(value)), by=_by(value))
+    which = "both" if one and two else "first" if one else "second" if two else "none"
+    return _says(value, asked.words(f"encoders.{which}"), _by_rates(asked, kind(value)))
 
 
 def text_encoder_share(asked: Asked) -> Answer:
     """Steps in which each learns: all or none, for sdxl_train.py has no option that ends it early."""
     one, two = _shares(asked)
-    value = asked.understood.options["train_text_encoder"]
-    return Answer(text=f"{100 * one} % / {100 * two} %", kind=_computed(_by_rates(asked, kind(value))))
+    by_rates = _by_rates(asked, kind(asked.understood.options["train_text_encoder"]))
+    return Answer(text=f"{100 * one} % / {100 * two} %", kind=weakest([by_rates, "computed"]))
 
 
 def _shares(asked: Asked) -> tuple[int, int]:
@@ -124,26 +123,12 @@ def _by_rates(asked: Asked, switch: Kind) -> Kind:
     return weakest([switch, *(kind(value) for value in said if value.said and switch != "default")])
 
 
-def _computed(found: Kind) -> Kind:
-    """What follows from what was assumed is assumed."""
-    return weakest([found, "computed"])
-
-
-def _by(value: Value) -> str:
-    return value.origin.by if value.said and value.origin else ""
-
-
 def unet_rate(asked: Asked) -> Answer:
     """The learning rate of the U-Net: that of its blocks, where block_lr says any; 0 freezes it whatever they say."""
     options_, blocks = asked.understood.options, block_rates(asked.understood.case)
-    rate = options_["learning_rate"]
-    plain = of_value(rate, asked.words)
-    if not rate.raw:
-        return Answer(text=f"{plain.text} ({asked.words('frozen')})", kind=plain.kind, by=plain.by)
-    if blocks is None:
-        return plain
-    said = options_["block_lr"]
-    return Answer(text=blocks_in_words(blocks, asked.words("frozen")), kind=kind(said), by=_by(said))
+    if blocks is None or not options_["learning_rate"].raw:
+        return _rate(options_["learning_rate"], asked)
+    return _says(options_["block_lr"], blocks_in_words(blocks, asked.words("frozen")))
 
 
 def text_rate(number: int) -> Answering:
@@ -152,19 +137,25 @@ def text_rate(number: int) -> Answering:
     def answer(asked: Asked) -> Answer:
         switch, value = (asked.understood.options[name] for name in ("train_text_encoder", f"learning_rate_te{number}"))
         if not asked.understood.case.get("train_text_encoder"):
-            return Answer(text=asked.words("frozen"), kind=kind(switch), by=_by(switch))
+            return _says(switch, asked.words("frozen"))
         if value.said:
-            plain = of_value(value, asked.words)
-            frozen = not value.raw
-            return (
-                Answer(text=f"{plain.text} ({asked.words('frozen')})", kind=plain.kind, by=plain.by)
-                if frozen
-                else plain
-            )
+            return _rate(value, asked)
         rate = asked.understood.options["learning_rate"]
-        return Answer(text=canonical.shown(value.raw), kind=_computed(kind(rate)), by=_by(rate))
+        return _says(rate, canonical.shown(value.raw), weakest([kind(rate), "computed"]))
 
     return answer
+
+
+def _rate(value: Value, asked: Asked) -> Answer:
+    """A learning rate; 0 freezes."""
+    found = of_value(value, asked.words)
+    return found if value.raw else replace(found, text=f"{found.text} ({asked.words('frozen')})")
+
+
+def _says(value: Value, text: str, kind_: Kind | None = None) -> Answer:
+    """What a value comes to, in words, by whom the value is; its origin, or another one."""
+    by = value.origin.by if value.said and value.origin else ""
+    return Answer(text=text, kind=kind_ or kind(value), by=by)
 
 
 def samples_when(asked: Asked) -> Answer | None:
@@ -172,8 +163,7 @@ def samples_when(asked: Asked) -> Answer | None:
     for unit in ("epochs", "steps"):
         value = asked.understood.options[f"sample_every_n_{unit}"]
         if value.raw:
-            text = asked.words.numbered(f"every.{unit}", value.raw)
-            return Answer(text=text, kind=kind(value), by=_by(value))
+            return _says(value, asked.words.numbered(f"every.{unit}", value.raw))
     return Answer(text=asked.words("never"), kind="default")
 
 
@@ -186,7 +176,7 @@ def regularisation_images(asked: Asked) -> Answer:
     said = [(str(one.own.get("image_dir", "")), value_of(asked.understood, one, "is_reg")) for one in found]
     names = [last_part(path) for path, _ in said]
     text = ", ".join(f"{name} x {one.get('num_repeats')}" for name, one in zip(names, found, strict=True))
-    return Answer(text=text, kind=weakest(kind(value) for _, value in said), by=_by(said[-1][1]))
+    return _says(said[-1][1], text, weakest(kind(value) for _, value in said))
 
 
 def other_regularisation(asked: Asked) -> Answer:
@@ -232,3 +222,19 @@ def set_options(asked: Asked) -> dict[str, Answer]:
         if answer is not None:
             found[name] = (kind_of(name, dataset=True), answer)
     return {name: answer for name, (_, answer) in found.items()}
+
+
+ANSWERS: dict[str, Answering] = {
+    "base_model": base_model,
+    "output_format": output_format,
+    "caption_files": caption_files,
+    "regularisation_images": regularisation_images,
+    "learning_rate": unet_rate,
+    "learning_rate_te1": text_rate(1),
+    "learning_rate_te2": text_rate(2),
+    "text_encoder": text_encoder,
+    "text_encoder_share": text_encoder_share,
+    "other_regularisation": other_regularisation,
+    "samples_when": samples_when,
+}
+"""By field."""

@@ -62,11 +62,6 @@ def _observation(note: Note) -> str:
 
 
 ANSWERS: dict[str, Answering] = {
-    "purpose": story_part("purpose"),
-    "image_mode": story_part("image_mode"),
-    "content": story_part("content"),
-    "preparation": story_part("preparation"),
-    "evaluation": story_part("evaluation"),
     "why": story_part("changes"),
     "problems": with_notes("problems", lambda note: "; ".join(note.problems)),
     "solutions": with_notes("solutions", lambda note: "; ".join(note.solutions)),

@@ -1,9 +1,10 @@
 """Everything that a document says, as one value: an answer for every field of every subject, and how complete it is."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fork_wrapper.compare.markdown_text import code
 from fork_wrapper.compare.values import Understood, understand
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.publish.document import from_data, from_options, from_people, from_runs
@@ -11,7 +12,6 @@ from fork_wrapper.publish.document.answers import KINDS, Answer, Answering, Aske
 from fork_wrapper.publish.document.evolution import Step, changes, in_order, steps
 from fork_wrapper.publish.document.fields import Field, Words, fields, words
 from fork_wrapper.publish.document.folder import Folders
-from fork_wrapper.publish.document.from_options import caption_files, key, option, text_rate, unet_rate
 from fork_wrapper.publish.document.from_runs import prompts
 from fork_wrapper.publish.document.subjects import Subject, find_subjects, left_out, parent_subject
 
@@ -63,33 +63,24 @@ _ANSWERS: Mapping[str, Answering] = {
     **from_people.ANSWERS,
     **from_runs.ANSWERS,
     **from_data.ANSWERS,
-    **{
-        name: option(name)
-        for name in (
-            *("lr_scheduler", "learning_rate", "mixed_precision", "noise_offset", "xformers", "max_token_length"),
-            *("clip_skip", "loss_type", "huber_schedule"),
-        )
-    },
-    **{name: key(name) for name in ("resolution", "batch_size", "flip_aug", "enable_bucket")},
-    **{name: key(name) for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")},
-    "base_model": from_options.base_model,
-    "output_format": from_options.output_format,
-    "caption_files": caption_files,
-    "repeats": key("num_repeats"),
-    "regularisation_images": from_options.regularisation_images,
-    "optimizer": option("optimizer_type"),
-    "learning_rate": unet_rate,
-    "learning_rate_te1": text_rate(1),
-    "learning_rate_te2": text_rate(2),
-    "text_encoder": from_options.text_encoder,
-    "text_encoder_share": from_options.text_encoder_share,
-    "accumulation": option("gradient_accumulation_steps"),
-    "caption_dropout": key("caption_dropout_rate"),
-    "other_regularisation": from_options.other_regularisation,
-    "samples_when": from_options.samples_when,
+    **from_options.ANSWERS,
     "prompts": _prompts,
 }
-"""How every field is answered, but for `changes`."""
+"""Fields that need more than the value of one place; `changes` needs the iteration before it."""
+
+_PLACES: Mapping[str, Callable[[str], Answering]] = {
+    "training": from_options.option,
+    "dataset": from_options.key,
+    "story": from_people.story_part,
+}
+"""Where a field's one source lies, and how its value is answered."""
+
+
+def _answered(field: Field, asked: Asked) -> Answer | None:
+    if field.id in _ANSWERS:
+        return _ANSWERS[field.id](asked)
+    place, _, name = field.source.rpartition(".")
+    return _PLACES[place](name)(asked)
 
 
 def document_of(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str] = ()) -> Document:
@@ -128,12 +119,19 @@ def _column(subject: Subject, understood: Understood, step: Step | None, folders
     return Column(
         subject=subject,
         answers={
-            field.id: changes(subject, step, words) if field.id == "changes" else _ANSWERS[field.id](asked)
+            field.id: changes(subject, step, words) if field.id == "changes" else _answered(field, asked)
             for field in fields()
         },
         set_options=from_options.set_options(asked),
         step=step,
     )
+
+
+def left_out_lines(document: Document) -> Iterator[str]:
+    """Which experiments a document of all experiments leaves out, and why."""
+    for why in ("template", "no_file"):
+        if names := [name for name, because in document.left_out if because == why]:
+            yield document.words(f"left_out.{why}", names=", ".join(map(code, names)), run=f"{names[0]}/RUN")
 
 
 def hint(field: Field, subject: Subject | None, words: Words) -> str:
@@ -181,20 +179,22 @@ class Coverage:
     @property
     def percent(self) -> float:
         """Of the cells that a tool can know, how many are filled; 100 where there are none."""
-        mine = [cell for cell in self.cells if cell.field.tool]
-        return 100 * sum(cell.answer is not None for cell in mine) / len(mine) if mine else 100.0
+        filled, count = self.filled
+        return 100 * filled / count if count else 100.0
 
     @property
     def filled(self) -> tuple[int, int]:
         """Cells that a tool can know: filled, and all."""
-        mine = [cell for cell in self.cells if cell.field.tool]
-        return sum(cell.answer is not None for cell in mine), len(mine)
+        return self._count(tool=True)
 
     @property
     def by_people(self) -> tuple[int, int]:
         """Cells that only people can know: filled, and all."""
-        theirs = [cell for cell in self.cells if not cell.field.tool]
-        return sum(cell.answer is not None for cell in theirs), len(theirs)
+        return self._count(tool=False)
+
+    def _count(self, *, tool: bool) -> tuple[int, int]:
+        answers = [cell.answer for cell in self.cells if cell.field.tool is tool]
+        return sum(answer is not None for answer in answers), len(answers)
 
     @property
     def missing(self) -> tuple[Cell, ...]:
@@ -209,12 +209,16 @@ class Coverage:
 
 def coverage(document: Document) -> Coverage:
     """The coverage of a document."""
-    return Coverage(cells=tuple(_cells(document)))
-
-
-def _cells(document: Document) -> Iterator[Cell]:
-    for field in fields():
-        for column in document.columns if field.listed else ():
-            answer = column.answers[field.id]
-            why = "" if answer is not None else hint(field, column.subject, document.words)
-            yield Cell(field=field, label=column.subject.label, answer=answer, hint=why)
+    return Coverage(
+        cells=tuple(
+            Cell(
+                field=field,
+                label=column.subject.label,
+                answer=(answer := column.answers[field.id]),
+                hint="" if answer is not None else hint(field, column.subject, document.words),
+            )
+            for field in fields()
+            for column in document.columns
+            if field.listed
+        )
+    )

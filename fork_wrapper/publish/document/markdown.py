@@ -8,16 +8,14 @@ from typing import Any
 
 from fork_wrapper.check.rules.prompt_file import Prompt
 from fork_wrapper.compare.comparison import FileChanges
-from fork_wrapper.compare.differences import Row
 from fork_wrapper.compare.markdown_text import aligned_table, code, escape
-from fork_wrapper.compare.values import Value
 from fork_wrapper.publish import templating
-from fork_wrapper.publish.document.answers import Answer
+from fork_wrapper.publish.document.answers import KINDS, Answer
 from fork_wrapper.publish.document.evolution import Step
 from fork_wrapper.publish.document.fields import Field, Section, Words, fields, fields_of
 from fork_wrapper.publish.document.from_options import of_value
 from fork_wrapper.publish.document.from_runs import mean_words, prompts, sample_files
-from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint
+from fork_wrapper.publish.document.gather import Column, Coverage, Document, coverage, hint, left_out_lines
 from fork_wrapper.publish.document.subjects import templates
 from fork_wrapper.records.launched_values import acknowledged_in
 from fork_wrapper.records.lineage import Segment
@@ -39,16 +37,18 @@ _Rows = list[tuple[str, list[str]]]
 
 def markdown(document: Document) -> str:
     """The text of the document."""
-    page = _Page(document=document)
-    known = {"page": page, "columns": document.columns, "words": document.words, "in_table": IN_TABLE}
-    return templating.markdown("document.md", **known, several=len(document.columns) > 1)
-
-
-def left_out_lines(document: Document) -> Iterator[str]:
-    """Which experiments a document of all experiments leaves out, and why."""
-    for why in ("template", "no_file"):
-        if names := [name for name, because in document.left_out if because == why]:
-            yield document.words(f"left_out.{why}", names=", ".join(map(code, names)), run=f"{names[0]}/RUN")
+    return templating.markdown(
+        "document.md",
+        page=_Page(document=document),
+        columns=document.columns,
+        words=document.words,
+        several=len(document.columns) > 1,
+        fields_of=fields_of,
+        of_value=of_value,
+        in_table=IN_TABLE,
+        legend=KINDS,
+        left_out=list(left_out_lines(document)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +89,6 @@ class _Page:
         rehearsed = dict(found.by_kind()).get("rehearsed", 0)
         return text + (words.numbered("state_rehearsed", rehearsed) if rehearsed else "")
 
-    def legend_kinds(self) -> list[str]:
-        """All origins, in the order of the legend."""
-        return [key.removeprefix("legend.") for key in self.words.table if key.startswith("legend.")]
-
     def source(self) -> str:
         """The documents that the experiment files name for what is documented in them."""
         told = [one for column in self.columns for one in (column.subject.stories, column.subject.stories.now) if one]
@@ -123,18 +119,6 @@ class _Page:
         said = " ".join(map(code, overrides or []))
         return escape(subject.label), words(f"basis.{subject.basis}") + status, runs or "-", said or "-"
 
-    def left_out(self) -> Iterator[str]:
-        """See `left_out_lines`."""
-        return left_out_lines(self.document)
-
-    def fields_of(self, section: Section) -> tuple[Field, ...]:
-        """The fields of one section."""
-        return fields_of(section)
-
-    def label(self, field: Field) -> str:
-        """What a field is called."""
-        return field.labels[self.words.language]
-
     def labels(self, columns: Sequence[Column]) -> str:
         """The names of some columns."""
         return ", ".join(code(column.subject.label) for column in columns)
@@ -160,10 +144,22 @@ class _Page:
         for column in self.columns:
             groups.setdefault(self.said(column.answers[field.id]), []).append(column)
         lines = [(text + self.why(field, columns), columns) for text, columns in groups.items()]
-        head = f"- **{self.label(field)}:**"
+        head = f"- **{field.labels[self.words.language]}:**"
         yield f"{head} {lines[0][0]}" if len(lines) == 1 else head
         for text, columns in lines if len(lines) > 1 else ():
             yield f"  - {self.labels(columns)}: {text}"
+
+    def cells(self, field: Field) -> list[str]:
+        """One field of all columns, each answer with its mark."""
+        return [self.said(column.answers[field.id]) for column in self.columns]
+
+    def rows_of(self, asked: Sequence[Field]) -> _Rows:
+        """Some fields, each with its cells."""
+        return [(field.labels[self.words.language], self.cells(field)) for field in asked]
+
+    def run_rows(self, numbers: Sequence[Field]) -> list[tuple[str, ...]]:
+        """The numbers of each run, one line each."""
+        return list(zip(map(escape, self.document.labels), *map(self.cells, numbers), strict=True))
 
     def side_by_side(self, heading: str, rows: _Rows) -> str:
         """A table with a column for each subject, `COLUMNS` of them at a time."""
@@ -173,13 +169,6 @@ class _Page:
             part = slice(start, start + COLUMNS)
             lines += aligned_table([heading, *labels[part]], [(name, *cells[part]) for name, cells in rows])
         return "\n".join(lines)
-
-    def parameter_rows(self) -> _Rows:
-        """Every parameter that the authors list, of all columns."""
-        return [
-            (self.label(field), [self.said(column.answers[field.id]) for column in self.columns])
-            for field in fields_of("parameters")
-        ]
 
     def gaps(self, section: Section | None = None) -> list[tuple[Field, list[Column]]]:
         """The fields that some columns lack, of a section, or all that the authors list; with these columns."""
@@ -226,10 +215,6 @@ class _Page:
             )
             for row in step.rows
         ]
-
-    def value_of(self, row: Row, value: Value) -> str:
-        """A value as text, without its origin."""
-        return of_value(value, self.words, row.key).text
 
     def file_changes(self, files: FileChanges) -> str:
         """How many images and captions came, went and changed."""
@@ -282,17 +267,6 @@ class _Page:
         """The columns that were chosen."""
         chosen = self.words("decision.selected")
         return [one for one in self.columns if (answer := one.answers["decision"]) and answer.text == chosen]
-
-    def headings(self, asked: Sequence[Field]) -> list[str]:
-        """What some fields are called."""
-        return list(map(self.label, asked))
-
-    def run_rows(self, numbers: Sequence[Field]) -> list[tuple[str, ...]]:
-        """The numbers of each run side by side."""
-        return [
-            (escape(column.subject.label), *(self.said(column.answers[field.id]) for field in numbers))
-            for column in self.columns
-        ]
 
     def lacking(self, asked: Sequence[Field]) -> list[Column]:
         """The columns that lack any of these fields."""

@@ -260,3 +260,11 @@ def _of_resume(record: Record) -> Iterable[Mapping[str, Any]]:
 def changed(record: Record) -> frozenset[str]:
     """Key paths that a rehearsal changed."""
     return frozenset(str(change["key"]) for change in (record.rehearsal or {}).get("changes", ()))
+
+
+def recorded_dataset(subject: Subject) -> Mapping[str, Any] | None:
+    """The manifest of images and captions in the record; None where there is none, or a rehearsal had other images."""
+    record = subject.record
+    if record is None or any(path.endswith(".image_dir") for path in changed(record)):
+        return None
+    return record.provenance.get("dataset") or None

@@ -1,12 +1,15 @@
 """What a value holds is text, in HTML and in Markdown."""
 
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
+from fork_wrapper.publish import templating
 from fork_wrapper.publish.templating import asset, breakable, html_templates, markdown_templates
 
 
@@ -84,3 +87,14 @@ def test_assets() -> None:
     for name in ("report.css", "report.js"):
         assert len(asset(name)) > 1000
         assert "\r" not in asset(name)
+
+
+def test_nothing_is_written_where_python_writes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compiled templates are kept beside their source, unless Python keeps none or the folder is not there."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(templating, "FOLDER", tmp_path / "gone")
+    assert templating._compiled() is None
+    monkeypatch.setattr(templating, "FOLDER", tmp_path)
+    assert templating._compiled() is not None
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert templating._compiled() is None
