@@ -14,7 +14,8 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import SUFFIX, chain_of, experiment_names, parse_experiment
 from fork_wrapper.experiment.resolve import Override, Resolved, resolve, resolve_chain
 from fork_wrapper.files import flatten, plain_name, read_text, sha256_text, write_whole
-from fork_wrapper.formats.source import Source, fitted_of, is_file, open_source
+from fork_wrapper.formats.found import is_file
+from fork_wrapper.formats.source import Source, fitted_of, open_source
 from fork_wrapper.machine.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,5 +1,9 @@
-"""An imported configuration as the text of an experiment file: values, origins, comments that say where it is from."""
+"""The text of an experiment file: of an imported configuration, or of a child of another experiment.
 
+Comments say where an import is from, and what a child would inherit in place of what it changes.
+"""
+
+import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,17 +13,23 @@ from typing import Any
 import tomli_w
 
 from fork_wrapper import __version__
+from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.experiment import OWN, SOURCE
+from fork_wrapper.experiment.resolve import Resolved
 from fork_wrapper.files import flatten
 from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.found import NOTHING, LeftOut, Then, holds_secret, sounds_secret
+from fork_wrapper.machine.settings import PLACEHOLDERS, Settings, placeholders
 from fork_wrapper.run.render import dataset_text
 from fork_wrapper.sdscripts.meaning import TITLES, kind_of
 from fork_wrapper.sdscripts.options import options
-from fork_wrapper.text import as_toml
+from fork_wrapper.text import as_toml, counted
 
 WIDTH = 116
 """Columns of a comment."""
+
+LINE_WIDTH = 120
+"""Columns of a line with its comment."""
 
 PLACES = ("models", "datasets")
 """Folders of the settings that a path can begin with."""
@@ -37,7 +47,7 @@ def experiment_text(
     if prompts is not None:
         training["sample_prompts"] = prompts
     dataset = placed(fitted.dataset, folders)
-    parts = [_head(fitted, name, now), _story(fitted.found.story), training_text(training)]
+    parts = [_head(fitted, name, now), story_text(fitted.found.story, "recover"), training_text(training)]
     if dataset:
         parts.append(dataset_text(dataset, "dataset"))
     if fitted.found.acknowledged:
@@ -100,9 +110,10 @@ def comment(line: str) -> str:
     return "".join(f"# {part}\n" for part in broken) or "#\n"
 
 
-def _story(story: Mapping[str, Any]) -> str:
+def story_text(story: Mapping[str, Any], unknown: str = "derive") -> str:
+    """A story as [story]; where there is none, a comment on what it could tell that no tool can `unknown`."""
     if not story:
-        return "# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can recover\n"
+        return f"# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can {unknown}\n"
     return tomli_w.dumps({"story": story})  # with its translations, which are tables below it
 
 
@@ -157,3 +168,87 @@ def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES
             if folder and Path(value).is_relative_to(folder):
                 return f"{{{word}}}/{Path(value).relative_to(folder).as_posix()}".removesuffix("/.")
     return value
+
+
+def child_text(
+    name: str, parent: Resolved, wanted: Resolved, settings: Settings, *, unset: Sequence[str], story: Mapping[str, Any]
+) -> str:
+    """The file of a child of `parent` that comes to `wanted`, which is the parent with the user's --set and --unset.
+
+    `unset` are the keys as they were typed. Paths below a folder of the settings are written with its placeholder.
+    """
+    here = {"training": wanted.training, "dataset": wanted.dataset}
+    changed = [path for path, said in wanted.flags.items() if said.text is not None and keypath.has(here, path)]
+    own: keypath.Tree = {}
+    for path in changed:
+        keypath.grow(own, path, placed(keypath.get(here, path), placeholders(settings), PLACEHOLDERS))
+    training, dataset = own.get("training", {}), own.get("dataset", {})
+    were = {path: _inherited(path, parent, settings) for path in wanted.flags}
+    above = _told({path: were[path] for path in changed if path.startswith("dataset.")})
+    parts = [
+        _child_head(name, parent),
+        tomli_w.dumps({"extends": _name_of(parent, settings)}),
+        _unset(unset, {path: was for path, was in were.items() if path not in changed}),
+        story_text(story),
+        f"[training]\n{_options(training, were)}" if training else "",
+        above + dataset_text(dataset, "dataset") if dataset else "",
+        f'[origin]\ndefault = "{OWN}"\n' if own else "",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _child_head(name: str, parent: Resolved) -> str:
+    chain = ", ".join(link.name for link in reversed(parent.chain))
+    count = sum(origin.kind != "kft" for origin in parent.origins.values())
+    lines = [
+        f"{name}: a child of {parent.name}, whose values hold unless said otherwise here.",
+        f"It inherits {counted(count, 'value')} from {chain}; what it changes stands here with what it was.",
+        "",
+        f"kft diff {parent.name} {name}",
+        f"kft check {name}",
+        f"kft run {name}",
+    ]
+    return "".join(comment(line) for line in lines)
+
+
+def _unset(keys: Sequence[str], were: Mapping[str, str]) -> str:
+    """The list of what is not inherited, on one line."""
+    texts = [tomli_w.dumps({"key": key}).removeprefix("key = ").strip() for key in keys]
+    return f"{_told(were)}unset = [{', '.join(texts)}]\n" if keys else ""
+
+
+def _name_of(parent: Resolved, settings: Settings) -> str:
+    """How the child names its parent: by name in the same folder, else by the way from there."""
+    path = parent.chain[-1].path
+    if settings.experiments.is_dir() and path.parent.samefile(settings.experiments):
+        return parent.name
+    try:
+        return Path(os.path.relpath(path, settings.experiments)).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.as_posix()
+
+
+def _options(values: Mapping[str, Any], were: Mapping[str, str]) -> str:
+    """Options, each with what it would inherit behind it, or above it where the line gets long."""
+    text = ""
+    for key, value in values.items():
+        line, was = tomli_w.dumps({key: value}), comment(were[f"training.{key}"])
+        short = line.count("\n") == was.count("\n") == 1 and len(line) + len(was) < LINE_WIDTH
+        text += f"{line[:-1]}  {was}" if short else was + line
+    return text
+
+
+def _told(were: Mapping[str, str]) -> str:
+    """Comments on what is not inherited."""
+    return "".join(comment(f"{path}: {was}") for path, was in were.items())
+
+
+def _inherited(path: str, parent: Resolved, settings: Settings) -> str:
+    """What a child inherits at a key path, in words: `4e-06 in humanoid_05 (assumed)`."""
+    try:
+        value = keypath.get({"training": parent.training, "dataset": parent.dataset}, path)
+    except KeyError:
+        return f"absent in {parent.name}"
+    origin = parent.origins.get(path)
+    by, kind = (origin.by, f" ({origin.kind})") if origin else (parent.name, "")
+    return f"{as_toml(placed(value, placeholders(settings), PLACEHOLDERS))} in {by}{kind}"

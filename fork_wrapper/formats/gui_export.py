@@ -1,6 +1,6 @@
 """A configuration as a form of the kohya_ss GUI: every key that the newest version of a tab saves, typed as its field.
 
-The form is filled in by name; then the model of what the GUI passes on (`gui_then`) is asked what sd-scripts would
+The form is filled in by name; then the model of what the GUI passes on (`gui_handed`) is asked what sd-scripts would
 get, and what is missing goes into `additional_parameters`. What still differs cannot travel, and is said.
 
 The images always travel as a dataset config file that the form names: the tabs' own fields cannot say them.
@@ -18,8 +18,7 @@ from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.found import NOTHING
 from fork_wrapper.formats.gui_form import read_form
 from fork_wrapper.formats.gui_handed import Images, handed
-from fork_wrapper.formats.gui_keys import NEWEST, Tab, allows, fresh_form, gui_keys
-from fork_wrapper.formats.gui_versions import BY_NAME
+from fork_wrapper.formats.gui_keys import HOLDS_ITS_OPTION, NEWEST, Tab, allows, fresh_form, gui_keys
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
@@ -112,8 +111,7 @@ def _filled(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     form = fresh_form(tab)
     for key, known in gui_keys().items():
-        plain = known.how in ("same", "zero") or key in BY_NAME
-        if key in form and plain and known.option in options():
+        if key in form and known.how in HOLDS_ITS_OPTION and known.option in options():
             option = options()[known.option]
             value = values.get(known.option, NOTHING)
             form[key] = _field(tab, key, form[key], option.default if value is NOTHING else value)

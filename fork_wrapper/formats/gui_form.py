@@ -1,4 +1,4 @@
-"""A kohya_ss GUI file as a form: its tab, the versions it can come from, its values freed of type noise.
+"""A kohya_ss GUI file as a form: its tab, the versions it can come from, its values freed of type noise, its options.
 
 The GUI's JSON holds numbers as strings, empty strings for numbers, `false` for 0, booleans where newer versions have
 words, lists where they have text. What cannot be a value of its key is kept aside, never guessed.
@@ -9,34 +9,16 @@ int(), empty fields filled with what the form shows); what it then starts it sav
 
 import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fork_wrapper.formats.found import LeftOut, refuse
-from fork_wrapper.formats.gui_keys import TABS, Span, Tab, gui_keys, span_of
+from fork_wrapper.formats.gui_keys import TABS, GuiKey, Quirk, Span, Tab, gui_keys, span_of
 from fork_wrapper.sdscripts.options import options
 
-_NUMBERS: Mapping[str, type] = {
-    **dict.fromkeys(["lr_warmup", "lr_warmup_steps", "prior_loss_weight"], float),
-    **dict.fromkeys(["epoch", "max_train_epochs", "max_train_steps", "dataset_repeats", "seed"], int),
-    **dict.fromkeys(["stop_text_encoder_training", "stop_text_encoder_training_pct"], int),
-}
-"""Number fields of the form whose option has another type, or none."""
-
-_SWITCHES = frozenset(
-    (
-        *("no_token_padding", "sdxl", "sdxl_checkbox", "sdxl_no_half_vae", "train_inpainting"),
-        *("use_8bit_adam", "use_wandb"),
-    )
-)
-"""Boxes whose option has another name, or none."""
-
-_TEXTS = frozenset(["xformers", "sample_prompts", "optimizer_args", "lr_scheduler_args", "resume_from_huggingface"])
-"""Texts of the form whose option has another type."""
-
-_BOXES: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+_TICKS: Mapping[Any, bool] = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 _OLD_NAMES: Mapping[str, str] = {
     "cache_latent": "cache_latents",
@@ -44,15 +26,6 @@ _OLD_NAMES: Mapping[str, str] = {
     "stop_text_encoder_training_pct": "stop_text_encoder_training",
 }
 """What early versions called a key, and what it is called since."""
-
-_OTHERS: Mapping[str, str] = {
-    "sd3_checkbox": "an SD3 model",
-    "flux1_checkbox": "a FLUX.1 model",
-    "anima_checkbox": "an Anima model",
-    "lumina_checkbox": "a Lumina model",
-    "flux1_t5xxl": "",
-}
-"""Boxes that choose another model family."""
 
 FEWEST = 8
 """A JSON object with fewer known keys is no GUI file."""
@@ -121,9 +94,9 @@ def _refuse_other_models(values: Mapping[str, Any], tab: Tab, path: Path) -> Non
     box = "sdxl_checkbox" if tab == "finetune" else "sdxl"
     if values.get(box) is True:
         return
-    for key, what in _OTHERS.items():
-        if values.get(key) is True:
-            raise refuse(path, f"it trains {what}: its {key} is ticked", _FULL_ONLY)
+    for key, known in gui_keys().items():
+        if known.family and values.get(key) is True:
+            raise refuse(path, f"it trains {known.family}: its {key} is ticked", _FULL_ONLY)
     family = "SD 2.x" if values.get("v2") is True else "SD 1.x"
     todo = f'{_FULL_ONLY}, or, should it be one after all, write "{box}": true'
     raise refuse(path, f"it trains an {family} model: its {box} box is not ticked", todo)
@@ -136,25 +109,14 @@ def _clean(key: str, value: Any) -> Any:
     known = gui_keys().get(key)
     if known is None or known.how in ("ui", "other", "launch"):
         return value
-    kind = _kind(key, known.option)
+    kind = known.type or (options()[known.option].type if known.option in options() else "str")
     if kind == "bool":
         return _box(key, value)
     return _number(key, value, kind) if kind in ("int", "float") else _text(key, value)
 
 
-def _kind(key: str, option: str) -> str:
-    if key in _NUMBERS:
-        return "int" if _NUMBERS[key] is int else "float"
-    if key in _SWITCHES:
-        return "bool"
-    if key in _TEXTS or option not in options():
-        return "str"
-    kind = options()[option].type
-    return "str" if kind not in ("bool", "int", "float") else kind
-
-
 def _box(key: str, value: Any) -> bool:
-    ticked = _BOXES.get(str(value).strip().lower())
+    ticked = _TICKS.get(str(value).strip().lower())
     if ticked is None:
         raise ValueError(f"{key} is a box, ticked or not, and cannot be {value!r}")
     return ticked
@@ -184,3 +146,69 @@ def _text(key: str, value: Any) -> str | None:
     if not all(isinstance(item, (str, int, float)) for item in value):
         raise ValueError(f"{key} must be text, not {value!r}")
     return " ".join(map(str, value)) or None
+
+
+SAME_AS_SOURCE = "same as source model"
+"""What the form calls an absent `save_model_as`."""
+
+_PASSED_ON_AS_0 = ("seed", "max_train_epochs")
+"""Numbers whose 0 was passed on by versions that put all options on the command line."""
+
+_ODD: Mapping[str, Callable[[Any, Collection[Quirk]], dict[str, Any]]] = {
+    "optimizer_args": lambda text, _: _words("optimizer_args", text),
+    "lr_scheduler_args": lambda text, _: _words("lr_scheduler_args", text),
+    "xformers": lambda word, _: {word: True} if word in ("xformers", "sdpa") else {},
+    "save_model_as": lambda word, _: {} if word == SAME_AS_SOURCE else {"save_model_as": word},
+    # v24.0.0 to v24.0.4 pass use_wandb on under a name that sd-scripts ignores.
+    "use_wandb": lambda ticked, quirks: {"log_with": "wandb"} if ticked and "command_line" in quirks else {},
+}
+"""Keys with a translation of their own; other odd keys are read together, in `shown` and in `gui_handed`."""
+
+
+def shown(form: Form, quirks: Collection[Quirk]) -> dict[str, Any]:
+    """The options that the form shows, by name: what its reader would take it to say, with a version's own boxes."""
+    options: dict[str, Any] = {}
+    for name, value in form.values.items():
+        key = gui_keys().get(name)
+        if key is not None and form.tab in key.tabs:
+            options |= _translated(key, value, quirks)
+    if "optimizer_type" not in options and "use_8bit_adam" in form.values:
+        options["optimizer_type"] = "AdamW8bit" if form.values["use_8bit_adam"] else "AdamW"
+    return options | _where_the_images_are(form)
+
+
+def _translated(key: GuiKey, value: Any, quirks: Collection[Quirk]) -> dict[str, Any]:
+    if key.how == "odd":
+        return _ODD[key.name](value, quirks) if key.name in _ODD else {}
+    if key.how == "box":
+        unseen = key.option in ("no_half_vae", "cache_text_encoder_outputs") and "sdxl_boxes" not in quirks
+        return {key.option: True} if value and not unseen else {}
+    if key.how == "number" and key.name in _PASSED_ON_AS_0 and "command_line" in quirks:
+        return {key.option: value}
+    nothing = {"same": value is False, "zero": not value, "number": not value, "value": False}
+    return {} if nothing.get(key.how, True) else {key.option: value}
+
+
+def _words(option: str, text: str) -> dict[str, Any]:
+    words = text.replace('"', "").split()
+    return {option: words} if words else {}
+
+
+def _where_the_images_are(form: Form) -> dict[str, Any]:
+    said = form.values
+    if form.tab == "dreambooth":
+        return {key: said[key] for key in ("train_data_dir", "reg_data_dir") if key in said}
+    # The tab has no box for buckets (kohya_gui/finetune_gui.py:1146, v26.0.0).
+    found: dict[str, Any] = {"enable_bucket": True}
+    if "image_folder" in said:
+        found["train_data_dir"] = said["image_folder"]
+    if "train_dir" in said:
+        found["in_json"] = f"{said['train_dir']}/{_metadata(said)}"
+    return found
+
+
+def _metadata(said: Mapping[str, Any]) -> str:
+    """Which of the two metadata files is passed on (kohya_gui/finetune_gui.py:1076-1080, v26.0.0)."""
+    if said.get("use_latent_files", "Yes") == "Yes":
+        return str(said.get("latent_metadata_filename", "meta_lat.json"))
+    return str(said.get("caption_metadata_filename", "meta_cap.json"))

@@ -6,15 +6,14 @@ default, and let `additional_parameters` override it all.
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fork_wrapper.formats.command_line import words_to_options
 from fork_wrapper.formats.found import NOTHING, Then
-from fork_wrapper.formats.gui_form import Form
-from fork_wrapper.formats.gui_keys import NEWEST, Version, spell_version, versions
-from fork_wrapper.formats.gui_versions import SAME_AS_SOURCE, Ways, as_flags, deadly_flags, shown, ways_of
+from fork_wrapper.formats.gui_form import SAME_AS_SOURCE, Form, shown
+from fork_wrapper.formats.gui_keys import Quirk, Version, quirks_of, spell_version
 from fork_wrapper.formats.scripts import commands
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted
@@ -48,8 +47,8 @@ class Passing:
 
     form: Form
     """What was filled in."""
-    ways: Ways
-    """Of the version."""
+    quirks: frozenset[Quirk]
+    """What the version does differently."""
     options: dict[str, Any]
     """What is passed on."""
     why: dict[str, str] = field(default_factory=dict)
@@ -73,16 +72,17 @@ class Passing:
 
 def handed(form: Form, version: Version, images: Images) -> Handed:
     """What `version` of the GUI handed over for `form`."""
-    ways = ways_of(form.tab, version)
-    passing = Passing(form=form, ways=ways, options=shown(form, ways))
-    first = {**passing.options, **_percentage(form)}
+    quirks = quirks_of(form.tab, version)
+    passing = Passing(form=form, quirks=quirks, options=shown(form, quirks))
+    percent = form.values.get("lr_warmup")  # a reader of the form sees a share of all steps
+    first = passing.options | ({"lr_warmup_steps": percent / 100} if percent else {})
     _steps(passing, images)
     _warmup(passing)
-    if ways.flags:
-        as_flags(passing.options, passing.why, form, ways)
+    if "command_line" in quirks:
+        _as_flags(passing)
     else:
         _as_file(passing, version)
-    notes = (*_encoders(passing), *deadly_flags(form, ways), *_additional(passing))
+    notes = (*_encoders(passing), *_deadly_flags(form, quirks), *_additional(passing))
     then = tuple(
         Then(
             key=key,
@@ -92,35 +92,12 @@ def handed(form: Form, version: Version, images: Images) -> Handed:
             overridden=key in passing.overridden,
         )
         for key, reason in sorted(passing.why.items())
-        if _differ(key, first, passing.options) or key in passing.overridden
+        if differ(key, first, passing.options) or key in passing.overridden
     )
     return Handed(options=passing.options, then=then, notes=notes, assumed=frozenset(passing.assumed))
 
 
-def handed_by_one_of(form: Form, images: Images) -> tuple[Handed, str]:
-    """What the newest of the versions that a form can come from handed over, and a doubt where others did otherwise."""
-    span = form.span
-    fitting = [number for number in versions() if span.first <= number <= span.last] or [NEWEST]
-    newest = handed(form, fitting[-1], images)
-    ways = {ways_of(form.tab, number): number for number in fitting}  # of each kind the newest
-    for number in sorted(ways.values(), reverse=True)[1:]:
-        other = handed(form, number, images).options
-        differ = [key for key in other.keys() | newest.options.keys() if _differ(key, other, newest.options)]
-        differ = [key for key in differ if _IDLE_WITHOUT.get(key, key) in {**other, **newest.options}]
-        if differ:
-            return newest, (
-                f"its keys are those of {span}: up to {spell_version(number)} the GUI passed on "
-                f"{' and '.join(sorted(differ))} otherwise; it is read as of {spell_version(fitting[-1])} "
-                "(say --gui-version where you know better)"
-            )
-    return newest, ""
-
-
-_IDLE_WITHOUT = {"multires_noise_discount": "multires_noise_iterations", "adaptive_noise_scale": "noise_offset"}
-"""Options that do nothing where another one is absent: a doubt about them would be idle."""
-
-
-def _differ(key: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+def differ(key: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
     """Whether sd-scripts gets two values for an option: absent is its default."""
     usual = options()[key].default if key in options() else None
     return repr(one.get(key, usual)) != repr(two.get(key, usual))
@@ -131,11 +108,11 @@ def _steps(passing: Passing, images: Images) -> None:
     form = passing.form
     said = form.values.get("max_train_steps", 0)
     if "dataset_config" in form.values:
-        if passing.ways.flags and form.values.get("max_train_steps") == 0:
+        if "command_line" in passing.quirks and form.values.get("max_train_steps") == 0:
             passing.put("max_train_steps", 0, "beside a dataset config, versions before v24 pass this 0 on: no steps")
         return
     halved = form.tab == "finetune" and form.values.get("flip_aug") is True
-    if said and passing.ways.own_steps:
+    if said and "typed_steps" in passing.quirks:
         if halved:
             reason = "the finetune tab halves it when flip_aug is ticked, also a number that was typed in"
             passing.put("max_train_steps", math.ceil(said / 2), reason)
@@ -170,17 +147,11 @@ def _computed(form: Form, repeated: int, *, halved: bool) -> int:
     return math.ceil(math.ceil(steps) / 2) if halved else math.ceil(steps)
 
 
-def _percentage(form: Form) -> dict[str, Any]:
-    """The warm-up that a reader sees in a form: a share of all steps."""
-    percent = form.values.get("lr_warmup", 0.0)
-    return {"lr_warmup_steps": percent / 100} if percent else {}
-
-
 def _warmup(passing: Passing) -> None:
     """`lr_warmup_steps`: a fraction of all steps since v25, before that steps of a percentage."""
     said, options = passing.form.values, passing.options
     percent, absolute = said.get("lr_warmup", 0.0), said.get("lr_warmup_steps", 0.0)
-    if passing.ways.fraction:
+    if "warmup_fraction" in passing.quirks:
         if absolute > 0:
             passing.put("lr_warmup_steps", int(absolute), "lr_warmup_steps is filled in, and wins over the percentage")
         elif "lr_warmup" in said or "lr_warmup_steps" in said:
@@ -195,6 +166,82 @@ def _warmup(passing: Passing) -> None:
         passing.put("lr_warmup_steps", percent / 100, f"the GUI passed {percent:g} % of its own max_train_steps")
 
 
+_NEUTRAL: Mapping[str, Any] = {
+    **dict.fromkeys(["keep_tokens", "caption_dropout_rate", "caption_dropout_every_n_epochs", "lr_warmup_steps"], 0),
+    "clip_skip": 1,
+    "gradient_accumulation_steps": 1,
+    "max_token_length": 75,
+}
+"""Values that were left out, as they change nothing."""
+
+_NO_ZEROS: Sequence[tuple[str, Quirk, str]] = (
+    ("multires_noise_discount", "command_line", "versions before v24 pass no 0 for it"),
+    ("huber_c", "command_line", "versions before v24 pass no 0 for it"),
+    ("learning_rate", "drops_zero_rate", "versions before v23 pass no learning_rate of 0"),
+    ("learning_rate_te1", "drops_te_rates", "v22.6.1 and v22.6.2 pass no rate of 0"),
+    ("learning_rate_te2", "drops_te_rates", "v22.6.1 and v22.6.2 pass no rate of 0"),
+)
+"""Options whose 0 means something and was not passed on, with the quirk and the reason."""
+
+_ORIGINAL = ("noise_offset", "adaptive_noise_scale", "noise_offset_random_strength")
+_MULTIRES = ("multires_noise_iterations", "multires_noise_discount")
+
+
+def _as_flags(passing: Passing) -> None:
+    """What versions before v24 left out of their command line (common_gui.py:run_cmd_advanced_training, v23.1.5)."""
+    form, quirks, options = passing.form, passing.quirks, passing.options
+    if options.get("lr_scheduler") == "constant":
+        passing.drop("lr_warmup_steps", "versions before v24 pass no warm-up with the scheduler constant")
+    kind = form.values.get("noise_offset_type", "Original")
+    for key in _ORIGINAL if kind == "Multires" else _MULTIRES:
+        passing.drop(key, f"versions before v24 passed only the noise of noise_offset_type, {kind}")
+    if not options.get("noise_offset"):
+        passing.drop("adaptive_noise_scale", "versions before v24 pass it only with a noise offset")
+    for key, quirk, reason in _NO_ZEROS:
+        if quirk in quirks and options.get(key) == 0:
+            passing.drop(key, reason)
+    if "drops_te_rates" in quirks and not (options.get("min_bucket_reso") and options.get("max_bucket_reso")):
+        passing.drop("enable_bucket", "v22.6.1 and v22.6.2 pass it only with both bucket sizes")
+    gamma = options.get("min_snr_gamma")
+    if gamma is not None and gamma != int(gamma):
+        passing.drop("min_snr_gamma", "versions before v24 cut it to a whole number, and pass none below 1")
+        options |= {"min_snr_gamma": float(int(gamma))} if gamma >= 1 else {}
+    if not options.get("lr_scheduler_num_cycles"):
+        _cycles(passing)
+    _left_out(options)
+
+
+def _cycles(passing: Passing) -> None:
+    if passing.form.tab == "dreambooth" and "epoch" in passing.form.values:
+        reason = "left empty, it is the number of epochs"
+        passing.put("lr_scheduler_num_cycles", passing.form.values["epoch"], reason)
+
+
+def _left_out(options: dict[str, Any]) -> None:
+    """Options that were not passed as they could not matter."""
+    if not options.get("enable_bucket"):
+        options.pop("min_bucket_reso", None)
+        options.pop("max_bucket_reso", None)
+    if not (options.get("sample_every_n_steps") or options.get("sample_every_n_epochs")):
+        options.pop("sample_sampler", None)
+    for key, usual in _NEUTRAL.items():
+        if options.get(key) == usual:
+            del options[key]
+
+
+def _deadly_flags(form: Form, quirks: Collection[Quirk]) -> tuple[str, ...]:
+    """Flags that sdxl_train.py does not know, and so refused to start with."""
+    if "drops_te_rates" in quirks and "block_lr" in form.values:
+        return ("v22.6.1 and v22.6.2 pass the word (block_lr) in place of its rates: such a run died",)
+    if "command_line" not in quirks or form.tab == "finetune":
+        return ()
+    usual: dict[str, Any] = {"no_token_padding": False, "prior_loss_weight": 1}
+    if "stops_encoders" in quirks:
+        usual["stop_text_encoder_training"] = 0
+    named = [key for key, harmless in usual.items() if form.values.get(key, harmless) != harmless]
+    return tuple(f"{key} was on the command line, and sdxl_train.py refuses it: such a run died" for key in named)
+
+
 def _as_file(passing: Passing, version: Version) -> None:
     """What versions since v24 wrote into their config file, and what they dropped from it."""
     form, options = passing.form, passing.options
@@ -204,16 +251,15 @@ def _as_file(passing: Passing, version: Version) -> None:
     for key in ("cache_latents", "cache_latents_to_disk"):
         if form.values.get("train_inpainting"):
             passing.drop(key, "train_inpainting is ticked, which turns it off")
-    if "output_name" in options and passing.ways.names_wandb:
+    if "output_name" in options and "names_wandb" in passing.quirks:
         options.setdefault("wandb_run_name", options["output_name"])
     if form.values.get("dynamo_backend", "no") != "no":  # "no" is accelerate's word; sdxl_train.py has no such choice
         options["dynamo_backend"] = form.values["dynamo_backend"]
-    if form.tab == "dreambooth" and "lr_scheduler_num_cycles" not in options and "epoch" in form.values:
-        passing.put("lr_scheduler_num_cycles", form.values["epoch"], "left empty, it is the number of epochs")
+    if "lr_scheduler_num_cycles" not in options:
+        _cycles(passing)
     options.setdefault("max_data_loader_n_workers", 0)  # an empty field is 0, and that 0 is never dropped
-    if passing.ways.drops_zeros:
-        zeros = [key for key, value in options.items() if value == 0 and key != "max_data_loader_n_workers"]
-        for key in zeros:
+    if "drops_zeros" in passing.quirks:
+        for key in [key for key, value in options.items() if value == 0 and key != "max_data_loader_n_workers"]:
             passing.drop(key, f"{spell_version(version)} dropped every 0 from its config file")
 
 
@@ -223,7 +269,7 @@ def _encoders(passing: Passing) -> tuple[str, ...]:
     rates = [key for key in ("learning_rate_te1", "learning_rate_te2") if said.get(key, 0) > 0]
     if passing.form.tab == "finetune" or not rates:
         return ()
-    if passing.ways.trains_encoders:
+    if "trains_encoders" in passing.quirks:
         passing.options["train_text_encoder"] = True
         return ()
     return (f"{' and '.join(rates)} had no effect: the dreambooth tab trains no text encoder of SDXL before v25.0.0",)
@@ -231,13 +277,13 @@ def _encoders(passing: Passing) -> tuple[str, ...]:
 
 def _additional(passing: Passing) -> tuple[str, ...]:
     """`additional_parameters`: last on the command line they win over everything, first they lose."""
-    words, spoilt = additional_words(str(passing.form.values.get("additional_parameters", "")), passing.ways)
+    words, spoilt = additional_words(str(passing.form.values.get("additional_parameters", "")), passing.quirks)
     options, problems = words_to_options(words)
     notes = [f"{word!r} reached the trainer with quotes around it, as it holds unusual characters" for word in spoilt]
     for key, value in options.items():
         if key in passing.options and repr(passing.options[key]) == repr(value):
             continue
-        if not (passing.ways.loses and key in passing.options):
+        if not ("additional_first" in passing.quirks and key in passing.options):
             also = ", and they win" if key in passing.options else ""
             passing.put(key, value, f"additional_parameters say so{also}")
             passing.overridden.add(key)
@@ -246,9 +292,9 @@ def _additional(passing: Passing) -> tuple[str, ...]:
     return tuple(f"additional_parameters: {note}" for note in (*notes, *problems))
 
 
-def additional_words(text: str, ways: Ways) -> tuple[list[str], list[str]]:
+def additional_words(text: str, quirks: Collection[Quirk]) -> tuple[list[str], list[str]]:
     """The words of `additional_parameters` as they reached the trainer, and those that were spoilt on the way."""
-    if ways.quotes:
+    if "keeps_quotes" in quirks:
         return [word for command in commands(text) for word in command.words], []
-    words = [shlex.quote(word) if ways.spoils else word for word in text.replace('"', "").split()]
-    return words, [word[1:-1] for word in words if ways.spoils and word.startswith("'")]
+    words = [shlex.quote(word) if "adds_quotes" in quirks else word for word in text.replace('"', "").split()]
+    return words, [word[1:-1] for word in words if "adds_quotes" in quirks and word.startswith("'")]

@@ -14,8 +14,18 @@ from fork_wrapper.formats.config_files import flat, read_config_toml
 from fork_wrapper.formats.folders import concept_folders, count_images
 from fork_wrapper.formats.found import NOTHING, Found, LeftOut, Then, source_file
 from fork_wrapper.formats.gui_form import Form, read_form
-from fork_wrapper.formats.gui_handed import Handed, Images, handed, handed_by_one_of
-from fork_wrapper.formats.gui_keys import GuiKey, Tab, Version, fresh_form, gui_keys, held_by_a_new_form, spell_version
+from fork_wrapper.formats.gui_handed import Handed, Images, differ, handed
+from fork_wrapper.formats.gui_keys import (
+    NEWEST,
+    GuiKey,
+    Tab,
+    Version,
+    fresh_form,
+    gui_keys,
+    quirks_of,
+    spell_version,
+    versions,
+)
 from fork_wrapper.formats.launchers import gui_launch
 from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted
@@ -43,7 +53,7 @@ def read_gui(
     """What a GUI file trained, by the version that saved it, or by `version`; `images` where they are not at hand."""
     form = read_form(raw, path)
     seen = _images(form, images)
-    result, doubt = (handed(form, version, seen), "") if version else handed_by_one_of(form, seen)
+    result, doubt = (handed(form, version, seen), "") if version else _handed_by_one_of(form, seen)
     what = f"a kohya_ss GUI file of the {form.tab} tab, {(version and spell_version(version)) or form.span}"
     prompts = form.values.get("sample_prompts")
     return Found(
@@ -84,6 +94,29 @@ def read_gui_and_toml(
     return replace(joined, notes=(*joined.notes, *also))
 
 
+def _handed_by_one_of(form: Form, images: Images) -> tuple[Handed, str]:
+    """What the newest of the versions that a form can come from handed over, and a doubt where others did otherwise."""
+    span = form.span
+    fitting = [number for number in versions() if span.first <= number <= span.last] or [NEWEST]
+    newest = handed(form, fitting[-1], images)
+    kinds = {quirks_of(form.tab, number): number for number in fitting}  # of each kind the newest
+    for number in sorted(kinds.values(), reverse=True)[1:]:
+        other = handed(form, number, images).options
+        apart = [key for key in other.keys() | newest.options.keys() if differ(key, other, newest.options)]
+        apart = [key for key in apart if _IDLE_WITHOUT.get(key, key) in {**other, **newest.options}]
+        if apart:
+            return newest, (
+                f"its keys are those of {span}: up to {spell_version(number)} the GUI passed on "
+                f"{' and '.join(sorted(apart))} otherwise; it is read as of {spell_version(fitting[-1])} "
+                "(say --gui-version where you know better)"
+            )
+    return newest, ""
+
+
+_IDLE_WITHOUT = {"multires_noise_discount": "multires_noise_iterations", "adaptive_noise_scale": "noise_offset"}
+"""Options that do nothing where another one is absent: a doubt about them would be idle."""
+
+
 def _missing(form: Form) -> tuple[str, ...]:
     count = len(form.span.missing)
     if not count:
@@ -108,7 +141,7 @@ def _unused(form: Form, result: Handed) -> tuple[LeftOut, ...]:
         known = gui_keys().get(key)
         if known is None:
             left.append(LeftOut(key=key, value=value, why="not a key of the GUI's finetune or dreambooth tab"))
-        elif any(_is_idle(value, usual) for usual in (fresh.get(key), *held_by_a_new_form(key))):
+        elif any(_is_idle(value, usual) for usual in (fresh.get(key), *known.earlier)):
             continue
         elif not _arrived(known, value, form, result, told):
             left.append(LeftOut(key=key, value=value, why=_why_unused(known, form, value)))
@@ -129,23 +162,6 @@ def _is_idle(value: Any, usual: Any) -> bool:
 _EMPTY = frozenset(["", "false", "none", "0", "0.0"])
 
 
-_CARRIED = frozenset(
-    (
-        *(
-            "additional_parameters",
-            "dataset_repeats",
-            "image_folder",
-            "lr_scheduler_args",
-            "lr_warmup",
-            "optimizer_args",
-        ),
-        *("reg_data_dir", "sample_prompts", "save_model_as", "sdxl", "sdxl_checkbox", "train_batch_size"),
-        *("train_data_dir", "train_dir", "use_8bit_adam", "use_latent_files", "use_wandb", "xformers"),
-    )
-)
-"""Keys whose value goes over under other names, whatever else the form says."""
-
-
 def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: set[str]) -> bool:
     """Whether a value reached sd-scripts under its option's name or another one, or what became of it is told."""
     if key.name in ("caption_metadata_filename", "latent_metadata_filename"):
@@ -154,31 +170,14 @@ def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: set[str]
         return bool({"max_train_steps", "max_train_epochs", "lr_scheduler_num_cycles"} & told)
     if key.name == "noise_offset_type":
         return form.span.last < SINCE
-    if key.how in ("ui", "other", "launch") or key.name in _WHY_UNUSED:
+    if key.how in ("ui", "other", "launch") or key.unused:
         return False
-    return key.name in _CARRIED or key.option in told or key.option in result.options
-
-
-_PREPARED = "for the GUI's own preparation of the images, before the training"
-
-_WHY_UNUSED: Mapping[str, str] = {
-    "epoch": "the GUI makes steps of it only where the form says no max_train_steps",
-    "learning_rate_te": "SDXL has two text encoders: learning_rate_te1 and learning_rate_te2 count",
-    "no_token_padding": "sdxl_train.py has no such option: captions are padded always",
-    "noise_offset_type": "it chooses what the form shows: since v24 every kind of noise that is filled in is passed on",
-    "prior_loss_weight": "sdxl_train.py has no such option: regularisation images count as much as the others",
-    "stop_text_encoder_training": "sdxl_train.py has no such option: text encoders train to the end, or not at all",
-    "train_inpainting": "it trained an inpainting model, which sd-scripts learnt after the commit that kft knows",
-    **dict.fromkeys(["batch_size", "create_buckets", "create_caption", "full_path"], _PREPARED),
-    **dict.fromkeys(["caption_metadata_filename", "latent_metadata_filename"], _PREPARED),
-    **dict.fromkeys(["generate_caption_database", "generate_image_buckets"], _PREPARED),
-    **dict.fromkeys(["convert_to_ckpt", "convert_to_safetensors", "use_safetensors"], "of a version before SDXL"),
-}
+    return key.carried or key.option in told or key.option in result.options
 
 
 def _why_unused(key: GuiKey, form: Form, value: Any) -> str:
-    if key.name in _WHY_UNUSED:
-        return _WHY_UNUSED[key.name]
+    if key.unused:
+        return key.unused
     if key.how == "launch":
         return gui_launch(key.name, value)
     if key.how == "other":
@@ -186,6 +185,12 @@ def _why_unused(key: GuiKey, form: Form, value: Any) -> str:
     if key.how == "ui":
         return "the GUI's own, and no part of a training"
     return f"{form.span} passed it on only beside other fields, which this form has not"
+
+
+def _why_ignored(option: str) -> str:
+    """Why sdxl_train.py makes nothing of a key of the GUI's TOML."""
+    key = gui_keys().get(option)
+    return (key.unused if key else "") or "sdxl_train.py ignores it"
 
 
 def _images(form: Form, said: int | None) -> Images:
@@ -244,7 +249,7 @@ def with_toml(found: Found, path: Path) -> Found:
     ]
     said = {one.key for one in found.left_out}
     ignored = [
-        LeftOut(key=key, value=written[key], why=_WHY_UNUSED.get(key, "sdxl_train.py ignores it"))
+        LeftOut(key=key, value=written[key], why=_why_ignored(key))
         for key in sorted(_IGNORED & written.keys() - said)
         if not _is_idle(written[key], fresh_form("dreambooth").get(key))
         and (key, written[key]) != ("dynamo_backend", "no")

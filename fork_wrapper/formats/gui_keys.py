@@ -1,7 +1,11 @@
-"""The keys of kohya_ss GUI files, and which versions of the GUI a file can come from.
+"""The keys of kohya_ss GUI files, the versions of the GUI that a file can come from, and the quirks of each version.
 
-`gui_keys.json` has every key that the finetune and dreambooth tabs ever saved since v17, with the first and the last
-version that did. A file does not say its version: the set of its keys does, as far as behaviour changed with it.
+All of it is rows of `gui_keys.json`. `keys` has every key that the finetune and dreambooth tabs ever saved since v17:
+how it becomes an option, the first and the last version that saved it, and what its field can hold. `quirks` has what
+versions did differently, each from one version on and before another one; it was seen by running the tabs' own code of
+thirteen versions from v21.8.9 on. Lines are of kohya_gui/ (before v23.1: the root and library/) at the version named.
+
+A file does not say its version: the set of its keys does, as far as behaviour changed with it.
 """
 
 import json
@@ -15,9 +19,30 @@ from typing import Any, Literal
 Tab = Literal["finetune", "dreambooth"]
 TABS: tuple[Tab, ...] = ("finetune", "dreambooth")
 
-How = Literal["same", "zero", "special", "other", "launch", "ui"]
-"""same: an option of that name; zero: likewise, but 0 means unset; special: translated by name in `gui_then`;
-other: another model family's; launch: accelerate's; ui: the form's own."""
+How = Literal["same", "zero", "value", "number", "box", "odd", "other", "launch", "ui"]
+"""same: an option of that name, passed on unless false; zero: likewise, but 0 is the default; value: passed on as it
+is; number: 0 means unset; box: only a tick is passed on; odd: translated by code of its own; other: another model
+family's; launch: accelerate's; ui: the form's own."""
+
+HOLDS_ITS_OPTION: Collection[How] = frozenset(["same", "zero", "value", "number", "box"])
+"""How fields become options that hold the option's own value."""
+
+Quirk = Literal[
+    "command_line",
+    "drops_zeros",
+    "drops_zero_rate",
+    "drops_te_rates",
+    "warmup_fraction",
+    "typed_steps",
+    "trains_encoders",
+    "stops_encoders",
+    "sdxl_boxes",
+    "names_wandb",
+    "keeps_quotes",
+    "adds_quotes",
+    "additional_first",
+]
+"""What some versions do and others do not; `gui_keys.json` says what each one is."""
 
 Version = tuple[int, ...]
 
@@ -49,6 +74,16 @@ class GuiKey:
     """The option of the same meaning; empty where there is none, or no single one."""
     tabs: Mapping[Tab, tuple[Version, Version]]
     """First and last version that saved it, by tab."""
+    type: str
+    """bool, int, float or str, where the option has another type or there is none; else empty."""
+    family: str
+    """The other model family that a tick in it chooses: `an SD3 model`; empty for other keys."""
+    unused: str
+    """Why its value takes no effect by itself; empty for a key whose value does."""
+    carried: bool
+    """Whether its value always goes over under other names."""
+    earlier: tuple[Any, ...]
+    """Values of its field in new forms of earlier versions that are neither the newest's nor empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +111,20 @@ class Span:
 @lru_cache(maxsize=1)
 def gui_keys() -> Mapping[str, GuiKey]:
     """All keys by name."""
-    found = {}
-    for name, row in _file()["keys"].items():
-        option = row.get("as", name if row["how"] in ("same", "zero", "special") else "")
-        tabs = {tab: (version(row[tab][0]), version(row[tab][1])) for tab in TABS if tab in row}
-        found[name] = GuiKey(name=name, how=row["how"], option=option, tabs=tabs)
-    return found
+    return {
+        name: GuiKey(
+            name=name,
+            how=row["how"],
+            option=row.get("as", "" if row["how"] in ("other", "launch", "ui") else name),
+            tabs={tab: (version(row[tab][0]), version(row[tab][1])) for tab in TABS if tab in row},
+            type=row.get("type", ""),
+            family=row.get("family", ""),
+            unused=row.get("unused", ""),
+            carried=row.get("carried", False),
+            earlier=tuple(row.get("earlier", ())),
+        )
+        for name, row in _facts()["keys"].items()
+    }
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +133,7 @@ def versions() -> tuple[Version, ...]:
 
     The tag v22.1.5 is not among them: it was put on code of v23.1 (2024-04-12).
     """
-    return (*(version(text) for text in _file()["versions"]), NEWEST)
+    return (*(version(text) for text in _facts()["versions"]), NEWEST)
 
 
 def version(text: str | None) -> Version:
@@ -101,6 +144,16 @@ def version(text: str | None) -> Version:
 def spell_version(number: Version) -> str:
     """The numbers as the GUI's tag."""
     return "the newest known" if number == NEWEST else "v" + ".".join(map(str, number))
+
+
+@cache
+def quirks_of(tab: Tab, number: Version) -> frozenset[Quirk]:
+    """What one version of a tab does differently from others."""
+
+    def has(since: str | None, before: str | None) -> bool:
+        return (since is None or version(since) <= number) and (before is None or number < version(before))
+
+    return frozenset(name for name, row in _facts()["quirks"].items() if tab in row and has(*row[tab]))
 
 
 @cache
@@ -139,28 +192,29 @@ def _misfit(tab: Tab, own: set[str], number: Version) -> int:
 def fresh_form(tab: Tab) -> dict[str, Any]:
     """A new form of the newest version: every key that it saves, with the value and the type of its field.
 
-    Paths and names are empty. `gui_fresh.json` was read off the fields of kohya_ss at 45088f04 (after v26.0.0).
+    Paths and names are empty. The values were read off the fields of kohya_ss at 45088f04 (after v26.0.0).
     """
-    return dict(_file("gui_fresh.json")[tab])
-
-
-def held_by_a_new_form(key: str) -> tuple[Any, ...]:
-    """Values that a field had in new forms of earlier versions, where they are not that of the newest, nor empty."""
-    return tuple(_file("gui_fresh.json")["earlier"].get(key, ()))
+    form = {}
+    for name, row in _facts()["keys"].items():
+        fresh = row.get("fresh")
+        values = fresh if isinstance(fresh, dict) else dict.fromkeys((one for one in TABS if one in row), fresh)
+        if "fresh" in row and tab in values:
+            form[name] = values[tab]
+    return form
 
 
 def allows(key: str, value: Any) -> bool:
     """Whether the field of a number or of a choice can hold a value: the GUI does not start with another one."""
-    fresh = _file("gui_fresh.json")
-    if key in fresh["choices"]:
-        return value in fresh["choices"][key]
-    if isinstance(value, str) or key not in fresh["ranges"]:
+    row = _facts()["keys"].get(key, {})
+    if "choices" in row:
+        return value in row["choices"]
+    if isinstance(value, str) or "range" not in row:
         return True
-    least, most = fresh["ranges"][key]
+    least, most = row["range"]
     return bool(least <= value and (most is None or value <= most))
 
 
-@lru_cache
-def _file(name: str = "gui_keys.json") -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+@lru_cache(maxsize=1)
+def _facts() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((Path(__file__).parent / "gui_keys.json").read_text(encoding="utf-8"))
     return read

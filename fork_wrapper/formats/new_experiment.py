@@ -17,8 +17,7 @@ from fork_wrapper.experiment import keypath
 from fork_wrapper.experiment.experiment import LONGEST_NAME, OWN, SUFFIX, chain_of, parse_experiment
 from fork_wrapper.experiment.resolve import Origin, Override, Resolved, override, resolve_chain
 from fork_wrapper.files import flatten, plain_name, write_whole
-from fork_wrapper.formats.child_experiment import child_text, story_text
-from fork_wrapper.formats.experiment_text import comment, placed, training_text
+from fork_wrapper.formats.experiment_text import child_text, comment, placed, story_text, training_text
 from fork_wrapper.formats.fitted import Fitted
 from fork_wrapper.formats.importing import PROMPTS, files_of, import_of
 from fork_wrapper.formats.own_images import OwnImages, own_values, sample_prompts

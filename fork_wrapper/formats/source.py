@@ -15,6 +15,7 @@ from fork_wrapper.errors import Finding, InputError
 from fork_wrapper.experiment.experiment import SUFFIX, TABLES, experiment_names, find_experiment
 from fork_wrapper.experiment.resolve import Origin, Resolved, resolve
 from fork_wrapper.files import flatten, parse_toml, read_json, read_text
+from fork_wrapper.formats.found import Found, is_file
 from fork_wrapper.machine.settings import Settings, begin
 from fork_wrapper.records.checkpoints import CONFIG_KEY, embedded_config, read_metadata
 from fork_wrapper.records.record import Record, from_json, read_record
@@ -23,7 +24,6 @@ from fork_wrapper.text import nearest
 
 if TYPE_CHECKING:
     from fork_wrapper.formats.fitted import Fitted
-    from fork_wrapper.formats.found import Found
 
 SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log", ".ipynb"])
 """Files in which a command line may stand."""
@@ -55,7 +55,7 @@ class Source:
     """The `checkpoint` section of a sidecar."""
     header: Mapping[str, Any] | None = None
     """What a checkpoint's header holds: identity, run, and all `modelspec.*`."""
-    found: "Found | None" = None
+    found: Found | None = None
     """Of a file of another program: what it is, and what there is to say of it."""
 
 
@@ -170,13 +170,6 @@ def _checkpoint(path: Path) -> Source:
         origins={},
         header=config,
     )
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there; a name that the system cannot have is none."""
-    with contextlib.suppress(OSError, ValueError):  # a name longer than the file system allows; a null character
-        return path.is_file()
-    return False
 
 
 def _is_experiment(path: Path) -> bool:

@@ -20,7 +20,7 @@ from fork_wrapper.formats.command_line import options_to_words
 from fork_wrapper.formats.fitted import Fitted, fit
 from fork_wrapper.formats.gui_form import _OLD_NAMES as OLD_NAMES
 from fork_wrapper.formats.gui_import import read_gui
-from fork_wrapper.formats.gui_keys import TABS, Tab, fresh_form, gui_keys, held_by_a_new_form, saved_by, versions
+from fork_wrapper.formats.gui_keys import TABS, Tab, fresh_form, gui_keys, saved_by, versions
 from fork_wrapper.formats.kft_import import with_own_record
 from fork_wrapper.formats.recognise import read_any
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY
@@ -30,7 +30,7 @@ from tests.unit.formats.gui_golden import PATH, TAGS, fresh, number
 VERSIONS = tuple(tag for tag in TAGS if tag not in ("v24.0.3", "v24.0.4", "v25.0.0", "v25.2.1"))
 """Of each kind of form one: those left out have the keys of a neighbour."""
 
-FIELDS = json.loads((Path(gui_table.__file__).parent / "gui_fresh.json").read_text(encoding="utf-8"))
+FIELDS = json.loads((Path(gui_table.__file__).parent / "gui_keys.json").read_text(encoding="utf-8"))["keys"]
 
 
 def lost(names: set[str], before: Fitted, after: Fitted) -> bool:
@@ -52,13 +52,13 @@ def lost(names: set[str], before: Fitted, after: Fitted) -> bool:
 
 def other(key: str, value: Any) -> Any:
     """A value that a field of the form can hold, and that no new form of any version holds."""
-    usual = [value, *held_by_a_new_form(key), *(fresh_form(tab).get(key) for tab in TABS)]
+    usual = [value, *gui_keys()[key].earlier, *(fresh_form(tab).get(key) for tab in TABS)]
     if isinstance(value, bool):
         return not value
-    choices = [one for one in FIELDS["choices"].get(key, ()) if one not in ("", *usual)]
+    choices = [one for one in FIELDS[key].get("choices", ()) if one not in ("", *usual)]
     if choices:
         return choices[-1]
-    least, most = FIELDS["ranges"].get(key, (0, None))
+    least, most = FIELDS[key].get("range", (0, None))
     if isinstance(value, (int, float)):
         return next(one for one in (3, 2, 1, 0.5, 0.25, least) if one not in usual and least <= one <= (most or 9))
     return "other/words=1"

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from fork_wrapper.formats.found import NOTHING, Then
 from fork_wrapper.formats.gui_handed import Handed, Images, additional_words, handed
-from fork_wrapper.formats.gui_keys import NEWEST, Tab
-from fork_wrapper.formats.gui_versions import ways_of
+from fork_wrapper.formats.gui_keys import NEWEST, Tab, quirks_of
 from tests.unit.formats.gui_golden import PLACES, fresh, hand, number, read
 
 RULE = "the GUI computed images x repeats / batch / accumulation x epochs"
@@ -285,7 +284,7 @@ def test_usual_words_reach_the_trainer(words: list[str]) -> None:
     """Letters, digits and a few signs are passed on whole by versions since v24."""
     words = [word for word in words if word.isascii()]
     for tag in ("v24.0.3", "HEAD"):
-        assert additional_words(" ".join(words), ways_of("finetune", number(tag))) == (words, [])
+        assert additional_words(" ".join(words), quirks_of("finetune", number(tag))) == (words, [])
 
 
 @settings(max_examples=50, deadline=None)

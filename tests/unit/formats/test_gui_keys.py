@@ -1,20 +1,27 @@
 """The table of the GUI's keys: versions in order, keys by version, and the versions that keys can come from."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fork_wrapper.formats import gui_keys as gui_keys_module
 from fork_wrapper.formats.gui_keys import (
     BY_HAND,
+    HOLDS_ITS_OPTION,
     NEWEST,
     TABS,
+    How,
+    Quirk,
     Span,
     Tab,
     allows,
     fresh_form,
     gui_keys,
+    quirks_of,
     saved_by,
     span_of,
     spell_version,
@@ -56,17 +63,29 @@ def test_every_key_is_sound() -> None:
     """Each of the keys has a tab and a span of its versions, and the option that it stands for exists."""
     keys = gui_keys()
     assert len(keys) == 243
+    plain = 0
     known = set(versions())
     for name, key in keys.items():
         assert key.name == name
-        assert key.how in ("same", "zero", "special", "other", "launch", "ui")
+        assert key.how in get_args(How)
         assert key.tabs
         assert key.tabs.keys() <= set(TABS)
         for first, last in key.tabs.values():
             assert first <= last
             assert {first, last} <= known
-        if key.how in ("same", "zero"):
+        if key.how in HOLDS_ITS_OPTION:
             assert key.option in {*options(), "dataset_config"}
+            plain += 1
+    assert plain == 109
+
+
+def test_every_quirk_is_a_row() -> None:
+    """The names that the code asks for are those of the data, and every quirk is some version's."""
+    rows = json.loads((Path(gui_keys_module.__file__).parent / "gui_keys.json").read_text(encoding="utf-8"))["quirks"]
+    assert tuple(rows) == get_args(Quirk)
+    known = [quirks_of(tab, one) for tab in TABS for one in versions()]
+    assert set[str]().union(*known) == rows.keys()
+    assert all(row["what"].endswith(".") for row in rows.values())
 
 
 @pytest.mark.parametrize(("tab", "tag"), PLACES)
@@ -170,3 +189,42 @@ def test_a_key_outweighs_all_that_is_missing() -> None:
     )
     assert (span.first, span.last) == ((23, 0, 15), NEWEST)  # max_train_steps came to the tab then
     assert span.strange == ()
+
+
+CHANGES: dict[Quirk, list[tuple[Tab, str, bool]]] = {
+    "command_line": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
+    "warmup_fraction": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "keeps_quotes": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
+    "stops_encoders": [("finetune", "v23.0.15", True), ("dreambooth", "v23.0.15", True)],
+    "trains_encoders": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "names_wandb": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
+    "adds_quotes": [("finetune", "v24.1.0", False), ("dreambooth", "v24.1.0", False)],
+    "sdxl_boxes": [("dreambooth", "v25.0.0", False)],
+    "typed_steps": [("finetune", "v24.0.0", False)],
+}
+"""Quirks that come or go once, by tab: with which version, and how it was before."""
+
+SPELLS: dict[Quirk, list[tuple[Tab, str, str]]] = {
+    "drops_zeros": [("finetune", "v24.0.4", "v26.0.0"), ("dreambooth", "v24.0.4", "v25.0.0")],
+    "drops_zero_rate": [("finetune", "v22.2.0", "v23.0.0"), ("dreambooth", "v17", "v23.0.0")],
+    "drops_te_rates": [("finetune", "v22.6.1", "v23.0.0"), ("dreambooth", "v22.6.1", "v23.0.0")],
+    "additional_first": [("finetune", "v22.6.1", "v24.0.0"), ("dreambooth", "v22.6.1", "v24.0.0")],
+}
+"""Quirks of a time, by tab: the first version, and the first after it."""
+
+
+def test_quirks_change_with_versions() -> None:
+    """Every quirk of every known version of both tabs is the one of these tables."""
+    seen = 0
+    for one in versions():
+        for quirk, changes in CHANGES.items():
+            for tab, tag, before in changes:
+                assert (quirk in quirks_of(tab, one)) is (before if one < number(tag) else not before)
+                seen += 1
+        for quirk, spells in SPELLS.items():
+            for tab, first, after in spells:
+                assert (quirk in quirks_of(tab, one)) is (number(first) <= one < number(after))
+                seen += 1
+        assert "typed_steps" in quirks_of("dreambooth", one)
+        assert "sdxl_boxes" in quirks_of("finetune", one)
+    assert seen == 169 * 24

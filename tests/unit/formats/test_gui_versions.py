@@ -11,9 +11,9 @@ import pytest
 
 from fork_wrapper.formats.experiment_text import then_text
 from fork_wrapper.formats.found import NOTHING, Then
+from fork_wrapper.formats.gui_form import shown
 from fork_wrapper.formats.gui_handed import handed
-from fork_wrapper.formats.gui_keys import TABS, Tab, gui_keys, versions
-from fork_wrapper.formats.gui_versions import BY_NAME, shown, ways_of
+from fork_wrapper.formats.gui_keys import TABS, Tab, quirks_of
 from fork_wrapper.formats.recognise import read_any
 from fork_wrapper.sdscripts.options import options
 from tests.unit.formats.gui_golden import PLACES, TAGS, cases, fresh, hand, images_of, number, plain, read
@@ -306,7 +306,7 @@ GONE = "gone"
 
 
 def _shown(tab: Tab, tag: str, **changes: Any) -> dict[str, Any]:
-    return shown(read(fresh(tab, tag, **changes)), ways_of(tab, number(tag)))
+    return shown(read(fresh(tab, tag, **changes)), quirks_of(tab, number(tag)))
 
 
 @pytest.mark.parametrize(("tab", "tag"), PLACES)
@@ -315,14 +315,6 @@ def test_only_options_are_shown(tab: Tab, tag: str) -> None:
     made = _shown(tab, tag)
     assert len(made) > 30
     assert {name for name in made if name not in options()} <= {"noise_offset_type", "train_inpainting"}
-
-
-def test_the_lists_of_special_keys_are_of_the_table() -> None:
-    """Each of them is a special key of the table that is an option's, under its own name or another."""
-    assert len(BY_NAME) == 32
-    for key in BY_NAME:
-        assert gui_keys()[key].how == "special"
-        assert gui_keys()[key].option in options()
 
 
 @pytest.mark.parametrize(
@@ -404,45 +396,6 @@ def test_a_field_of_the_dreambooth_tab(tag: str, changes: dict[str, Any], option
 def test_the_box_before_there_were_optimizers(ticked: bool, expected: str) -> None:
     """`use_8bit_adam` counts where no optimizer is named."""
     form = fresh("finetune", "v21.8.9", use_8bit_adam=ticked)
-    assert shown(read(form), ways_of("finetune", (20, 7)))["optimizer_type"] == form["optimizer"]
+    assert shown(read(form), quirks_of("finetune", (20, 7)))["optimizer_type"] == form["optimizer"]
     del form["optimizer"]
-    assert shown(read(form), ways_of("finetune", (20, 7)))["optimizer_type"] == expected
-
-
-WAYS: dict[str, list[tuple[Tab, str, bool]]] = {
-    "flags": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
-    "fraction": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
-    "quotes": [("finetune", "v24.0.0", True), ("dreambooth", "v24.0.0", True)],
-    "stops_encoders": [("finetune", "v23.0.15", True), ("dreambooth", "v23.0.15", True)],
-    "trains_encoders": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
-    "names_wandb": [("finetune", "v25.0.0", False), ("dreambooth", "v25.0.0", False)],
-    "spoils": [("finetune", "v24.1.0", False), ("dreambooth", "v24.1.0", False)],
-    "sdxl_boxes": [("dreambooth", "v25.0.0", False)],
-    "own_steps": [("finetune", "v24.0.0", False)],
-}
-"""Ways that change once, by tab: with which version, and how it was before."""
-
-SPELLS: dict[str, list[tuple[Tab, str, str]]] = {
-    "drops_zeros": [("finetune", "v24.0.4", "v26.0.0"), ("dreambooth", "v24.0.4", "v25.0.0")],
-    "drops_rate": [("finetune", "v22.2.0", "v23.0.0"), ("dreambooth", "v17", "v23.0.0")],
-    "drops_rates": [("finetune", "v22.6.1", "v23.0.0"), ("dreambooth", "v22.6.1", "v23.0.0")],
-    "loses": [("finetune", "v22.6.1", "v24.0.0"), ("dreambooth", "v22.6.1", "v24.0.0")],
-}
-"""Ways of a time, by tab: the first version, and the first after it."""
-
-
-def test_ways_change_with_versions() -> None:
-    """Every way of every known version of both tabs is the one of these tables."""
-    seen = 0
-    for one in versions():
-        for way, changes in WAYS.items():
-            for tab, tag, before in changes:
-                assert getattr(ways_of(tab, one), way) is (before if one < number(tag) else not before)
-                seen += 1
-        for way, spells in SPELLS.items():
-            for tab, first, after in spells:
-                assert getattr(ways_of(tab, one), way) is (number(first) <= one < number(after))
-                seen += 1
-        assert ways_of("dreambooth", one).own_steps
-        assert ways_of("finetune", one).sdxl_boxes
-    assert seen == 169 * 24
+    assert shown(read(form), quirks_of("finetune", (20, 7)))["optimizer_type"] == expected
