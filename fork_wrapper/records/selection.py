@@ -162,7 +162,7 @@ def _matching(key: str, sign: str, value: str) -> Callable[[str], bool]:
     for pattern in patterns if words else ():
         if not any(fnmatchcase(word, pattern) for word in words or ()):
             todo = _meant(pattern, words or ()) or f"use one of: {', '.join(words or ())}"
-            raise _WrongError(f"no {key} is called {pattern}", todo)
+            raise _WrongError(f"there is no {key} called {pattern}", todo)
     wanted = sign == "="
     return lambda text: any(fnmatchcase(text, pattern) for pattern in patterns) is wanted
 

@@ -151,7 +151,7 @@ def test_a_rehearsal_is_no_configuration_of_a_run(kft: Kft, project: Path) -> No
     rehearsed = recorded("first", load_settings({}, cwd=project), rehearsal={"trainer": "stand-in", "changes": []})
     answer = kft("check", rehearsed.run_id)
     assert answer.code == 1
-    assert "it is of a rehearsal" in answer.out
+    assert "it comes from a rehearsal" in answer.out
 
 
 def ids_in_the_code(root: Path) -> Iterator[tuple[str, str]]:
@@ -174,7 +174,7 @@ def ids_in_the_code(root: Path) -> Iterator[tuple[str, str]]:
 
 def _kinds_refused(root: Path) -> Iterator[str]:
     """Kinds of problems as the modules of `prepare` write them."""
-    for path in (root / "dataset_tools").glob("prepare*.py"):
+    for path in (root / "dataset_tools" / "prepare").glob("*.py"):
         for match in re.finditer(r"""Refused\(kind="([a-z-]+)"|_problem\([^"\n]+"([a-z-]+)\"""", path.read_text()):
             yield match[1] or match[2]
 

@@ -77,7 +77,7 @@ def test_a_list_comes_before_anything_is_changed(kft: Kft, pictures: Path) -> No
     before = sorted(pictures.rglob("*"))
     answer = kft("dataset", "check", str(pictures), "--fix")
     assert answer.code == 1
-    assert "nothing was changed: say --yes" in answer.err
+    assert "nothing was changed: use --yes" in answer.err
     assert "move aside cut2.png and cut2.txt" in answer.out
     assert "write mark.txt anew as UTF-8, without a mark" in answer.out
     assert "rename small_a.png to small_a.jpg" in answer.out

@@ -212,4 +212,4 @@ def test_an_interruption_is_130_and_says_how_to_go_on(kft: Kft, photos: Path, mo
     monkeypatch.setattr("fork_wrapper.commands.dataset_prepare.prepare", stop)
     answer = prepare(kft, photos)
     assert (answer.code, answer.out) == (130, "")
-    assert "the same command goes on from here" in answer.err
+    assert "the same command resumes from here" in answer.err

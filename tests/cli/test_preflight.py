@@ -219,7 +219,7 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
     flags = [f"--set={item}" for item in ("vae=./v.safetensors", "sample_prompts=p.txt", "resume=state")]
     answer = kft("check", "first", *flags)
     for key, name in (("vae", "v.safetensors"), ("sample_prompts", "p.txt"), ("resume", "state")):
-        assert found(answer, f"{key} names nothing") == (
+        assert found(answer, f"{key} names a path that does not exist") == (
             f"  • {key} names a path that does not exist\n    PROJECT/{name}\n    → correct the path, or unset it"
         )
     (project / "p.txt").mkdir()
@@ -229,7 +229,7 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
         assert f"→ name {should}, or unset it" in found(answer, f"{key} names {is_}")
     (project / "p.txt").rmdir()
     (project / "p.txt").write_text("a prompt")
-    assert "sample_prompts names nothing" not in kft("check", "first", *flags).out
+    assert "sample_prompts names a path that does not exist" not in kft("check", "first", *flags).out
 
 
 def test_machines_must_be_able_to_meet(kft: Kft) -> None:

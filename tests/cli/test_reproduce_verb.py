@@ -59,7 +59,7 @@ def test_the_same(kft: Kft, one: Archived) -> None:
 
 
 def test_different(kft: Kft, one: Archived, settings: Settings, project: Path) -> None:
-    """Each difference is named, and so is the command that goes on all the same."""
+    """Each difference is named, and so is the command that goes on anyway."""
     shutil.move(settings.datasets / "humanoid", settings.datasets / "moved")
     (settings.datasets / "moved" / "a.txt").write_text("Caption a\n", encoding="utf-8")
     (settings.sd_scripts / "sdxl_train.py").write_text("# other\n", encoding="utf-8")
@@ -71,7 +71,7 @@ def test_different(kft: Kft, one: Archived, settings: Settings, project: Path) -
     answer = kft("reproduce", str(path), "--check", "--map", moved)
     assert answer.code == 1
     assert_golden(plain(answer.out + answer.err), GOLDEN / "reproduce_different.txt")
-    said = answer.err.rsplit("all the same: kft ", 1)[1].replace("PROJECT", str(project))
+    said = answer.err.rsplit("to go on anyway: kft ", 1)[1].replace("PROJECT", str(project))
     words = said.replace("=NEW", f"={settings.models / 'base.safetensors'}").split()
     assert words[:2] == ["reproduce", str(path)]
     assert kft(*words, "--check").code == 0

@@ -75,7 +75,7 @@ def test_words_in_braces_must_stand_for_something(settings: Settings, write: Cal
         return [(one.what, one.where, one.todo) for one in checked.findings if "stands for" in one.what]
 
     key = "dataset.datasets[0].subsets[0].image_dir"
-    assert found() == [("{dataset} stands for nothing", f"{path}, line 10: {key}", "did you mean {datasets}?")]
+    assert found() == [("{dataset} is not a placeholder", f"{path}, line 10: {key}", "did you mean {datasets}?")]
     (settings.experiments / "{dataset}" / "people").mkdir(parents=True)
     assert found() == []
 
@@ -87,8 +87,8 @@ def test_nothing_passes_in_silence(settings: Settings, write: Callable[..., Path
     checked = check(resolved, settings, real_trainer(settings))
     said = [(one.severity, one.what) for one in checked.findings if one.where.startswith("--allow-unknown")]
     assert said == [
-        ("warning", "other lets nothing pass"),
-        ("warning", "seed lets nothing pass"),
+        ("warning", "other has no effect"),
+        ("warning", "seed has no effect"),
         ("note", "new_option is let through: kft does not know it"),
     ]
 

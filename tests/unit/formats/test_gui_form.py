@@ -177,15 +177,15 @@ def test_an_empty_list_is_an_empty_text(key: str, *, said: bool) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("epoch", "ten", "epoch is a number: 'ten' is none"),
-        ("epoch", "1.5", "epoch is a whole number: '1.5' is none"),
-        ("epoch", 1.5, "epoch is a whole number: 1.5 is none"),
-        ("seed", float("inf"), "seed is a number: inf is none"),
-        ("learning_rate", "nan", "learning_rate is a number: 'nan' is none"),
-        ("learning_rate", [1e-5], "learning_rate is a number: [1e-05] is none"),
-        ("flip_aug", "maybe", "flip_aug is a box, ticked or not: 'maybe' is neither"),
-        ("flip_aug", 2, "flip_aug is a box, ticked or not: 2 is neither"),
-        ("optimizer_args", [["a"]], "optimizer_args is a text: [['a']] is none"),
+        ("epoch", "ten", "epoch must be a number, not 'ten'"),
+        ("epoch", "1.5", "epoch must be a whole number, not '1.5'"),
+        ("epoch", 1.5, "epoch must be a whole number, not 1.5"),
+        ("seed", float("inf"), "seed must be a number, not inf"),
+        ("learning_rate", "nan", "learning_rate must be a number, not 'nan'"),
+        ("learning_rate", [1e-5], "learning_rate must be a number, not [1e-05]"),
+        ("flip_aug", "maybe", "flip_aug is a box, ticked or not, and cannot be 'maybe'"),
+        ("flip_aug", 2, "flip_aug is a box, ticked or not, and cannot be 2"),
+        ("optimizer_args", [["a"]], "optimizer_args must be text, not [['a']]"),
     ],
 )
 def test_values_that_are_none_of_their_key(key: str, value: Any, why: str) -> None:

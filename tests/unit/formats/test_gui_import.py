@@ -94,7 +94,7 @@ def test_what_is_no_option_is_named(tmp_path: Path) -> None:
     found = read_any(_write(tmp_path, {**form, "gpu_ids": "0,1"}))
     launch = "accelerate's: the setting accelerate_args can hold it"
     assert sorted(found.left_out, key=lambda one: one.key) == [
-        LeftOut(key="epoch", value="ten", why="epoch is a number: 'ten' is none"),
+        LeftOut(key="epoch", value="ten", why="epoch must be a number, not 'ten'"),
         LeftOut(key="gpu_ids", value="0,1", why=launch),
         LeftOut(key="mine", value=[1], why="not a key of the GUI's finetune or dreambooth tab"),
         LeftOut(key="num_processes", value=2, why="a setting: num_processes = 2 in kft.local.toml"),

@@ -77,7 +77,7 @@ def test_a_text_that_comes_to_something_else_is_a_bug(
 ) -> None:
     """And is not written."""
     monkeypatch.setattr("fork_wrapper.formats.new_experiment.child_text", lambda *_, **__: 'extends = "two"\n')
-    with pytest.raises(ValueError, match=r"other values of training\.seed"):
+    with pytest.raises(ValueError, match=r"other values for training\.seed"):
         new("three", sets=["seed=5"])
     assert not (settings.experiments / "three.toml").exists()
 
