@@ -17,8 +17,8 @@ import pytest
 import tomli_w
 
 from fork_wrapper.machine.settings import load_settings
-from tests.real_runs import RealProject, real_project
-from tests.support import Project
+from tests.builders.projects import Project
+from tests.builders.real_projects import RealProject, real_project
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINER_PACKAGES = ("torch", "accelerate", "diffusers", "transformers")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.projects import Project, step_losses
 from tests.integration.test_reproduce import texts
-from tests.support import Project, step_losses
 
 pytestmark = [pytest.mark.bench, pytest.mark.trainer, pytest.mark.sd_scripts]
 

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support import Project, step_losses
+from tests.builders.projects import Project, step_losses
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

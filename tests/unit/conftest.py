@@ -1,7 +1,6 @@
 """A project of its own for tests that need settings or experiment files."""
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from textwrap import dedent
 
@@ -9,11 +8,9 @@ import pytest
 
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings, load_settings
-from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.run.opening import begin
-from fork_wrapper.run.render import render
+from tests.builders.records import STAMP, begun
 
 BASE = """
 [training]
@@ -59,7 +56,7 @@ def write(settings: Settings) -> Callable[..., Path]:
 @pytest.fixture
 def run_folder(settings: Settings) -> RunFolder:
     """The folder of a run that has not begun."""
-    return RunFolder(folder=settings.outputs / "one" / "20260102-030405")
+    return RunFolder(folder=settings.outputs / "one" / STAMP)
 
 
 @pytest.fixture
@@ -67,6 +64,4 @@ def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder
     """The record of a run that is about to be launched."""
     write("one")
     resolved = resolve("one", settings)
-    started = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
-    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})
+    return begun(resolved, settings, stamp=run_folder.folder.name, provenance={}, process={}).record

@@ -12,8 +12,8 @@ from fork_wrapper.machine.gpus import Gpu
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import TrainerPython, real_trainer
 from fork_wrapper.sdscripts.packages import needed_packages
-from tests.model_files import MADE
-from tests.sdxl_layout import write_sparse
+from tests.builders.model_files import MADE
+from tests.builders.sdxl_layout import write_sparse
 
 EXPERIMENT = """
 [training]

@@ -4,8 +4,8 @@ import hashlib
 import math
 from pathlib import Path
 
-from tests.real_runs import BASE_SHA256
-from tests.sdxl_layout import sdxl_tensors, write_sparse
+from tests.builders.real_projects import BASE_SHA256
+from tests.builders.sdxl_layout import sdxl_tensors, write_sparse
 
 CHUNK = 1 << 24
 
