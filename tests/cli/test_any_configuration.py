@@ -174,7 +174,7 @@ def ids_in_the_code(root: Path) -> Iterator[tuple[str, str]]:
 
 def _kinds_refused(root: Path) -> Iterator[str]:
     """Kinds of problems as the modules of `prepare` write them."""
-    for path in (root / "dataset_tools").glob("prepare*.py"):
+    for path in (root / "dataset_tools" / "prepare").glob("*.py"):
         for match in re.finditer(r"""Refused\(kind="([a-z-]+)"|_problem\([^"\n]+"([a-z-]+)\"""", path.read_text()):
             yield match[1] or match[2]
 
