@@ -100,10 +100,15 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def miniature(shared_cache: Path, root: Path, trainer_packages: None) -> None:  # noqa: ARG001 - it may skip
     """The miniature is in the cache: else the first run builds it, and its header cannot name its base model yet."""
-    build = "import sys; from pathlib import Path; from fork_wrapper.rehearsal import miniature as m; "
-    call = "m.ensure_miniature(Path(sys.argv[1]))"
-    words = [sys.executable, "-c", build + call, str(miniature_folder(shared_cache))]
-    subprocess.run(words, cwd=root, check=True, capture_output=True)
+    script = """
+import sys
+from pathlib import Path
+from fork_wrapper.rehearsal.torchvision_ops import define_missing_ops
+define_missing_ops()  # before diffusers imports torchvision
+from fork_wrapper.rehearsal.miniature import ensure_miniature
+ensure_miniature(Path(sys.argv[1]))
+"""
+    subprocess.run([sys.executable, "-c", script, str(miniature_folder(shared_cache))], cwd=root, check=True)
 
 
 @pytest.fixture

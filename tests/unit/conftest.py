@@ -1,6 +1,7 @@
 """A project of its own for tests that need settings or experiment files."""
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from textwrap import dedent
 
@@ -60,8 +61,9 @@ def run_folder(settings: Settings) -> RunFolder:
 
 
 @pytest.fixture
-def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder) -> Record:
+def record(write: Callable[..., Path], settings: Settings) -> Record:
     """The record of a run that is about to be launched."""
     write("one")
     resolved = resolve("one", settings)
-    return begun(resolved, settings, stamp=run_folder.folder.name, provenance={}, process={}).record
+    started = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    return begun(resolved, settings, stamp=STAMP, started=started, provenance={}, process={}).record
