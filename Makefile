@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test bench docs lines clean
+.PHONY: rehearse test test-all bench docs lines clean
 
 rehearse: $(VENV)/.installed
 	$(BIN)/kft run humanoid_05 --rehearse --fetch
@@ -13,6 +13,10 @@ test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# The same with the long forms: many more random examples and kills, all six experiments reproduced by the real trainer.
+test-all: $(VENV)/.installed
+	$(BIN)/python -m pytest --long
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/bench -m bench -s

@@ -2,11 +2,13 @@
 
 Tiers: `tests/unit` (pure, seconds), `tests/cli` (the command in this process), `tests/integration` (real processes;
 those marked `trainer` train), `tests/gpu`, `tests/bench` (never part of the test command).
+What is marked `long` runs with `--long` alone (`make test-all`).
 """
 
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -15,16 +17,43 @@ from typing import Any
 
 import pytest
 import tomli_w
+from hypothesis import settings
 
 from fork_wrapper.machine.settings import load_settings
-from tests.real_runs import RealProject, real_project
-from tests.support import Project
+from fork_wrapper.rehearsal.miniature_folder import miniature_folder
+from tests.builders.projects import Project
+from tests.builders.real_projects import RealProject, real_project
 
+LONG = {"VERDICTS": "300", "PREPARE_KILLS": "30", "FUZZED_IMAGES": "5000"}
+"""How often the tests that count by the environment repeat with `--long`; what the environment says already stands."""
 ROOT = Path(__file__).resolve().parent.parent
 TRAINER_PACKAGES = ("torch", "accelerate", "diffusers", "transformers")
 
 # Read before any test changes the environment: where this user keeps sd-scripts, if at all.
 _SD_SCRIPTS = load_settings({}, cwd=ROOT).sd_scripts
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`."""
+    parser.addoption("--long", action="store_true", help="the long forms too: more examples, kills, rehearsals")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples each property is tried with: where a test names its own number, that stands."""
+    settings.register_profile("quick", max_examples=40, deadline=None)
+    settings.register_profile("long", max_examples=1000, deadline=None)
+    settings.load_profile("long" if config.getoption("--long") else "quick")
+    if config.getoption("--long"):
+        os.environ.update({name: os.environ.get(name, value) for name, value in LONG.items()})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless it is asked for."""
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +95,20 @@ def trainer_packages() -> None:
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for all rehearsals of a session: the miniature and the sample set are made once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def miniature(shared_cache: Path, root: Path, trainer_packages: None) -> None:  # noqa: ARG001 - it may skip
+    """The miniature is in the cache: else the first run builds it, and its header cannot name its base model yet."""
+    script = """
+import sys
+from pathlib import Path
+from fork_wrapper.rehearsal.torchvision_ops import define_missing_ops
+define_missing_ops()  # before diffusers imports torchvision
+from fork_wrapper.rehearsal.miniature import ensure_miniature
+ensure_miniature(Path(sys.argv[1]))
+"""
+    subprocess.run([sys.executable, "-c", script, str(miniature_folder(shared_cache))], cwd=root, check=True)
 
 
 @pytest.fixture

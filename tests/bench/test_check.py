@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = pytest.mark.bench
 

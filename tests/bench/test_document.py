@@ -8,7 +8,7 @@ import pytest
 from fork_wrapper.machine.settings import load_settings
 from tests.bench.many_runs import RUNS, make_runs
 from tests.bench.test_history import median, wall
-from tests.support import Project
+from tests.builders.projects import Project
 from tests.unit.publish.document.building import SIX, rehearsed, trained
 
 pytestmark = pytest.mark.bench

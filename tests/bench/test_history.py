@@ -12,7 +12,7 @@ import pytest
 
 from fork_wrapper.machine.settings import load_settings
 from tests.bench.many_runs import EXPERIMENTS, RUNS, make_runs
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = pytest.mark.bench
 

@@ -12,8 +12,8 @@ from fork_wrapper.records.events import read_scalars
 from tests.bench.many_runs import RUNS, make_runs
 from tests.bench.test_history import wall
 from tests.browser import Browser
-from tests.support import Project
-from tests.trained import scalars, trained, write_events
+from tests.builders.projects import Project
+from tests.builders.trainings import run_with_samples, scalars, write_events
 
 pytestmark = pytest.mark.bench
 
@@ -51,7 +51,7 @@ def six(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Path]:
     settings = _settings(folder, root)
     prompts = [f"a character number {number}, full body --w 1024 --h 1024 --d {number}" for number in range(PROMPTS)]
     for name in SIX:
-        run = trained(name, settings, steps=POINTS, epochs=EPOCHS, prompts=prompts, side=SIDE)
+        run = run_with_samples(name, settings, steps=POINTS, epochs=EPOCHS, prompts=prompts, side=SIDE)
         assert len(list(run.samples.iterdir())) == EPOCHS * PROMPTS
     yield folder
     shutil.rmtree(folder)
@@ -101,7 +101,7 @@ def test_six_of_ten_thousand_runs(tmp_path: Path, root: Path, make_project: Call
     settings = _settings(tmp_path, root)
     make_runs(settings.outputs, settings)
     for name in SIX:
-        trained(name, settings, steps=2000, epochs=EPOCHS, prompts=["a knight --d 1"], side=128)
+        run_with_samples(name, settings, steps=2000, epochs=EPOCHS, prompts=["a knight --d 1"], side=128)
     project = make_project(outputs=str(settings.outputs), cache=str(settings.cache))
     ids = [f"{name}/20260102-030405" for name in SIX]
     many = [f"exp_{number:02}" for number in range(6)]

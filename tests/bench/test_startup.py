@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = pytest.mark.bench
 

@@ -22,8 +22,8 @@ from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.checkpoints import CONFIG_KEY, RUN_KEY
 from fork_wrapper.records.record import read_record
 from fork_wrapper.repeat.compared import COMPARED
+from tests.builders.records import recorded
 from tests.cli.conftest import Answer
-from tests.unit.made_records import recorded
 
 Kft = Callable[..., Answer]
 

@@ -12,8 +12,8 @@ import pytest
 from fork_wrapper.cli import group
 from fork_wrapper.commands.completion import SHELLS, VARIABLE, register
 from fork_wrapper.machine.settings import load_settings
+from tests.builders.checkpoints import run_with_checkpoints
 from tests.cli.conftest import Answer
-from tests.unit.trained import trained
 
 Kft = Callable[..., Answer]
 Complete = Callable[[str], list[str]]
@@ -23,7 +23,7 @@ Complete = Callable[[str], list[str]]
 def complete(project: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
     """What a shell is told to offer behind a line, in a project with two runs of `first`."""
     settings = load_settings({}, cwd=project)
-    made = trained("first", settings, ("-000002", "")).folder
+    made = run_with_checkpoints("first", settings, ("-000002", "")).folder
     shutil.copytree(made, made.with_name("20260103-030405"))
     register()
     from click.shell_completion import get_completion_class  # noqa: PLC0415

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import assert_golden
+from tests.builders.projects import assert_golden
 from tests.unit.dataset_tools.captioned import drawn
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fork_wrapper.commands.dataset_check import printable
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 from tests.unit.dataset_tools.planted import PLANTS, caption, content, picture, settle
 
 Kft = Callable[..., Answer]

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from fork_wrapper.commands.dataset_prepare import SHOWN
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "cli"

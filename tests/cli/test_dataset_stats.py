@@ -12,7 +12,7 @@ from PIL import Image
 
 from dataset_tools.captions.vocabulary import shipped_vocabulary_text
 from dataset_tools.sets.figures import caption, figure
-from tests.support import assert_golden
+from tests.builders.projects import assert_golden
 
 if TYPE_CHECKING:
     from collections.abc import Callable

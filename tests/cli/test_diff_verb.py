@@ -13,8 +13,8 @@ import pytest
 from fork_wrapper.records import run_folder as paths
 from fork_wrapper.records.record import Record, write_record
 from fork_wrapper.records.run_folder import RunFolder
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 from tests.unit.compare.building import GPU, PYTHON, manifest, record
 
 Kft = Callable[..., Answer]

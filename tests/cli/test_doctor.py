@@ -19,8 +19,8 @@ from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.sdscripts import refresh
 from fork_wrapper.sdscripts.options import pinned_commit, pinned_table
 from fork_wrapper.sdscripts.packages import needed_packages
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 

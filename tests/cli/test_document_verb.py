@@ -12,8 +12,8 @@ import pytest
 from fork_wrapper import __version__
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.records.notes import add_note
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 from tests.unit.publish.document.building import SIX, rehearsed, trained
 
 Kft = Callable[..., Answer]

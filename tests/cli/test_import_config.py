@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fork_wrapper.experiment.experiment import load_experiment
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"

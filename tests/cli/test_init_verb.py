@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 Kft = Callable[..., Answer]

@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from dataset_tools.prepare.one import Choices
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.run_folder import RunFolder
+from tests.builders.checkpoints import run_with_checkpoints
 from tests.cli.conftest import Answer
-from tests.unit.trained import trained
 
 Kft = Callable[..., Answer]
 SECRET = "VICTIMS-OWN-WORDS"
@@ -64,7 +64,7 @@ def place(project: Path) -> Place:
     (project / "photos").mkdir()
     Image.new("RGB", (100, 100), "red").save(project / "photos" / "a.png")
     (project / "photos" / "a.txt").write_text("red")
-    run = trained("second", load_settings({}, cwd=project))
+    run = run_with_checkpoints("second", load_settings({}, cwd=project))
     return Place(project=project, run=run, victim=victim)
 
 

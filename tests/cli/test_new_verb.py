@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fork_wrapper.machine.settings import load_settings
+from tests.builders.projects import assert_golden
+from tests.builders.records import recorded
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
-from tests.unit.made_records import recorded
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 Kft = Callable[..., Answer]

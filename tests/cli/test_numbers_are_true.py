@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 
 from fork_wrapper.experiment.experiment import load_experiment
 from fork_wrapper.machine.settings import load_settings
+from tests.builders.checkpoints import run_with_checkpoints
 from tests.cli.conftest import Answer
-from tests.unit.trained import trained
 
 Kft = Callable[..., Answer]
 ALL = re.compile(r"\b[0-9a-f]{64}\b")
@@ -60,7 +60,7 @@ def test_an_import_names_its_source(kft: Kft, project: Path, name: str) -> None:
 
 def test_a_record_and_a_sidecar_as_sources(kft: Kft, project: Path) -> None:
     """Likewise."""
-    run = trained("second", load_settings({}, cwd=project))
+    run = run_with_checkpoints("second", load_settings({}, cwd=project))
     for number, path in enumerate((run.record, run.folder / "second.json")):
         assert kft("new", f"again{number}", "--from", str(path)).code == 0
         text = (project / "experiments" / f"again{number}.toml").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def test_a_subset_names_images_by_their_hashes(kft: Kft, project: Path, photos: 
 
 def test_a_promotion_names_the_file(kft: Kft, project: Path) -> None:
     """In the line for sha256sum, in the card, in the note, and the size in both."""
-    run = trained("second", load_settings({}, cwd=project))
+    run = run_with_checkpoints("second", load_settings({}, cwd=project))
     assert kft("promote", run.run_id).code == 0
     folder = project / "models" / "second"
     model = folder / "second.safetensors"
@@ -150,7 +150,7 @@ def test_a_promotion_names_the_file(kft: Kft, project: Path) -> None:
 
 def test_a_bundle_of_a_run_is_its_files(kft: Kft, project: Path) -> None:
     """Byte for byte."""
-    run = trained("second", load_settings({}, cwd=project))
+    run = run_with_checkpoints("second", load_settings({}, cwd=project))
     assert kft("export-config", run.run_id, "--format", "bundle", "-o", "bundle").code == 0
     copies = [path for path in (project / "bundle" / "run").rglob("*") if path.is_file()]
     assert len(copies) == 4

@@ -8,8 +8,8 @@ import pytest
 
 from fork_wrapper.commands import flags
 from fork_wrapper.sdscripts.options import Option, Table, keep, options, pinned_table
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 

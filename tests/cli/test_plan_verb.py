@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "cli"

@@ -12,8 +12,8 @@ from PIL import Image
 from fork_wrapper.check import preflight
 from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.sdscripts.options import pinned_commit
+from tests.builders.sdxl_layout import sdxl_tensors, write_sparse
 from tests.cli.conftest import Answer
-from tests.sdxl_layout import sdxl_tensors, write_sparse
 
 Kft = Callable[..., Answer]
 

@@ -9,9 +9,9 @@ import pytest
 
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.run_folder import RunFolder
+from tests.builders.checkpoints import change_sidecar, run_with_checkpoints
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
-from tests.unit.trained import change_sidecar, trained
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli"
 Kft = Callable[..., Answer]
@@ -24,7 +24,7 @@ def run(project: Path) -> RunFolder:
     """A run of `second` that is over."""
     with (project / "experiments" / "second.toml").open("a", encoding="utf-8") as file:
         file.write(STORY)
-    return trained("second", load_settings({}, cwd=project))
+    return run_with_checkpoints("second", load_settings({}, cwd=project))
 
 
 def test_a_run_is_promoted(kft: Kft, run: RunFolder, project: Path) -> None:
@@ -68,7 +68,9 @@ def test_a_note_that_cannot_be_written_undoes_nothing(kft: Kft, run: RunFolder, 
 
 def test_a_rehearsal_needs_the_word(kft: Kft, project: Path) -> None:
     """Its card says so, too."""
-    run = trained("second", load_settings({}, cwd=project), rehearsal={"trainer": "stand-in"}, status="rehearsed")
+    run = run_with_checkpoints(
+        "second", load_settings({}, cwd=project), rehearsal={"trainer": "stand-in"}, status="rehearsed"
+    )
     answer = kft("promote", run.run_id)
     assert (answer.code, answer.out) == (2, "")
     assert "it is a rehearsal: the miniature draws nothing" in answer.err

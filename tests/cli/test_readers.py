@@ -11,8 +11,8 @@ import pytest
 
 from fork_wrapper.cli import VERBS, group
 from fork_wrapper.commands.dataset import VERBS as DATASET_VERBS
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"

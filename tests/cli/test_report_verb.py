@@ -9,8 +9,8 @@ import pytest
 
 from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.run_folder import RunFolder
+from tests.builders.trainings import run_with_samples
 from tests.cli.conftest import Answer
-from tests.trained import trained
 
 needs_png = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib: pip install 'kft[png]'")
 
@@ -21,7 +21,7 @@ Call = Callable[..., Answer]
 def runs(project: Path) -> list[RunFolder]:
     """A completed run of the first experiment and a rehearsal of the second."""
     settings = load_settings({}, cwd=project)
-    return [trained("first", settings), trained("second", settings, rehearsal=True)]
+    return [run_with_samples("first", settings), run_with_samples("second", settings, rehearsal=True)]
 
 
 @pytest.mark.usefixtures("runs")

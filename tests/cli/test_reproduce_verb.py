@@ -12,9 +12,9 @@ from fork_wrapper.check.preflight import Machine
 from fork_wrapper.machine.provenance import GitState
 from fork_wrapper.machine.settings import Settings, load_settings
 from fork_wrapper.machine.trainer import TrainerPython
+from tests.builders.archives import Archived, archived, furnish
+from tests.builders.projects import assert_golden
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
-from tests.unit.archives import Archived, archived, furnish
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"
@@ -28,9 +28,9 @@ def settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     found = load_settings({}, cwd=project)
     furnish(found)
     python = TrainerPython(executable="python", version="3.11.7", packages=PACKAGES, torch_cuda="12.4")
-    for module in ("tests.unit.archives", "fork_wrapper.repeat.reproduce"):
+    for module in ("tests.builders.archives", "fork_wrapper.repeat.reproduce"):
         monkeypatch.setattr(f"{module}.probe_python", lambda *_: python)
-    for module in ("tests.unit.archives", "fork_wrapper.repeat.machine"):
+    for module in ("tests.builders.archives", "fork_wrapper.repeat.machine"):
         monkeypatch.setattr(f"{module}.own_state", lambda: GitState(commit="c" * 40, dirty=False))
     machine = Machine(findings=(), python=None, gpus=(), lacks_packages=True)
     monkeypatch.setattr("fork_wrapper.check.check.look_at", lambda *_, **__: machine)

@@ -12,10 +12,10 @@ from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.repeat import resume
+from tests.builders.checkpoints import put_state
+from tests.builders.projects import assert_golden
+from tests.builders.records import recorded
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
-from tests.unit.made_records import recorded
-from tests.unit.states import put_state
 
 Kft = Callable[..., Answer]
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "cli"

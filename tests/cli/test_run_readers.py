@@ -18,9 +18,9 @@ from fork_wrapper.machine.settings import load_settings
 from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.records.run_state import status_now
+from tests.builders.projects import assert_golden
+from tests.builders.records import recorded
 from tests.cli.conftest import Answer
-from tests.support import assert_golden
-from tests.unit.made_records import recorded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 Kft = Callable[..., Answer]

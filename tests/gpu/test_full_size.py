@@ -15,7 +15,7 @@ import pytest
 from dataset_tools.sets.sample_set import draw_sample_set
 from fork_wrapper.machine.gpus import gpus
 from fork_wrapper.rehearsal.miniature_folder import miniature_folder, tokenizers
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = [
     pytest.mark.gpu,

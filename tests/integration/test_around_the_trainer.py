@@ -14,7 +14,7 @@ import pytest
 
 from fork_wrapper.rehearsal.miniature import DESCRIPTION
 from fork_wrapper.rehearsal.miniature_folder import base_model, miniature_folder
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fork_wrapper.datasets.captioning import OURS, TOOLS
-from tests.support import Project
+from tests.builders.projects import Project
 from tests.unit.dataset_tools.captioned import drawn
 
 SLOW = """

@@ -12,8 +12,8 @@ import pytest
 
 from fork_wrapper.rehearsal.miniature import DESCRIPTION
 from fork_wrapper.rehearsal.miniature_folder import base_model, miniature_folder
+from tests.builders.projects import Project
 from tests.integration.test_around_the_trainer import RUN, archived, record_of, wait_for
-from tests.support import Project
 
 if TYPE_CHECKING:
     import subprocess

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_runs import CARD, LARGE_CARD, RealProject
+from tests.builders.real_projects import CARD, LARGE_CARD, RealProject
 
 FULL = "GPU 0 (NVIDIA GeForce RTX 4090) has 24564 MiB, and this configuration takes at least 26943 MiB"
 

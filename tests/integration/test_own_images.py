@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_runs import CARD, RealProject
+from tests.builders.real_projects import CARD, RealProject
 
 
 def test_a_first_run_of_own_images(real: RealProject, tmp_path: Path) -> None:

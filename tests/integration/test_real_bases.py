@@ -10,8 +10,8 @@ import pytest
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.table import findings
 from fork_wrapper.sdscripts.model_kinds import look_at_model
-from tests.model_files import MADE, VAE
-from tests.sdxl_layout import write_sparse
+from tests.builders.model_files import MADE, VAE
+from tests.builders.sdxl_layout import write_sparse
 
 pytestmark = [pytest.mark.trainer, pytest.mark.sd_scripts, pytest.mark.usefixtures("trainer_packages")]
 VAES = {

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.model_files import MADE, SDXL
-from tests.real_runs import RealProject
-from tests.sdxl_layout import write_sparse
+from tests.builders.model_files import MADE, SDXL
+from tests.builders.real_projects import RealProject
+from tests.builders.sdxl_layout import write_sparse
 
 QUICK = ("--set", "max_train_epochs=2", "--set", "batch_size=2", "--set", "gradient_accumulation_steps=1")
 CHILD = """

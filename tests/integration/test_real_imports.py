@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fork_wrapper.sdscripts.options import options
+from tests.builders.projects import Project
 from tests.integration.test_real_parser import ask_parser
-from tests.support import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.sd_scripts, pytest.mark.usefixtures("trainer_packages")]
 

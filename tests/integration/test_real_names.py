@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from tests.real_runs import RealProject
+from tests.builders.real_projects import RealProject
 
 if TYPE_CHECKING:
     from subprocess import Popen

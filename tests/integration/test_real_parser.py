@@ -13,7 +13,7 @@ import pytest
 
 from fork_wrapper.experiment.experiment import experiment_names
 from fork_wrapper.sdscripts.options import options
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.sd_scripts, pytest.mark.usefixtures("trainer_packages")]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.real_runs import CARD, RealProject
+from tests.builders.real_projects import CARD, RealProject
 
 QUICK = ("--set", "max_train_epochs=2", "--set", "batch_size=2", "--set", "gradient_accumulation_steps=1")
 SAVING = ("--set", "save_every_n_epochs=1")

@@ -12,7 +12,7 @@ import pytest
 from safetensors import safe_open
 
 from fork_wrapper.records.events import read_scalars
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

@@ -15,7 +15,7 @@ from fork_wrapper.publish.report.choose import choose
 from fork_wrapper.publish.report.gather import gather
 from fork_wrapper.publish.report.page import page
 from tests.browser import Browser
-from tests.trained import trained
+from tests.builders.trainings import run_with_samples
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     (folder / "kft.toml").write_text("")
     settings = load_settings({"experiments": root / "experiments", "cache": folder / "cache"}, environ={}, cwd=folder)
     for name in ("humanoid_04", "humanoid_05"):
-        trained(name, settings, steps=400, epochs=3, prompts=PROMPTS, rehearsal=name == "humanoid_05")
+        run_with_samples(name, settings, steps=400, epochs=3, prompts=PROMPTS, rehearsal=name == "humanoid_05")
     text, _ = page(gather(choose([], settings), settings))
     (path := folder / "report.html").write_text(text, encoding="utf-8")
     return path

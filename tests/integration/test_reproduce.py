@@ -1,6 +1,6 @@
 """A run repeated from one file, trained for real: the same configs to the byte, the same losses to the bit.
 
-The real trainer does it for all six experiments in `tests/bench/test_reproduce_six.py`.
+The real trainer does it for all six experiments in `test_reproduce_six.py`, with `--long`.
 """
 
 import shutil
@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support import Project, step_losses
+from tests.builders.projects import Project, step_losses
 
-pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
+pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("miniature")]
 
 
 def texts(run: Path) -> tuple[str, str]:

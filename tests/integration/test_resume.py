@@ -20,7 +20,7 @@ from fork_wrapper.records.progress import read_log
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.run.states import damage_of
-from tests.support import Project
+from tests.builders.projects import Project
 
 pytestmark = [pytest.mark.trainer, pytest.mark.usefixtures("trainer_packages")]
 

@@ -3,7 +3,7 @@
 import json
 
 from fork_wrapper.formats.gui_keys import fresh_form
-from tests.real_runs import RealProject
+from tests.builders.real_projects import RealProject
 
 DATASET = """\
 [[datasets]]

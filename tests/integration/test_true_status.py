@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from fork_wrapper.records.checkpoints import is_whole
+from tests.builders.real_projects import RealProject
 from tests.integration.test_around_the_trainer import wait_for
-from tests.real_runs import RealProject
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 

@@ -4,10 +4,10 @@ import json
 import struct
 from pathlib import Path
 
-from tests.model_files import MADE, SDXL
+from tests.builders.model_files import MADE, SDXL
+from tests.builders.sdxl_layout import Shape, write_sparse
 from tests.rules.casebook import Entry
 from tests.rules.furnishing import Change
-from tests.sdxl_layout import Shape, write_sparse
 
 BASE_FILE = {"training.pretrained_model_name_or_path": "FOLDER/../models/base.safetensors"}
 BASE_FOLDER = {"training.pretrained_model_name_or_path": "FOLDER/../models"}

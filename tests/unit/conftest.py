@@ -9,11 +9,9 @@ import pytest
 
 from fork_wrapper.experiment.resolve import resolve
 from fork_wrapper.machine.settings import Settings, load_settings
-from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.record import Record
 from fork_wrapper.records.run_folder import RunFolder
-from fork_wrapper.run.opening import begin
-from fork_wrapper.run.render import render
+from tests.builders.records import STAMP, begun
 
 BASE = """
 [training]
@@ -59,14 +57,13 @@ def write(settings: Settings) -> Callable[..., Path]:
 @pytest.fixture
 def run_folder(settings: Settings) -> RunFolder:
     """The folder of a run that has not begun."""
-    return RunFolder(folder=settings.outputs / "one" / "20260102-030405")
+    return RunFolder(folder=settings.outputs / "one" / STAMP)
 
 
 @pytest.fixture
-def record(write: Callable[..., Path], settings: Settings, run_folder: RunFolder) -> Record:
+def record(write: Callable[..., Path], settings: Settings) -> Record:
     """The record of a run that is about to be launched."""
     write("one")
     resolved = resolve("one", settings)
     started = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    rendered = render(resolved, settings, real_trainer(settings), run_folder, started)
-    return begin(resolved, rendered, started=started, provenance={}, foreseen=({}, ()), rehearsal=None, process={})
+    return begun(resolved, settings, stamp=STAMP, started=started, provenance={}, process={}).record

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fork_wrapper.errors import InputError
@@ -114,7 +114,6 @@ def test_json_refuses_what_json_has_not(value: float) -> None:
         pretty_json({"loss": value})
 
 
-@settings(max_examples=40)
 @given(_json_values)
 def test_json_comes_back_and_ignores_insertion_order(value: Any) -> None:
     """Both forms read back as the value; the same value in another order gives the same text."""

@@ -166,7 +166,7 @@ def train() -> None:
 def write_curves(steps: int) -> None:
     """The event file that TensorBoard would be given."""
     sys.path.append(str(Path(__file__).resolve().parents[3]))
-    from tests.trained import scalars, write_events  # noqa: PLC0415 - only a whole training is drawn
+    from tests.builders.trainings import scalars, write_events  # noqa: PLC0415 - only a whole training is drawn
 
     stamp = time.strftime("%Y%m%d%H%M%S")
     write_events(

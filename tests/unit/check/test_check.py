@@ -12,8 +12,8 @@ from fork_wrapper.machine.gpus import Gpu
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.machine.trainer import TrainerPython, real_trainer
 from fork_wrapper.sdscripts.packages import needed_packages
-from tests.model_files import MADE
-from tests.sdxl_layout import write_sparse
+from tests.builders.model_files import MADE
+from tests.builders.sdxl_layout import write_sparse
 
 EXPERIMENT = """
 [training]
@@ -72,7 +72,7 @@ def test_words_in_braces_must_stand_for_something(settings: Settings, write: Cal
 
     def found() -> list[tuple[str, str, str]]:
         checked = check(resolve("one", settings), settings, real_trainer(settings))
-        return [(one.what, one.where, one.todo) for one in checked.findings if "stands for" in one.what]
+        return [(one.what, one.where, one.todo) for one in checked.findings if "placeholder" in one.what]
 
     key = "dataset.datasets[0].subsets[0].image_dir"
     assert found() == [("{dataset} is not a placeholder", f"{path}, line 10: {key}", "did you mean {datasets}?")]

@@ -11,7 +11,7 @@ from fork_wrapper.check.measured import published_rows
 from fork_wrapper.check.rules.case import Case, Host
 from fork_wrapper.check.rules.optimizers import classes
 from fork_wrapper.sdscripts import sizes
-from tests.sdxl_layout import sdxl_tensors
+from tests.builders.sdxl_layout import sdxl_tensors
 
 UNET, FIRST, SECOND = (
     "model.diffusion_model.",

@@ -145,7 +145,7 @@ def test_a_key_path_that_is_none(write: Write, settings: Settings, typed: str) -
     assert all(where == f"--set {typed}" and "object" not in what for where, what, _ in _error(settings, typed))
 
 
-@examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(
         ["seed", "training", "dataset", "datasets[0]", "subsets", "general", "[", "9", "", "batch_size"]

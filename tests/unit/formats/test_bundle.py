@@ -12,7 +12,7 @@ from fork_wrapper.formats.gui_keys import fresh_form
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 Write = Callable[..., Path]
 CONFIGS = [

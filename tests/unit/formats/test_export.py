@@ -19,7 +19,7 @@ from fork_wrapper.formats.export import export, name_of, refuse_to_overwrite
 from fork_wrapper.formats.source import Source, open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.run.render import shell_line
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 Write = Callable[..., Path]
 TEXT = """

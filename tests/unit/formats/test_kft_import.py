@@ -12,8 +12,8 @@ from fork_wrapper.errors import InputError
 from fork_wrapper.files import read_json
 from fork_wrapper.formats.kft_import import is_export, read_checkpoint, read_export, read_record_file
 from fork_wrapper.machine.settings import Settings
+from tests.builders.records import recorded
 from tests.unit.formats.conftest import Make
-from tests.unit.made_records import recorded
 
 Header = Callable[[str, Mapping[str, str]], Path]
 SDXL = "stable-diffusion-xl-v1-base"

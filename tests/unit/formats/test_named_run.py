@@ -12,7 +12,7 @@ from fork_wrapper.formats.named_run import named_run, run_of
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 TEXT = "[training]\nseed = 1\n[[dataset.datasets]]\nresolution = 512\n"
 

@@ -14,7 +14,7 @@ from fork_wrapper.files import flatten
 from fork_wrapper.formats.new_experiment import Given, NewExperiment, next_steps, plan_new, write_new
 from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings, load_settings
-from tests.unit.made_records import NOW, recorded
+from tests.builders.records import NOW, recorded
 
 Write = Callable[..., Path]
 New = Callable[..., NewExperiment]

@@ -13,7 +13,7 @@ from fork_wrapper.errors import InputError
 from fork_wrapper.experiment.resolve import Origin
 from fork_wrapper.formats.source import SCRIPT_SUFFIXES, Source, open_source, toml_texts
 from fork_wrapper.machine.settings import Settings
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 Write = Callable[..., Path]
 TEXT = "[training]\nseed = 1\n[[dataset.datasets]]\nresolution = 512\n"

@@ -13,7 +13,7 @@ from fork_wrapper.publish.aftermath import afterwards, came_from, note_rows, sto
 from fork_wrapper.records.notes import Note, add_note
 from fork_wrapper.records.record import Record, read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import NOW, recorded
+from tests.builders.records import NOW, recorded
 
 
 def test_notes_and_children(write: Callable[..., Path], settings: Settings) -> None:

@@ -14,8 +14,8 @@ from fork_wrapper.publish.chosen_checkpoint import Chosen, against, choose, doub
 from fork_wrapper.records.notes import add_note
 from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import NOW
-from tests.unit.trained import change_sidecar, trained
+from tests.builders.checkpoints import change_sidecar, run_with_checkpoints
+from tests.builders.records import NOW
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run(settings: Settings, write: Callable[..., Path], monkeypatch: pytest.Monk
     """A run with an epoch's checkpoint and the final one."""
     monkeypatch.chdir(settings.root)
     write("one")
-    return trained("one", settings)
+    return run_with_checkpoints("one", settings)
 
 
 def chosen(text: Path | str, settings: Settings, checkpoint: str | None = None) -> Chosen:
@@ -107,7 +107,7 @@ def test_what_forbids_it(run: RunFolder, settings: Settings) -> None:
 
 def test_a_rehearsal_is_refused_unless_it_is_meant(settings: Settings, run: RunFolder) -> None:
     """It draws nothing."""
-    rehearsed = trained("one", settings, rehearsal={"trainer": "stand-in"}, status="rehearsed")
+    rehearsed = run_with_checkpoints("one", settings, rehearsal={"trainer": "stand-in"}, status="rehearsed")
     assert rehearsed == run
     found = chosen(run.run_id, settings)
     assert _what(found) == ["it is a rehearsal: the miniature draws nothing"]
@@ -127,7 +127,7 @@ def test_doubts(
     settings: Settings, run: RunFolder, facts: dict[str, Any], entry: dict[str, Any], said: list[str]
 ) -> None:
     """Are no reason to refuse it."""
-    trained("one", settings, **facts)
+    run_with_checkpoints("one", settings, **facts)
     change_sidecar(run.folder / "one.safetensors", **entry)
     found = chosen(run.run_id, settings)
     assert [finding.what for finding in doubts(found)] == said

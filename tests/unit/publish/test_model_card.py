@@ -14,7 +14,7 @@ from fork_wrapper.publish.model_card import Card, License, card_text
 from fork_wrapper.records.notes import Note
 from fork_wrapper.records.record import Record, from_json
 from fork_wrapper.sdscripts.known_bases import SDXL, Base, recognise
-from tests.unit.trained import trained
+from tests.builders.checkpoints import run_with_checkpoints
 
 STORY = '[story]\npurpose = "less | more"\nproblems = ["<b>dark</b>", "hands"]\ndecision = "selected"\n'
 
@@ -23,7 +23,7 @@ STORY = '[story]\npurpose = "less | more"\nproblems = ["<b>dark</b>", "hands"]\n
 def card(settings: Settings, write: Callable[..., Path]) -> Card:
     """The card of a run's last checkpoint."""
     write("one", STORY + (write("base").read_text(encoding="utf-8")))
-    folder = trained("one", settings).folder
+    folder = run_with_checkpoints("one", settings).folder
     raw = json.loads((folder / "one.json").read_text(encoding="utf-8"))
     record = from_json(raw, folder)
     base = recognise(record.provenance["base_model"])

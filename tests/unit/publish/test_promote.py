@@ -17,14 +17,14 @@ from fork_wrapper.publish.chosen_checkpoint import choose
 from fork_wrapper.publish.model_card import License
 from fork_wrapper.publish.promote import Promotion, check_hub_names, license_of, plan_promotion, promote
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.trained import change_sidecar, trained
+from tests.builders.checkpoints import change_sidecar, run_with_checkpoints
 
 
 @pytest.fixture
 def run(settings: Settings, write: Callable[..., Path]) -> RunFolder:
     """A run with its final checkpoint."""
     write("one")
-    return trained("one", settings, ("",))
+    return run_with_checkpoints("one", settings, ("",))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_everything_against_it_is_said_at_once(
         planned(folder=folder, name="a:b")
     text = str(refused.value)
     assert [text.count(said) for said in ("the file exists", "cannot be the name", "nothing to promote")] == [0, 0, 1]
-    trained("one", settings, ("",))
+    run_with_checkpoints("one", settings, ("",))
     change_sidecar(run.folder / "one.safetensors", bytes=1)
     with pytest.raises(InputError) as refused:
         planned(folder=folder, name="a:b")

@@ -11,7 +11,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.columns import COLUMNS, DEFAULT, parse_columns, row, values_of
 from fork_wrapper.records.history import RunLine, list_runs
 from fork_wrapper.records.notes import add_note
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fork_wrapper.records.events import Series, event_files, masked_crc, read_file, read_scalars
-from tests.trained import Scalar, event, framed, varint, write_events
+from tests.builders.trainings import Scalar, event, framed, varint, write_events
 
 NAME = "events.out.tfevents.1767323045.host.1.0"
 

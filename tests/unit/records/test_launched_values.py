@@ -10,7 +10,7 @@ from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.records.launched_values import own_files, processes_of, resolved_of
 from fork_wrapper.records.record import read_record
 from fork_wrapper.run.render import render
-from tests.unit.made_records import NOW, recorded
+from tests.builders.records import NOW, recorded
 
 
 def test_the_same_bytes(settings: Settings, write: Callable[..., Path]) -> None:

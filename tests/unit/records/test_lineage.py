@@ -20,7 +20,7 @@ from fork_wrapper.records.lineage import (
 )
 from fork_wrapper.records.record import Record, read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 
 def went_on(outputs: Path, record: Record, run_id: str, parent: str, step: int) -> Record:

@@ -14,7 +14,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.record import read_record, sound_folders
 from fork_wrapper.records.record_shape import MOST_NAMED, ORIGINS, damaged
 from fork_wrapper.sdscripts.options import pinned_commit
-from tests.unit.trained import trained
+from tests.builders.checkpoints import run_with_checkpoints
 
 TEXT = "[training]\nlearning_rate = 1e-6\n[[dataset.datasets]]\nresolution = 512\nbatch_size = 2\n"
 TEXT += "[[dataset.datasets.subsets]]\nimage_dir = 'x'\n[story]\npurpose = 'p'\n"
@@ -24,7 +24,7 @@ TEXT += "[[dataset.datasets.subsets]]\nimage_dir = 'x'\n[story]\npurpose = 'p'\n
 def raw(settings: Settings, write: Callable[..., Path]) -> dict[str, Any]:
     """The JSON of a sidecar as kft writes one."""
     write("one", TEXT)
-    run = trained("one", settings)
+    run = run_with_checkpoints("one", settings)
     content: dict[str, Any] = json.loads((run.folder / "one.json").read_text(encoding="utf-8"))
     return content
 

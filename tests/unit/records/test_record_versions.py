@@ -18,7 +18,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records import record
 from fork_wrapper.records.record import SCHEMA_VERSION, UPGRADES, from_json, read_record
 from fork_wrapper.repeat.original import original_of
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "records"
 FILES = sorted(GOLDEN.glob("v*/*.json"))

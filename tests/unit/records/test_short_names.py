@@ -11,7 +11,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.records.short_names import checkpoint_names, meant
-from tests.unit.trained import trained
+from tests.builders.checkpoints import run_with_checkpoints
 
 TEXT = "[training]\nseed = 1\n[[dataset.datasets]]\nresolution = 512\n"
 DAYS = ("20260102-030405", "20260103-030405", "20260104-030405", "20260105-030405")
@@ -23,7 +23,7 @@ def runs(write: Callable[..., Path], settings: Settings, monkeypatch: pytest.Mon
     monkeypatch.chdir(settings.root)
     write("luna_04", TEXT)
     write("luna_05", TEXT)
-    made = trained("luna_04", settings, ("-000002", "-step00000015", ""))
+    made = run_with_checkpoints("luna_04", settings, ("-000002", "-step00000015", ""))
     first = made.folder.rename(made.folder.with_name(DAYS[0]))
     found = [RunFolder(folder=first)]
     for day, status in zip(DAYS[1:], ("failed", "completed", "running"), strict=True):

@@ -14,7 +14,7 @@ from fork_wrapper.machine.trainer import TrainerPython
 from fork_wrapper.records.record import Record, read_record
 from fork_wrapper.repeat import changed_inputs as unchanged
 from fork_wrapper.repeat.changed_inputs import changed_inputs, newer_programs
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
 BASE = """
 [training]

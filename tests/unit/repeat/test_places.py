@@ -15,7 +15,7 @@ from fork_wrapper.formats.source import open_source
 from fork_wrapper.machine.settings import Settings
 from fork_wrapper.repeat.original import original_of
 from fork_wrapper.repeat.places import NO_PROMPTS, Places, _Finder, find_places, is_below, name_of, parse_maps
-from tests.unit.archives import Archived, archived, furnish
+from tests.builders.archives import Archived, archived, furnish
 
 BASE = "training.pretrained_model_name_or_path"
 IMAGES = "dataset.datasets[0].subsets[0].image_dir"

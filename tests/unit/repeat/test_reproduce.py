@@ -20,7 +20,7 @@ from fork_wrapper.repeat.reproduce import Reproduction, job_of, outcome, reprodu
 from fork_wrapper.repeat.same_bytes import normal
 from fork_wrapper.run.opening import begin
 from fork_wrapper.run.render import Rendered, launchable
-from tests.unit.archives import LATER, SIX, archived, commit, furnish
+from tests.builders.archives import LATER, SIX, archived, commit, furnish
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.repeat import resume
 from fork_wrapper.repeat.resume import Resumption, close_killed, job_of, plan_resume
 from fork_wrapper.run.render import render
-from tests.unit.damage import damaged
-from tests.unit.made_records import NOW, recorded
-from tests.unit.states import put_state
+from tests.builders.checkpoints import put_state
+from tests.builders.damage import damaged
+from tests.builders.records import NOW, recorded
 
 EXPERIMENT = """
 [training]

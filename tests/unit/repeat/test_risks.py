@@ -18,8 +18,8 @@ from fork_wrapper.repeat.original import original_of
 from fork_wrapper.repeat.reproduce import Reproduction, job_of, reproduction
 from fork_wrapper.run.render import dataset_text, sorted_tree
 from fork_wrapper.sdscripts.reach import BESIDE_IMAGES, REACHES
-from tests.unit.archives import LATER, Archived, archived, furnish, header
-from tests.unit.damage import damaged
+from tests.builders.archives import LATER, Archived, archived, furnish, header
+from tests.builders.damage import damaged
 
 HARMFUL: dict[str, Any] = {
     "optimizer_type": "evil.Optimizer",

@@ -203,7 +203,7 @@ def test_what_the_reader_misreads_is_refused(
     )
 
 
-@examples(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 @example(text='it\'s "quoted" # [x] = {1}, ñ 🦊 \\ C:\\new\\table')
 @example(text='ends with a backslash\\"')

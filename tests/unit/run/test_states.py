@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fork_wrapper.run.states import SMALL, Length, damage_of, find_states, identity_of, needed_files
-from tests.unit.states import ORDER, put_state
+from tests.builders.checkpoints import STATE_FILES, put_state
 
 PLAIN: dict[str, Any] = {"learning_rate": 1e-5}
 
@@ -22,7 +22,7 @@ def _empty(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, _half, _empty])
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", STATE_FILES)
 def test_half_a_state(tmp_path: Path, name: str, spoil: Callable[[Path], None]) -> None:
     """Whichever of its files is missing, cut off or empty: a kill, a full disk, a removal that was broken off."""
     folder = put_state(tmp_path / "one-000001-state")
@@ -33,7 +33,7 @@ def test_half_a_state(tmp_path: Path, name: str, spoil: Callable[[Path], None]) 
 
 def test_a_file_beyond_the_needed_ones(tmp_path: Path) -> None:
     """Must be whole too: it is a part of the same writing."""
-    folder = put_state(tmp_path / "one-000001-state", (*ORDER, "optimizer_1.bin"))
+    folder = put_state(tmp_path / "one-000001-state", (*STATE_FILES, "optimizer_1.bin"))
     _half(folder / "optimizer_1.bin")
     assert damage_of(folder, PLAIN) == "optimizer_1.bin cut off"
 
@@ -41,21 +41,21 @@ def test_a_file_beyond_the_needed_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("training", "needed"),
     [
-        (PLAIN, ORDER),
+        (PLAIN, STATE_FILES),
         (
             {"learning_rate": 1e-5, "train_text_encoder": True},
-            ("model.safetensors", "model_1.safetensors", "model_2.safetensors", *ORDER[1:]),
+            ("model.safetensors", "model_1.safetensors", "model_2.safetensors", *STATE_FILES[1:]),
         ),
         (
             {"learning_rate": 1e-5, "train_text_encoder": True, "learning_rate_te2": 0.0},
-            ("model.safetensors", "model_1.safetensors", *ORDER[1:]),
+            ("model.safetensors", "model_1.safetensors", *STATE_FILES[1:]),
         ),
         (
             {"learning_rate": 0.0, "train_text_encoder": True, "learning_rate_te1": 1e-5, "learning_rate_te2": 0.0},
-            ORDER,
+            STATE_FILES,
         ),
-        ({**PLAIN, "optimizer_type": "AdamWScheduleFree"}, (*ORDER[:2], ORDER[3])),
-        ({**PLAIN, "mixed_precision": "fp16"}, (*ORDER[:3], "scaler.pt", ORDER[3])),
+        ({**PLAIN, "optimizer_type": "AdamWScheduleFree"}, (*STATE_FILES[:2], STATE_FILES[3])),
+        ({**PLAIN, "mixed_precision": "fp16"}, (*STATE_FILES[:3], "scaler.pt", STATE_FILES[3])),
         ({**PLAIN, "deepspeed": True}, ("pytorch_model", "random_states_0.pkl")),
     ],
     ids=["the U-Net", "all three", "two of three", "an encoder", "no scheduler", "scaled", "deepspeed"],

@@ -16,8 +16,8 @@ from fork_wrapper.check.rules.table import findings
 from fork_wrapper.errors import Finding
 from fork_wrapper.sdscripts.model_kinds import Model, in_words, kind_of, look_at_model
 from fork_wrapper.sdscripts.safetensors_header import Header, Tensor, read_header
-from tests.model_files import MADE, SDXL, VAE, Made
-from tests.sdxl_layout import write_sparse
+from tests.builders.model_files import MADE, SDXL, VAE, Made
+from tests.builders.sdxl_layout import write_sparse
 
 KEY = "pretrained_model_name_or_path"
 

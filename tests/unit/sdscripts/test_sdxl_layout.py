@@ -4,21 +4,28 @@ import hashlib
 import math
 from pathlib import Path
 
-from tests.real_runs import BASE_SHA256
-from tests.sdxl_layout import sdxl_tensors, write_sparse
+import pytest
+
+from tests.builders.real_projects import BASE_SHA256
+from tests.builders.sdxl_layout import sdxl_tensors, write_sparse
 
 CHUNK = 1 << 24
 
 
-def test_the_base_of_zeros_has_the_tensors_of_sdxl_and_its_hash_is_the_known_one(tmp_path: Path) -> None:
-    """2,515 tensors, U-Net and text encoders of the known sizes; the hash is that of header and zeros."""
+def test_the_base_of_zeros_has_the_tensors_of_sdxl() -> None:
+    """2,515 of them, U-Net and text encoders of the known sizes."""
     tensors = sdxl_tensors()
     parts = {
         prefix: sum(math.prod(shape) for name, shape in tensors.items() if name.startswith(prefix))
         for prefix in ("model.", "conditioner.embedders.0.", "conditioner.embedders.1.", "first_stage_model.")
     }
     assert (len(tensors), list(parts.values())) == (2515, [2567463684, 123060557, 694659841, 83653863])
-    base = write_sparse(tmp_path / "base.safetensors", tensors)
+
+
+@pytest.mark.long
+def test_its_hash_is_the_known_one(tmp_path: Path) -> None:
+    """That of its header and of seven gigabytes of zeros, which take ten seconds."""
+    base = write_sparse(tmp_path / "base.safetensors", sdxl_tensors())
     with base.open("rb") as file:
         begin = file.read(8)
         digest = hashlib.sha256(begin + file.read(int.from_bytes(begin, "little")))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,12 @@ from dataset_tools.scan.fingerprint import Fingerprint
 from fork_wrapper.experiment.resolve import Override, resolve
 from fork_wrapper.experiment.subsets import fingerprint_subsets
 from fork_wrapper.machine.settings import Settings
-from fork_wrapper.machine.trainer import real_trainer
 from fork_wrapper.publish.document.gather import Document, document_of
 from fork_wrapper.records.record import Record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.rehearsal.rehearse import rehearse
-from fork_wrapper.run.opening import begin
-from fork_wrapper.run.render import render
+from tests.builders.records import NOW, begun
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SCRIPTS = "48d368fa557731ad0488c07304dfeba8c07910eb"
 GPU = {"name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "used_mib": 0, "driver": "580.126.20"}
 LOSS = {
@@ -64,15 +61,9 @@ def manifest(images: int) -> dict[str, Any]:
 def rehearsed(name: str, settings: Settings, stamp: str = "20260102-030405-rehearsal") -> RunFolder:
     """A rehearsal of an experiment by the stand-in, over."""
     job = rehearse(resolve(name, settings), settings, stand_in=True)
-    run = RunFolder(folder=settings.outputs / name / stamp)
-    record = begin(
-        job.resolved,
-        render(job.resolved, settings, job.trainer, run, NOW),
-        started=NOW,
-        provenance=provenance(sd_scripts=None, dataset=manifest(24)),
-        foreseen=({}, ()),
-        rehearsal=job.rehearsal,
-        process={},
+    origin = provenance(sd_scripts=None, dataset=manifest(24))
+    made = begun(
+        job.resolved, settings, trainer=job.trainer, stamp=stamp, provenance=origin, rehearsal=job.rehearsal, process={}
     )
     ended = {
         "status": "rehearsed",
@@ -83,7 +74,9 @@ def rehearsed(name: str, settings: Settings, stamp: str = "20260102-030405-rehea
         "exit_code": 0,
         "steps_per_second": 0.3,
     }
-    return _write(run, record.with_run(**ended, loss={"first": 1.11, "last": 1.14, "lowest": 1.11}), (3, [101]))
+    return _write(
+        made.folder, made.record.with_run(**ended, loss={"first": 1.11, "last": 1.14, "lowest": 1.11}), (3, [101])
+    )
 
 
 def trained(
@@ -99,17 +92,10 @@ def trained(
 ) -> RunFolder:
     """A real training of an experiment on a GPU, over."""
     overrides = [Override(key=text.split("=")[0], text=text.split("=")[1]) for text in sets]
-    resolved = resolve(name, settings, overrides)
-    run = RunFolder(folder=settings.outputs / name / stamp)
-    record = begin(
-        resolved,
-        render(resolved, settings, real_trainer(settings), run, NOW),
-        started=started,
-        provenance=provenance(gpus=[GPU], **{"dataset": manifest(1486), **(origin or {})}),
-        foreseen=({}, ()),
-        rehearsal=None,
-        process={},
-    ).with_lineage(lineage)
+    told = provenance(gpus=[GPU], **{"dataset": manifest(1486), **(origin or {})})
+    made = begun(
+        resolve(name, settings, overrides), settings, stamp=stamp, started=started, provenance=told, process={}
+    )
     facts: dict[str, Any] = {
         "status": "completed",
         "steps": 1860,
@@ -119,7 +105,7 @@ def trained(
         "loss": LOSS,
     }
     facts |= {"exit_code": 0, "peak_vram_mib": [37425], "steps_per_second": 0.847, **run_facts}
-    return _write(run, record.with_run(**facts), (int(facts["steps"]), [101, 202]))
+    return _write(made.folder, made.record.with_lineage(lineage).with_run(**facts), (int(facts["steps"]), [101, 202]))
 
 
 def _write(run: RunFolder, record: Record, drawn: tuple[int, list[int]]) -> RunFolder:

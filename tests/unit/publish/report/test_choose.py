@@ -13,14 +13,17 @@ from fork_wrapper.publish.report.choose import best_runs, choose, folder_of
 from fork_wrapper.records.record import read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.run.archive import sidecar
-from tests.trained import trained
+from tests.builders.trainings import run_with_samples
 
 
 @pytest.fixture
 def runs(settings: Settings, write: Callable[..., Path]) -> list[RunFolder]:
     """Four runs of one experiment, oldest first: completed, completed, rehearsed, failed."""
     write("one")
-    made = [trained("one", settings, stamp=f"20260102-03040{number}", rehearsal=number == 3) for number in range(1, 5)]
+    made = [
+        run_with_samples("one", settings, stamp=f"20260102-03040{number}", rehearsal=number == 3)
+        for number in range(1, 5)
+    ]
     write_record(made[3], read_record(made[3].record).with_run(status="failed"))
     return made
 

@@ -15,7 +15,7 @@ from fork_wrapper.publish.report.curves import Curve, Curves, Point, curves_of, 
 from fork_wrapper.records.lineage import segments
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.trained import trained, went_on, write_events
+from tests.builders.trainings import run_with_samples, went_on, write_events
 
 NAME = "events.out.tfevents.1767323045.host.1.0"
 BAR = "steps: 50%|x| {step}/4 [00:0{step}<00:09, 1.00it/s, avr_loss={loss}]\r"
@@ -25,7 +25,7 @@ BAR = "steps: 50%|x| {step}/4 [00:0{step}<00:09, 1.00it/s, avr_loss={loss}]\r"
 def first(settings: Settings, write: Callable[..., Path]) -> RunFolder:
     """A run of 40 steps."""
     write("one")
-    return trained("one", settings)
+    return run_with_samples("one", settings)
 
 
 def curves(run: RunFolder, settings: Settings) -> Curves:

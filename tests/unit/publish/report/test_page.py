@@ -19,8 +19,8 @@ from fork_wrapper.publish.report.page import page
 from fork_wrapper.records.notes import add_note
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.trained import trained, went_on, write_events
-from tests.unit.made_records import NOW
+from tests.builders.records import NOW
+from tests.builders.trainings import run_with_samples, went_on, write_events
 
 HOSTILE_NAME = "\"'><script>alert(1)<img src=x onerror=alert(1)>&amp;"
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></style><!--\u202e&amp;"
@@ -139,7 +139,7 @@ def test_the_same_report_is_the_same_page(report: Report, settings: Settings) ->
 def test_rehearsals_are_called_so(settings: Settings, write: Callable[..., Path]) -> None:
     """At the top and beside every number."""
     write("one")
-    trained("one", settings, rehearsal=True)
+    run_with_samples("one", settings, rehearsal=True)
     words = read(of(settings, "one")).text
     assert "This is a rehearsal on the miniature" in words
     assert "Loss of one (rehearsal)" in words
@@ -149,7 +149,7 @@ def test_rehearsals_are_called_so(settings: Settings, write: Callable[..., Path]
 def test_a_resumed_training(settings: Settings, write: Callable[..., Path]) -> None:
     """One curve, and where it was resumed."""
     write("one")
-    first = trained("one", settings)
+    first = run_with_samples("one", settings)
     child = went_on("one", settings, first, step=20, epoch=1, stamp="20260103-000000")
     words = read(of(settings, child.run_id)).text
     assert f"went on from {first.run_id} after step 20: 60 in all" in words
@@ -169,7 +169,7 @@ def test_notes_and_stories(settings: Settings, write: Callable[..., Path]) -> No
     write(
         "one", "[story]\npurpose = 'a base'\nproblems = ['too dark', 'too red']\ndecision = 'candidate'\n[training]\n"
     )
-    run = trained("one", settings)
+    run = run_with_samples("one", settings)
     add_note(run, NOW, problems=["overfits"], decision="rejected", text="see epoch 2")
     words = read(of(settings, "one")).text
     for said in ("a base", "too dark", "too red", "problem: overfits", "decision: rejected", "see epoch 2"):

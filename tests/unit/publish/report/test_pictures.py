@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fork_wrapper.publish.report.pictures import Picture, pictures, shrunk
-from tests.trained import draw_sample
+from tests.builders.trainings import draw_sample
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from fork_wrapper.publish.report.sheets import Sheet, sheet_of
 from fork_wrapper.records.lineage import segments
 from fork_wrapper.records.record import read_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.trained import draw_sample, trained, went_on
+from tests.builders.trainings import draw_sample, run_with_samples, went_on
 from tests.unit.publish.report.conftest import PROMPTS
 
 
@@ -18,7 +18,7 @@ from tests.unit.publish.report.conftest import PROMPTS
 def first(settings: Settings, write: Callable[..., Path]) -> RunFolder:
     """A run with samples of two prompts after two epochs of 20 steps."""
     write("one")
-    return trained("one", settings, prompts=PROMPTS)
+    return run_with_samples("one", settings, prompts=PROMPTS)
 
 
 def sheet(run: RunFolder, settings: Settings) -> Sheet:

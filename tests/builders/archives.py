@@ -24,12 +24,11 @@ from fork_wrapper.machine.trainer import probe_python, real_trainer
 from fork_wrapper.records.run_folder import RunFolder
 from fork_wrapper.rehearsal.rehearse import rehearse
 from fork_wrapper.run.archive import sidecar
-from fork_wrapper.run.opening import begin
-from fork_wrapper.run.render import Rendered, render
+from fork_wrapper.run.render import Rendered
+from tests.builders.records import STAMP, begun
 
 ROOT = Path(__file__).resolve().parents[2]
 SIX = tuple(f"humanoid_0{number}" for number in range(2, 8))
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 LATER = datetime(2026, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 CHECKPOINT = {
     "kind": "final",
@@ -104,28 +103,22 @@ def archived(
     resolved = replace(resolved, training={**resolved.training, **(more or {})})
     job = rehearse(resolved, settings, stand_in=stand_in) if rehearsed else None
     resolved, trainer = (job.resolved, job.trainer) if job else (resolved, real_trainer(settings))
-    run = RunFolder(folder=settings.outputs / name / "20260102-030405")
-    rendered = render(resolved, settings, trainer, run, NOW)
-    run.folder.mkdir(parents=True)
+    run = RunFolder(folder=settings.outputs / name / STAMP)
+    run.folder.mkdir(parents=True)  # the record holds the text of the prompts
     for file, text in ((job.files if job else None) or {}).items():
         (run.folder / file).write_text(text, encoding="utf-8")
-    record = begin(
-        resolved,
-        rendered,
-        started=NOW,
-        provenance=provenance(settings, rendered),
-        foreseen=({"name": name}, ()),
-        rehearsal=job.rehearsal if job else None,
-        process={"pid": 1, "created": 0.0, "host": "elsewhere"},
-    ).with_run(status="rehearsed" if job else "completed", ended="2026-01-02T04:04:05+00:00")
+    rehearsal = job.rehearsal if job else None
+    made = begun(resolved, settings, trainer=trainer, rehearsal=rehearsal, plan={"name": name})
+    record = made.record.with_provenance(**provenance(settings, made.rendered))
+    record = record.with_run(status="rehearsed" if job else "completed", ended="2026-01-02T04:04:05+00:00")
     shutil.rmtree(run.folder)
     folder.mkdir(parents=True, exist_ok=True)
     text = pretty_json(sidecar(record, {**CHECKPOINT, "file": f"{name}.safetensors"}))
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
     checkpoint = folder / "alone" / f"{name}.safetensors"
     checkpoint.parent.mkdir(exist_ok=True)
-    save_file({"weight": np.zeros(1)}, str(checkpoint), metadata=header(rendered.training))
-    return Archived(rendered=rendered, sidecar=folder / f"{name}.json", checkpoint=checkpoint)
+    save_file({"weight": np.zeros(1)}, str(checkpoint), metadata=header(made.rendered.training))
+    return Archived(rendered=made.rendered, sidecar=folder / f"{name}.json", checkpoint=checkpoint)
 
 
 def header(training: Mapping[str, Any]) -> dict[str, str]:

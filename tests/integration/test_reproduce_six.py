@@ -1,6 +1,6 @@
 """All six experiments rehearsed by the real trainer and repeated from one file each, by themselves.
 
-    python -m pytest tests/bench/test_reproduce_six.py -m bench -s
+    python -m pytest tests/integration/test_reproduce_six.py --long -s
 
 Eighteen rehearsals: about half an hour on two cores.
 """
@@ -11,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.projects import Project, step_losses
 from tests.integration.test_reproduce import texts
-from tests.support import Project, step_losses
 
-pytestmark = [pytest.mark.bench, pytest.mark.trainer, pytest.mark.sd_scripts]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.trainer,
+    pytest.mark.sd_scripts,
+    pytest.mark.usefixtures("miniature"),
+]
 
 
 @pytest.mark.parametrize("number", range(2, 8))

@@ -18,13 +18,13 @@ import tomli_w
 from PIL import Image
 
 from dataset_tools.scan.hashing import HashCache
-from tests.sdxl_layout import sdxl_tensors, write_sparse
-from tests.support import Project
+from tests.builders.projects import Project
+from tests.builders.sdxl_layout import sdxl_tensors, write_sparse
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-MADE_UP = Path(__file__).with_name("made_up")
+PROGRAMS = Path(__file__).with_name("programs")
 CARD = {
     "index": 0,
     "uuid": "GPU-00000000-0000-0000-0000-000000000000",
@@ -134,6 +134,6 @@ def real_project(folder: Path, root: Path, double: Path, cache: Path, *, share: 
 
 
 def _program(path: Path, script: str) -> None:
-    words = shlex.join([sys.executable, str(MADE_UP / script)])
+    words = shlex.join([sys.executable, str(PROGRAMS / script)])
     path.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
     path.chmod(0o755)

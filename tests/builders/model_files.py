@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.sdxl_layout import Shape, sdxl_tensors
+from tests.builders.sdxl_layout import Shape, sdxl_tensors
 
 UNET = "model.diffusion_model."
 SDXL = sdxl_tensors()

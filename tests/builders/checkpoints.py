@@ -1,8 +1,9 @@
-"""A run that has trained, with checkpoints and their sidecars, for tests of what is done with them."""
+"""What a training leaves of its weights: checkpoints with their sidecars, and training states."""
 
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from fork_wrapper.records.run_folder import RunFolder, sidecar_of
 from fork_wrapper.run.archive import sidecar
 from fork_wrapper.sdscripts.known_bases import KNOWN
 from fork_wrapper.sdscripts.names import parse_checkpoint
-from tests.unit.made_records import recorded
+from tests.builders.records import recorded
 
+STATE_FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
+"""Files of a state as accelerate leaves one, in the order in which they are written, for a training of one part."""
 PROVENANCE: Mapping[str, Any] = {
     "base_model": {
         "path": "/secret/models/sd_xl_base_1.0.safetensors",
@@ -52,7 +55,7 @@ DONE: Mapping[str, Any] = {
 }
 
 
-def trained(
+def run_with_checkpoints(
     name: str,
     settings: Settings,
     files: tuple[str, ...] = ("-000002", ""),
@@ -94,3 +97,15 @@ def change_sidecar(path: Path, **entry: Any) -> None:
     raw = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
     raw["checkpoint"] |= entry
     sidecar_of(path).write_text(pretty_json(raw), encoding="utf-8")
+
+
+def put_state(folder: Path, names: tuple[str, ...] = STATE_FILES) -> Path:
+    """Write a state of these files, all whole."""
+    folder.mkdir(parents=True)
+    for name in names:
+        if name.endswith(".safetensors"):
+            save_file({"weight": np.zeros(4, dtype=np.float32)}, folder / name)
+        else:
+            with zipfile.ZipFile(folder / name, "w") as archive:
+                archive.writestr("archive/data.pkl", b"pickled")
+    return folder

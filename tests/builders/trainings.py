@@ -15,13 +15,13 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.events import masked_crc
 from fork_wrapper.records.record import Record, read_record, write_record
 from fork_wrapper.records.run_folder import RunFolder
-from tests.unit.made_records import NOW, recorded
+from tests.builders.records import NOW, recorded
 
 Scalar = tuple[int, str, float]
 """Step, tag, value."""
 
 
-def trained(
+def run_with_samples(
     name: str,
     settings: Settings,
     *,
@@ -94,7 +94,7 @@ MACHINE: Mapping[str, Any] = {
 
 def went_on(name: str, settings: Settings, parent: RunFolder, *, step: int, epoch: int, stamp: str) -> RunFolder:
     """A run that resumed another after a step and an epoch of it."""
-    run = trained(name, settings, stamp=stamp)
+    run = run_with_samples(name, settings, stamp=stamp)
     lineage = {"kind": "resume", "parent": parent.run_id, "step": step, "epoch": epoch}
     write_record(run, read_record(run.record).with_lineage(lineage))
     return run

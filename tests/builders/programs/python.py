@@ -27,7 +27,7 @@ def about_itself(question: str) -> None:
 
 def needed() -> list[str]:
     """What any training needs, for tests where the trainer's packages are not installed."""
-    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    sys.path.append(str(Path(__file__).resolve().parents[3]))
     from fork_wrapper.sdscripts.packages import ALWAYS  # noqa: PLC0415
 
     return [*ALWAYS, "tensorboard"]
