@@ -273,10 +273,14 @@ def records(project: RealProject) -> int:
 
 @pytest.mark.parametrize("behaviour", ["endless", "train"])
 def test_impatient_ctrl_c(real: RealProject, start: Start, behaviour: str) -> None:
-    """Two to four within a second, at any moment: a true final status, exit code 130, no traceback."""
+    """Two to four within a second, at any moment: a true final status, exit code 130, no traceback.
+
+    Every second training is so short that they may come when it is over: then it has simply succeeded.
+    """
     dice = random.Random(behaviour)
     for number in range(4):
-        process = start("run", "humanoid_05", *FAST, DOUBLE=behaviour, DOUBLE_PACE="0.05")
+        short = behaviour == "train" and number % 2 == 0
+        process = start("run", "humanoid_05", *FAST, DOUBLE=behaviour, DOUBLE_PACE="0.05" if short else "0.25")
         wait_for(lambda number=number: records(real) > number, "the record")  # type: ignore[misc]
         time.sleep(dice.uniform(0, 2))
         for _ in range(dice.randint(2, 4)):
@@ -285,7 +289,7 @@ def test_impatient_ctrl_c(real: RealProject, start: Start, behaviour: str) -> No
             time.sleep(dice.uniform(0, 0.4))
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err
-        assert process.returncode == 130, err
+        assert process.returncode == 130 or (short and process.returncode == 0), err
     statuses = [real.record(run)["run"]["status"] for run in real.runs if (run / "record.json").exists()]
     assert len(statuses) == 4
     assert set(statuses) <= {"interrupted", "completed"}, statuses
