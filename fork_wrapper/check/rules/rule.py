@@ -66,23 +66,10 @@ class Rule(NamedTuple):
 
 FUNCTIONS: dict[str, Test] = {}
 """The functions of the modules that have been loaded, by the id of their rule."""
-WORDED: dict[str, Rule] = {}
-"""Rules of these modules that say their words themselves and have no row."""
 
 
-def rule(
-    identity: str,
-    severity: Severity | None = None,
-    *,
-    phase: Phase | None = None,
-    when: str = "",
-    why: str = "",
-    fix: str = "",
-    source: str = "",
-) -> Callable[[Test], Test]:
-    """A decorator: this function is the condition of the rule `identity`.
-
-    With the words of the rule it needs no row; its module then stands under `modules` in rules.json.
+def rule(identity: str) -> Callable[[Test], Test]:
+    """A decorator: this function is the condition of the rule `identity`, whose words stand in its row.
 
     Raises:
         ValueError: another function has this id.
@@ -92,9 +79,6 @@ def rule(
         if identity in FUNCTIONS:
             raise ValueError(f"two rules are called {identity}")
         FUNCTIONS[identity] = test
-        if severity and phase:
-            words = {"when": when, "why": why, "fix": fix, "source": source}
-            WORDED[identity] = Rule(id=identity, severity=severity, phase=phase, test=test, **words)
         return test
 
     return make

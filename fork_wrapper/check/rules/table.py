@@ -2,7 +2,7 @@
 
 The table is `rules.json`, a row for each rule: its words, and what it says where (`conditions`) or the module that
 holds its function. A function is asked, and its module loaded, where the row's condition holds and that of the module,
-which stands under `asked`. `modules` names those whose functions say their words themselves.
+which stands under `asked`.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.check.rules.conditions import Condition, Scope, hits_of_row, holds
-from fork_wrapper.check.rules.rule import FUNCTIONS, PHASES, WORDED, Hit, Rule, Test
+from fork_wrapper.check.rules.rule import FUNCTIONS, PHASES, Hit, Rule, Test
 from fork_wrapper.errors import SEVERITIES, Finding
 
 
@@ -22,9 +22,7 @@ from fork_wrapper.errors import SEVERITIES, Finding
 def rules() -> Mapping[str, Rule]:
     """Every rule by its id, in the order of the table."""
     table = document()
-    found = {identity: _rule(identity, row, table["asked"]) for identity, row in table["rules"].items()}
-    spoken = {_load(name) for name in table["modules"]}
-    return found | {one.id: one for one in WORDED.values() if one.test and one.test.__module__ in spoken}
+    return {identity: _rule(identity, row, table["asked"]) for identity, row in table["rules"].items()}
 
 
 def findings(case: Case) -> list[Finding]:
@@ -66,13 +64,8 @@ def _ask(identity: str, module: str, conditions: Sequence[Condition], case: Case
     if not all(holds(one, scope) for one in conditions):
         return iter(())
     if identity not in FUNCTIONS:
-        _load(module)
+        importlib.import_module(f"{__package__}.{module}")
     return FUNCTIONS[identity](case)
-
-
-def _load(name: str) -> str:
-    """The full name of a module of rules, which is loaded then."""
-    return importlib.import_module(f"{__package__}.{name}").__name__
 
 
 def _finding(one: Rule, hit: Hit) -> Finding:

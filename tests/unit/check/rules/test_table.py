@@ -11,7 +11,7 @@ import pytest
 
 import fork_wrapper.check.rules as package
 from fork_wrapper.check.rules.case import Case
-from fork_wrapper.check.rules.rule import FUNCTIONS, WORDED, Hit, rule
+from fork_wrapper.check.rules.rule import FUNCTIONS, Hit, rule
 from fork_wrapper.check.rules.table import document, findings, rules
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,15 +19,13 @@ MODULES = [module.name for module in pkgutil.iter_modules(package.__path__)]
 
 
 def test_every_function_has_a_row_and_every_row_its_function() -> None:
-    """A new function needs a row that names its module, or the words beside it and its module under `modules`."""
+    """A new function needs a row that names its module."""
     for name in MODULES:
         importlib.import_module(f"{package.__name__}.{name}")
     ours = {identity: test for identity, test in FUNCTIONS.items() if test.__module__.startswith(package.__name__)}
     named = {identity: row["code"] for identity, row in document()["rules"].items() if "code" in row}
-    assert {one: ours[one].__module__.rpartition(".")[2] for one in named} == named
-    assert ours.keys() - named.keys() <= WORDED.keys()
-    assert ours.keys() <= rules().keys()
-    assert {*document()["asked"], *document()["modules"]} <= {*MODULES}
+    assert {one: test.__module__.rpartition(".")[2] for one, test in ours.items()} == named
+    assert document()["asked"].keys() <= {*MODULES}
     assert len(named) > 140
 
 
@@ -38,21 +36,19 @@ def test_a_row_says_one_thing() -> None:
         assert len(ways) == (rules()[identity].test is not None), identity
 
 
-def test_words_may_stand_beside_the_function() -> None:
-    """As they do while a rule is written; two rules of one id are an error."""
+def test_two_rules_of_one_id_are_an_error() -> None:
+    """One of them would never be asked."""
 
     def nothing(_case: Case) -> Iterator[Hit]:
         return iter(())
 
-    words = {"when": "never", "why": "It is a test.", "fix": "nothing", "source": "a.py:1"}
     try:
-        assert rule("of-a-test", "note", phase="never", **words)(nothing) is nothing
-        assert WORDED["of-a-test"].test is nothing
+        assert rule("of-a-test")(nothing) is nothing
         with pytest.raises(ValueError, match="two rules are called of-a-test"):
             rule("of-a-test")(nothing)
         assert "of-a-test" not in rules()
     finally:
-        del FUNCTIONS["of-a-test"], WORDED["of-a-test"]
+        del FUNCTIONS["of-a-test"]
 
 
 def test_functions_are_loaded_when_they_are_asked() -> None:
