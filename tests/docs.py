@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dataset_tools.check.faults import KINDS
+from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.cli import group
@@ -94,6 +95,9 @@ def _rules() -> str:
     lines += ["## What `kft dataset check` finds", ""]
     kinds = ((f"`{key}`", one.severity, one.title, one.fix) for key, one in KINDS.items())
     lines += _table(("kind", "severity", "what", "what to do"), kinds)
+    lines += ["## What `kft check` finds on the machine", ""]
+    unfit = ((f"`{key}`", one.severity, one.title, one.fix) for key, one in MACHINE_KINDS.items())
+    lines += _table(("kind", "severity", "what", "what to do"), unfit)
     lines += ["## What `kft reproduce` compares", ""]
     items = ((f"`{key}`", what, "yes" if key in ALLOWABLE else "") for key, what in COMPARED.items())
     lines += _table(("item", "what", "`--allow` takes it"), items)

@@ -1,8 +1,10 @@
-"""What an experiment acknowledges of the rules' findings, and where in its files a finding points."""
+"""What an experiment acknowledges, and `--allow` lets pass, of findings; and where in its files a finding points."""
 
 import difflib
+from collections.abc import Collection
 from dataclasses import replace
 
+from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.experiment import Experiment
@@ -26,6 +28,19 @@ def acknowledge(resolved: Resolved, findings: list[Finding]) -> list[Finding]:
     ]
 
 
+def allow(findings: list[Finding], allowed: Collection[str]) -> list[Finding]:
+    """Findings of the machine; those of which an id is `allowed` are warnings, and the others say that it could be."""
+
+    def judged(one: Finding) -> Finding:
+        if one.rule not in MACHINE_KINDS or not MACHINE_KINDS[one.rule].allowable:
+            return one
+        if one.rule in allowed:
+            return replace(one, what=f"{one.what} (allowed: --allow {one.rule})", severity="warning")
+        return replace(one, todo=f"{one.todo}; `--allow {one.rule}` starts anyway")
+
+    return [judged(one) for one in findings]
+
+
 def _is_about(resolved: Resolved, known: Acknowledged, finding: Finding) -> bool:
     names = [link.name for link in resolved.chain]
     origin = resolved.origins.get(finding.where)
@@ -41,16 +56,18 @@ def misunderstood(resolved: Resolved) -> list[Finding]:
         return found
     from dataset_tools.check.faults import KINDS  # noqa: PLC0415 - few experiments acknowledge anything
 
+    known = {key: one.severity for key, one in rules().items()}
+    known |= {key: one.severity for key, one in MACHINE_KINDS.items()}
     for link in resolved.chain:
         for key in link.acknowledged:
             if key in KINDS:
                 what = f"{key} belongs to `kft dataset check`; only rules can be acknowledged"
                 todo = f"`kft rules {key}` says what to do"
-            elif key not in rules():
-                near = difflib.get_close_matches(key, rules(), n=3)
+            elif key not in known:
+                near = difflib.get_close_matches(key, known, n=3)
                 what = f"no rule is called {key}"
                 todo = f"did you mean {' or '.join(near)}?" if near else "`kft rules` lists them"
-            elif rules()[key].severity == "error":
+            elif known[key] == "error":
                 what = f"{key} is an error: it cannot be acknowledged"
                 todo = f"`kft rules {key}` says what to do"
             else:

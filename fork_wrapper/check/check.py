@@ -13,10 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from dataset_tools.scan.survey import FolderSurvey
-from fork_wrapper.check.acknowledging import acknowledge, in_words_of, misunderstood, needless, place
-from fork_wrapper.check.gpu_room import ALLOWED_AS as GPU_MEMORY
+from fork_wrapper.check.acknowledging import acknowledge, allow, in_words_of, misunderstood, needless, place
 from fork_wrapper.check.gpu_room import room, used_cards
-from fork_wrapper.check.plan import ALLOWED_AS as DISK
 from fork_wrapper.check.plan import Plan, make_plan, space
 from fork_wrapper.check.preflight import Machine, image_folders, look_at
 from fork_wrapper.check.rules.case import Case, Host
@@ -77,10 +75,10 @@ def check(
     case = case_of(resolved, surveys, _host(machine, settings, trainer), files, models=not trainer.rehearsal)
     plan = make_plan(case, resolved.name, settings, machine, trainer)
     ruled = acknowledge(resolved, rule_findings(case))
-    found = [*machine.findings, *image_folders(case)]
-    found += _unless_allowed(DISK, space(plan, settings.outputs), allowed)
+    found = [*machine.findings, *image_folders(case), *space(plan, settings.outputs)]
     if not trainer.rehearsal:
-        found += _unless_allowed(GPU_MEMORY, _gpu_room(case, plan, machine, settings), allowed)
+        found += _gpu_room(case, plan, machine, settings)
+    found = acknowledge(resolved, allow(found, allowed))
     found += in_words_of(resolved, [one for one in ruled if not _explained(resolved, one)])
     found += [*misunderstood(resolved), *_placeholders(resolved), *_let_through(resolved), *resolved.told]
     found += _nameless_documents(resolved)
@@ -89,19 +87,6 @@ def check(
         found += _last_looks(resolved, surveys, settings.cache)
     found.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Checked(findings=tuple(found), plan=plan, machine=machine)
-
-
-def _unless_allowed(name: str, findings: list[Finding], allowed: Collection[str]) -> list[Finding]:
-    """What would stop the run, as it is, or where it is allowed as a warning that says so."""
-
-    def judged(one: Finding) -> Finding:
-        if one.severity != "error":
-            return one
-        if name in allowed:
-            return replace(one, what=f"{one.what} (allowed: --allow {name})", severity="warning")
-        return replace(one, todo=f"{one.todo}; `--allow {name}` starts anyway")
-
-    return [judged(one) for one in findings]
 
 
 def _gpu_room(case: Case, plan: Plan, machine: Machine, settings: Settings) -> list[Finding]:

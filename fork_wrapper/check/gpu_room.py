@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fork_wrapper.check.gpu_memory import GpuMemory
+from fork_wrapper.check.machine_kinds import machine_finding
 from fork_wrapper.check.measured import Neighbour
 from fork_wrapper.errors import Finding, Severity
 from fork_wrapper.machine.gpus import Gpu, GpuProcess
-
-ALLOWED_AS = "gpu-memory"
-"""The name by which `--allow` lets a run start all the same."""
 
 IN_USE = 1024
 """MiB of a GPU that a desktop may hold; more is somebody's work."""
@@ -136,25 +134,27 @@ def _room(memory: GpuMemory | None, card: Card, flags: str) -> Iterator[Finding]
     total, least = card.gpu.memory_mib, memory.mib if memory else 0
     free = total - card.used_mib
     if total and least > total:
-        yield Finding(
-            what=f"{card.label} has {total} MiB, and this configuration takes at least {least} MiB",
+        yield machine_finding(
+            "gpu-memory",
+            f"{card.label} has {total} MiB, and this configuration takes at least {least} MiB",
             where="nvidia-smi",
             todo=flags or "take a larger GPU",
         )
     elif total and least > free:
-        yield Finding(
-            what=f"{card.label} has {free} of {total} MiB free{_holders(card)}; "
+        yield machine_finding(
+            "gpu-memory",
+            f"{card.label} has {free} of {total} MiB free{_holders(card)}; "
             f"this configuration takes at least {least} MiB",
             where="nvidia-smi",
             todo=ELSEWHERE,
         )
     elif card.used_mib >= IN_USE or any(one.used_mib for one in card.processes):
         of_all = f" of {total}" if total else ""
-        yield Finding(
-            what=f"{card.label} is in use: {card.used_mib}{of_all} MiB{_holders(card)}",
+        yield machine_finding(
+            "gpu-in-use",
+            f"{card.label} is in use: {card.used_mib}{of_all} MiB{_holders(card)}",
             where="nvidia-smi",
             todo=ELSEWHERE,
-            severity="warning",
         )
 
 
@@ -175,8 +175,9 @@ def hidden(gpus: Sequence[Gpu], environ: Mapping[str, str] = os.environ) -> list
     if not gpus or said is None or (said.strip() and said.strip() not in ("-1", "NoDevFiles")):
         return []
     return [
-        Finding(
-            what=f'CUDA_VISIBLE_DEVICES = "{said}" hides every GPU from the trainer',
+        machine_finding(
+            "gpu-hidden",
+            f'CUDA_VISIBLE_DEVICES = "{said}" hides every GPU from the trainer',
             where="the environment",
             todo="unset it, or name a GPU in it",
         )

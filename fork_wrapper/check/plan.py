@@ -14,6 +14,7 @@ from typing import Any
 
 from fork_wrapper.check.dataset_layout import DatasetLayout, layouts
 from fork_wrapper.check.gpu_memory import GpuMemory, gpu_memory, state_bytes
+from fork_wrapper.check.machine_kinds import machine_finding
 from fork_wrapper.check.measured import Measured, Neighbour, measured
 from fork_wrapper.check.preflight import Machine, existing
 from fork_wrapper.check.rules.case import Case, DatasetCase
@@ -40,9 +41,6 @@ SPARE = 2 * 10**9
 
 SAMPLE = 2 * 10**6
 """Bytes of a sample image of a megapixel."""
-
-ALLOWED_AS = "disk"
-"""The name by which `--allow` lets a run start on a disk that is too small for it."""
 
 LISTED = 200
 """Names of files that a plan spells out: a run that saves at every step has tens of thousands."""
@@ -169,7 +167,7 @@ def space(plan: Plan, outputs: Path) -> list[Finding]:
             what = f"{_listed(list(writes))} need about {needed / 1e9:.0f} GB, {free / 1e9:.1f} GB are free"
             saves = "set `outputs` to another disk, or save fewer of them"
             todo = f"free space, {saves if 'checkpoints' in writes else 'or cache in memory'}"
-            found.append(Finding(what=what, where=str(disk), todo=todo))
+            found.append(machine_finding("disk", what, where=str(disk), todo=todo))
     return found
 
 

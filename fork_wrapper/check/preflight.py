@@ -14,6 +14,7 @@ from typing import Any
 
 from fork_wrapper.check.gpu_memory import gpu_memory
 from fork_wrapper.check.gpu_room import hidden
+from fork_wrapper.check.machine_kinds import machine_finding
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.errors import Finding
 from fork_wrapper.experiment.resolve import PATH_OPTIONS, is_hub_name
@@ -47,8 +48,6 @@ class Machine:
     """NVIDIA GPUs; not looked for where a rehearsal needs none."""
     lacks_packages: bool
     """Whether the trainer's Python lacks some of what always has to be there."""
-    lacks_gpu: bool = False
-    """Whether there is no GPU that could train, where one is needed."""
     gpu_processes: tuple[GpuProcess, ...] = ()
     """What computes on the GPUs now; likewise not looked for."""
 
@@ -74,7 +73,6 @@ def look_at(
     findings += scripts
     missing = _missing(python, training, trainer)
     findings += _python(settings, python, missing)
-    lacks_gpu = not trainer.rehearsal and not cards and not _other_gpu(_torch(python))
     if not trainer.rehearsal:
         findings += [*_gpu(cards, _torch(python), training), *hidden(cards)]
     findings += _folder("runs", settings.outputs, "outputs")
@@ -85,7 +83,6 @@ def look_at(
         python=python,
         gpus=cards,
         lacks_packages=bool(missing),
-        lacks_gpu=lacks_gpu,
         gpu_processes=busy,
     )
 
@@ -94,8 +91,9 @@ def image_folders(case: Case) -> list[Finding]:
     """Folders of images that the trainer will leave caches in, and cannot: it dies there after the model is loaded."""
     on_disk = case.get("cache_latents_to_disk") or case.get("cache_text_encoder_outputs_to_disk")
     return [
-        Finding(
-            what="caches are kept beside the images, and nothing can be written there",
+        machine_finding(
+            "folder-read-only",
+            "caches are kept beside the images, and nothing can be written there",
             where=f"{subset.survey.folder} ({subset.path}.image_dir)",
             todo="fix its permissions, or cache in memory: unset the option that ends in _to_disk, or cache_info",
         )
@@ -113,24 +111,23 @@ def _base_model(training: Mapping[str, Any]) -> list[Finding]:
     if path.is_dir():
         known = (path / "model_index.json").is_file()
         todo = "name the .safetensors file, or a folder in the Diffusers layout"
-        return (
-            []
-            if known
-            else [Finding(what="the base model is a folder without model_index.json", where=name, todo=todo)]
-        )
+        what = "the base model is a folder without model_index.json"
+        return [] if known else [machine_finding("path-unusable", what, where=name, todo=todo)]
     if not path.exists():
         return _absent_base_model(name)
     if not os.access(path, os.R_OK):
-        return [Finding(what="the base model cannot be read", where=name, todo="fix its permissions")]
+        what = "the base model cannot be read"
+        return [machine_finding("path-unusable", what, where=name, todo="fix its permissions")]
     return []
 
 
 def _absent_base_model(name: str) -> list[Finding]:
     if is_hub_name(name):
         what = "the base model will be fetched from the Hugging Face Hub by the trainer"
-        return [Finding(what=what, where=name, todo="name a local file to keep runs reproducible", severity="warning")]
+        todo = "name a local file to keep runs reproducible"
+        return [machine_finding("hub-model", what, where=name, todo=todo)]
     todo = f"download it from {BASE_MODEL_PAGE}, or say where your models are: `models` in kft.local.toml"
-    return [Finding(what="the base model is missing", where=name, todo=todo)]
+    return [machine_finding("path-unusable", "the base model is missing", where=name, todo=todo)]
 
 
 def _files(training: Mapping[str, Any], files: Collection[str]) -> list[Finding]:
@@ -143,15 +140,13 @@ def _files(training: Mapping[str, Any], files: Collection[str]) -> list[Finding]
 def _file(key: str, name: str) -> list[Finding]:
     path = Path(name)
     if not path.exists():
+        what = f"{key} names a path that does not exist"
         todo = "correct the path, or unset it"
-        return (
-            []
-            if is_hub_name(name)
-            else [Finding(what=f"{key} names a path that does not exist", where=name, todo=todo)]
-        )
+        return [] if is_hub_name(name) else [machine_finding("path-unusable", what, where=name, todo=todo)]
     if key != "vae" and path.is_dir() != (key in FOLDERS):
         kinds = ("a file", "a folder") if key in FOLDERS else ("a folder", "a file")
-        return [Finding(what=f"{key} names {kinds[0]}", where=name, todo=f"name {kinds[1]}, or unset it")]
+        todo = f"name {kinds[1]}, or unset it"
+        return [machine_finding("path-unusable", f"{key} names {kinds[0]}", where=name, todo=todo)]
     return []
 
 
@@ -159,10 +154,12 @@ def _machines(settings: Settings) -> list[Finding]:
     """What several machines need to find each other."""
     if settings.machine_rank >= settings.num_machines:
         what = f"machine_rank {settings.machine_rank} does not exist among {settings.num_machines} machines"
-        return [Finding(what=what, where="settings", todo="count ranks from 0, and set num_machines")]
+        todo = "count ranks from 0, and set num_machines"
+        return [machine_finding("machine-rank", what, where="settings", todo=todo)]
     if settings.num_machines > 1 and not settings.main_process_ip:
         what = "several machines need the address of rank 0"
-        return [Finding(what=what, where="settings", todo="set main_process_ip, and main_process_port")]
+        todo = "set main_process_ip, and main_process_port"
+        return [machine_finding("machine-rank", what, where="settings", todo=todo)]
     return []
 
 
@@ -173,7 +170,7 @@ def _sd_scripts(settings: Settings) -> list[Finding]:
             "git submodule update --init third_party/sd-scripts, or name an existing checkout: "
             "`sd_scripts` in kft.local.toml"
         )
-        return [Finding(what="sd-scripts is missing", where=str(folder), todo=todo)]
+        return [machine_finding("sd-scripts-missing", "sd-scripts is missing", where=str(folder), todo=todo)]
     state = git_state(folder)
     pinned = pinned_commit()
     todo = f"git -C {folder} checkout {pinned[:8]}"
@@ -189,7 +186,7 @@ def _sd_scripts(settings: Settings) -> list[Finding]:
         todo = f"git -C {folder} stash, or commit them"  # a checkout would keep them
     else:
         return []
-    return [Finding(what=what, where=str(folder), todo=todo, severity="warning")]
+    return [machine_finding("sd-scripts-commit", what, where=str(folder), todo=todo)]
 
 
 def _missing(python: TrainerPython | None, training: Mapping[str, Any], trainer: Trainer) -> list[str]:
@@ -201,12 +198,13 @@ def _missing(python: TrainerPython | None, training: Mapping[str, Any], trainer:
 def _python(settings: Settings, python: TrainerPython | None, missing: list[str]) -> list[Finding]:
     if python is None:
         todo = "set `python` in kft.local.toml to the Python of the environment that trains"
-        return [Finding(what="the trainer's Python cannot be started", where=settings.python, todo=todo)]
+        what = "the trainer's Python cannot be started"
+        return [machine_finding("trainer-python", what, where=settings.python, todo=todo)]
     if not missing:
         return []
     todo = f'"{python.executable}" -m pip install -c constraints.txt -e ".[train]"'
     what = f"the trainer's Python lacks {', '.join(missing)}"
-    return [Finding(what=what, where=python.executable, todo=todo)]
+    return [machine_finding("trainer-python", what, where=python.executable, todo=todo)]
 
 
 def _spell(name: str, why: str) -> str:
@@ -231,15 +229,16 @@ def _gpu(cards: tuple[Gpu, ...], torch: str, training: Mapping[str, Any]) -> lis
     if cards:
         if torch.endswith("+cpu"):
             todo = "install a CUDA build of torch there (see the README)"
-            return [Finding(what="the trainer's torch is a CPU build", where=f"torch {torch}", todo=todo)]
+            what = "the trainer's torch is a CPU build"
+            return [machine_finding("torch-cpu", what, where=f"torch {torch}", todo=todo)]
         return []
     if _other_gpu(torch):
         what = f"no NVIDIA GPU; trusting torch {torch} to find its own"
-        return [Finding(what=what, where="nvidia-smi", todo="check that torch sees the GPU", severity="warning")]
+        return [machine_finding("gpu-other", what, where="nvidia-smi", todo="check that torch sees the GPU")]
     least = gpu_memory(Case(training=training, dataset={})) if training.get(BASE) else None
     takes = f" (this configuration takes at least {least.mib} MiB of its memory)" if least else ""
     todo = f"install the NVIDIA driver, or run on a machine with a GPU{takes}"
-    return [Finding(what="no NVIDIA GPU was found", where="nvidia-smi", todo=todo)]
+    return [machine_finding("gpu-missing", "no NVIDIA GPU was found", where="nvidia-smi", todo=todo)]
 
 
 def existing(folder: Path) -> Path:
@@ -254,5 +253,4 @@ def _folder(what: str, folder: Path, setting: str) -> list[Finding]:
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return []
     todo = f"fix its permissions, or set `{setting}` to another folder"
-    verb = "cannot be written"
-    return [Finding(what=f"{what} {verb}", where=str(folder), todo=todo)]
+    return [machine_finding("folder-read-only", f"{what} cannot be written", where=str(folder), todo=todo)]

@@ -104,12 +104,13 @@ def columns(_ctx: click.Context, word: str) -> Iterable[str]:
 
 @_quiet
 def rule_ids(_ctx: click.Context, _word: str) -> Iterable[str]:
-    """Ids of rules, and of what `kft dataset` finds and leaves out."""
+    """Ids of rules, of the machine's findings, and of what `kft dataset` finds and leaves out."""
     from dataset_tools.check.faults import KINDS  # noqa: PLC0415
     from dataset_tools.prepare.outcome import PROBLEMS  # noqa: PLC0415
+    from fork_wrapper.check.machine_kinds import MACHINE_KINDS  # noqa: PLC0415
     from fork_wrapper.check.rules.table import rules  # noqa: PLC0415
 
-    return sorted({*rules(), *KINDS, *PROBLEMS})
+    return sorted({*rules(), *MACHINE_KINDS, *KINDS, *PROBLEMS})
 
 
 def _settings(ctx: click.Context) -> Settings:

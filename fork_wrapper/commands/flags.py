@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.commands import completing, output
 from fork_wrapper.machine.checkout import detached_head, is_checkout
 from fork_wrapper.machine.settings import NAMES, Settings, load_settings
@@ -103,7 +104,7 @@ def allow_flag(function: F) -> F:
     return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
 
 
-ROOM = ("disk", "gpu-memory")
+ROOM = tuple(kind for kind, one in MACHINE_KINDS.items() if one.allowable)
 """What `--allow` lets a run go on without: room on a disk, memory of a GPU."""
 
 

@@ -10,6 +10,7 @@ import click
 
 from dataset_tools.check.faults import KINDS
 from dataset_tools.prepare.outcome import PROBLEMS
+from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.check.rules.rule import PHASES, Rule
 from fork_wrapper.check.rules.table import gravity, rules
 from fork_wrapper.commands import completing, output
@@ -26,8 +27,8 @@ from fork_wrapper.text import counted
 def command(pattern: str, as_json: bool) -> None:
     """List every rule and how many there are, or explain the rule ID: condition, reason, remedy, sd-scripts' own lines.
 
-    A word instead of an ID lists the rules that speak of it. What `kft dataset check` finds, `kft dataset prepare`
-    leaves out and `kft reproduce` compares has an ID too.
+    A word instead of an ID lists the rules that speak of it. What `kft check` finds on this machine,
+    `kft dataset check` finds, `kft dataset prepare` leaves out and `kft reproduce` compares has an ID too.
     """
     other = _elsewhere(pattern)
     chosen = _chosen(pattern, needed=other is None)
@@ -54,6 +55,11 @@ def _elsewhere(pattern: str) -> Mapping[str, str] | None:
     if kind := KINDS.get(spelt):
         facts = {"it_finds": kind.title, "what_to_do": kind.fix, "said_by": "kft dataset check"}
         return {"id": spelt, "severity": kind.severity, **facts}
+    if unfit := MACHINE_KINDS.get(spelt):
+        facts = {"it_finds": unfit.title, "what_to_do": unfit.fix, "said_by": "kft check, of this machine"}
+        allowed = {"or_else": f"start anyway with --allow {spelt}"} if unfit.allowable else {}
+        meant = {} if unfit.severity == "error" else {"if_meant": f'in the experiment: [acknowledge] {spelt} = "why"'}
+        return {"id": spelt, "severity": unfit.severity, **facts, **allowed, **meant}
     if spelt in PROBLEMS:
         facts = dict(zip(("it_finds", "what_to_do"), PROBLEMS[spelt], strict=True))
         return {"id": spelt, "severity": "left out", **facts, "said_by": "kft dataset prepare"}
@@ -97,6 +103,9 @@ def _list(chosen: Sequence[Rule], *, everything: bool) -> None:
         output.print_table(("", ""), list(NOT_RULES.items()))
         output.print_text(f"\n{len(KINDS)} kinds of what `kft dataset check` finds:\n")
         output.print_table(("kind", "severity", "what"), [(key, one.severity, one.title) for key, one in KINDS.items()])
+        output.print_text(f"\n{len(MACHINE_KINDS)} kinds of what `kft check` finds on this machine:\n")
+        rows = [(key, one.severity, one.title) for key, one in MACHINE_KINDS.items()]
+        output.print_table(("kind", "severity", "what"), rows)
 
 
 def _explained(one: Rule) -> str:

@@ -30,7 +30,7 @@ from fork_wrapper.records.losses import losses_of
 from fork_wrapper.records.record import Record
 from fork_wrapper.rehearsal.picked_images import remove_caches
 from fork_wrapper.rehearsal.rehearse import own_folders, rehearse, sample_folders
-from fork_wrapper.run.job import Job, RefusedError
+from fork_wrapper.run.job import Job
 from fork_wrapper.run.run import run
 from fork_wrapper.text import clock, counted, pace, size
 
@@ -85,7 +85,7 @@ def command(
         job = Job(resolved=resolved, trainer=real_trainer(settings))
     try:
         record = run(replace(job, allowed=allowed), settings, watch_run())
-    except RefusedError as error:
+    except InputError as error:
         _offer_rehearsal(error, name)
         raise
     summarise(record)
@@ -111,9 +111,9 @@ _FETCHED: Mapping[Outcome, str] = {
 }
 
 
-def _offer_rehearsal(error: RefusedError, name: str) -> None:
+def _offer_rehearsal(error: InputError, name: str) -> None:
     """For a machine without a GPU, the last line of the error offers what works on it."""
-    if error.checked.machine.lacks_gpu:
+    if any(finding.rule == "gpu-missing" for finding in error.findings):
         what = "without a GPU the whole way can still be rehearsed, in about a minute"
         hint = Finding(what=what, todo=f"kft run {name} --rehearse", severity="note")
         error.findings = (*error.findings, hint)

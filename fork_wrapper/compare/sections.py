@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fork_wrapper.compare.comparison import Diff
 from fork_wrapper.compare.differences import Row
@@ -145,8 +145,8 @@ def _counted_rows(diff: Diff) -> str:
 
 
 def _counted_files(diff: Diff) -> str:
-    parts = diff.files.parts() if diff.files else []
-    return ", ".join(what for what, _names in parts if "renamed" not in what)
+    parts = replace(diff.files, renamed=()).parts() if diff.files else []  # added and removed count these
+    return ", ".join(what for what, _names in parts)
 
 
 def _counted_facts(diff: Diff) -> str:

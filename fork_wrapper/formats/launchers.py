@@ -68,6 +68,8 @@ _USUAL = frozenset(
 )
 """What accelerate does anyway."""
 
+_ACCELERATES = "accelerate's: the setting accelerate_args can hold it"
+
 _WHY: Mapping[str, str] = {
     "mixed_precision": "accelerate's: sdxl_train.py has an option mixed_precision of its own, and that one counts",
     "num_cpu_threads_per_process": "accelerate's: threads of the CPU; the setting accelerate_args can hold it",
@@ -153,8 +155,7 @@ def _flags(name: str, words: Sequence[str]) -> Iterator[LeftOut]:
                 why = f"the setting {setting}; what it was is not said here"
             why += f", {value} on each machine" if number != value else ""
         else:
-            why = _WHY.get(key, f"{name}'s") if name == "accelerate" else f"{name}'s"
-            why += ": the setting accelerate_args can hold it" if why == "accelerate's" else ""
+            why = _WHY.get(key, _ACCELERATES) if name == "accelerate" else f"{name}'s"
         yield LeftOut(key=flag, value=value, why=why)
 
 
@@ -162,7 +163,7 @@ def gui_launch(key: str, value: Any) -> str:
     """Why a field of the GUI's about the launch is no part of an experiment: its setting, where there is one."""
     if key in _ACCELERATE:
         return f"a setting: {key} = {value} in kft.local.toml"
-    return "accelerate's: the setting accelerate_args can hold it"
+    return _ACCELERATES
 
 
 def _in_all(key: str, value: str, said: Mapping[str, str]) -> str:

@@ -146,7 +146,8 @@ def limits(record: Record, rows: Sequence[Row], checkpoint: Mapping[str, Any]) -
         yield f"Its run did not end as planned: {status_of(record)}."
     if record.run.get("nan_step"):
         yield f"The loss is no number from step {record.run['nan_step']} on: later weights are broken."
-    known = sum(row[3].startswith(VOUCHED) for row in rows)
+    shown = {key for _, key, _, _ in rows}
+    known = sum(one["kind"] in VOUCHED for path, one in record.experiment["origins"].items() if _name(path) in shown)
     yield (
         f"Of the {len(rows)} values above, {known} are documented, recovered, measured or chosen by whoever wrote "
         "the experiment; the rest is assumed, or a default."

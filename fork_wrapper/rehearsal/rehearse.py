@@ -23,6 +23,7 @@ from fork_wrapper.machine.trainer import ENVIRONMENT, Trainer
 from fork_wrapper.rehearsal.miniature_folder import MINIATURE_VERSION, SETS, base_model, miniature_folder, tokenizers
 from fork_wrapper.rehearsal.picked_images import Pick, copy_picked, has_metadata, pick_images
 from fork_wrapper.run.job import Job
+from fork_wrapper.sdscripts.reach import BESIDE_IMAGES
 
 STEPS = 3
 SAVE_EVERY = 2
@@ -66,7 +67,7 @@ def rehearse(resolved: Resolved, settings: Settings, *, stand_in: bool = False, 
     for path, value, why in (*_picked(picks), *_wanted(resolved, settings, picks, sampling=prompts is not None)):
         was = flatten(tree).get(path)
         said = origins.get(path)
-        kept = said is not None and said.by == "--set" and why != BESIDE and path not in _paths(picks)
+        kept = said is not None and said.by == "--set" and _key(path) not in BESIDE_IMAGES and path not in _paths(picks)
         if was == value or kept:
             continue
         changes.append(Change(key=path, value=value, was=was, why=why))
@@ -190,9 +191,13 @@ def _sampling(*, sampling: bool) -> Iterator[tuple[str, Any, str]]:
     yield "training.sample_prompts", f"{{run}}/{PROMPTS_FILE}" if sampling else None, SCALE
 
 
+def _key(path: str) -> str:
+    return path.rsplit(".", maxsplit=1)[-1].split("[", maxsplit=1)[0]
+
+
 def _dataset(resolved: Resolved, settings: Settings, picked: Collection[str]) -> Iterator[tuple[str, Any, str]]:
     for path, value in flatten({"dataset": resolved.dataset}).items():
-        key = path.split(".")[-1].split("[")[0]
+        key = _key(path)
         if key == "cache_info" and has_metadata(resolved.dataset):
             yield path, None, BESIDE
         elif key == "batch_size" and isinstance(value, int) and value > BATCH:

@@ -38,14 +38,6 @@ class Job:
     """What it may have too little of: disk, gpu-memory."""
 
 
-class RefusedError(InputError):
-    """What the check of a launch found stands against it."""
-
-    def __init__(self, title: str, checked: Checked) -> None:
-        super().__init__(title, checked.errors)
-        self.checked = checked
-
-
 def foresee(job: Job, settings: Settings) -> Checked:
     """Ask all that a launch of `job` would ask, and launch nothing.
 
@@ -70,10 +62,10 @@ def rendered_in(job: Job, settings: Settings, run: RunFolder, started: datetime)
 
 
 def checked_for(job: Job, settings: Settings) -> Checked:
-    """The check of a launch; RefusedError with everything that stands against it."""
+    """The check of a launch; InputError with everything that stands against it."""
     checked = check(job.resolved, settings, job.trainer, files=job.files or {}, fresh=True, allowed=job.allowed)
     if checked.errors:
         count = len(checked.errors)
         against = "one thing stands against it" if count == 1 else f"{count} things stand against it"
-        raise RefusedError(f"cannot run {job.resolved.name}: {against}", checked)
+        raise InputError(f"cannot run {job.resolved.name}: {against}", checked.errors)
     return checked

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from dataset_tools.check.faults import KINDS
 from dataset_tools.pixels.decoding import Kind
 from dataset_tools.prepare.outcome import PROBLEMS
+from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.check.rules.table import rules
 from fork_wrapper.experiment.value_rules import NOT_RULES
 from fork_wrapper.formats.gui_keys import fresh_form
@@ -156,7 +157,7 @@ def test_a_rehearsal_is_no_configuration_of_a_run(kft: Kft, project: Path) -> No
 
 def ids_in_the_code(root: Path) -> Iterator[tuple[str, str]]:
     """Ids that the code names where it makes findings, faults and items, with the file."""
-    makers = {"fault": 0, "compared": 0, "compared_hashes": 0, "unknown": 0, "gone": 0, "rule": 0}
+    makers = {"fault": 0, "compared": 0, "compared_hashes": 0, "unknown": 0, "gone": 0, "rule": 0, "machine_finding": 0}
     for package in ("fork_wrapper", "dataset_tools"):
         for path in sorted((root / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -181,7 +182,9 @@ def _kinds_refused(root: Path) -> Iterator[str]:
 
 def test_every_id_can_be_explained(kft: Kft, root: Path) -> None:
     """Of rules, of `dataset`, of `reproduce`; by name and as JSON; and the code names no others."""
-    known = {*rules(), *KINDS, *PROBLEMS, *COMPARED, *NOT_RULES}
+    others = {*rules(), *KINDS, *PROBLEMS, *COMPARED, *NOT_RULES}
+    assert not others & MACHINE_KINDS.keys()
+    known = others | MACHINE_KINDS.keys()
     for name in sorted(known - NOT_RULES.keys()):
         answer = kft("rules", name)
         assert answer.code == 0, name
@@ -199,11 +202,15 @@ def test_every_id_can_be_explained(kft: Kft, root: Path) -> None:
     assert [one for one in found if one[0] not in known] == []
 
 
-def test_the_list_has_what_dataset_check_finds(kft: Kft) -> None:
-    """After the rules."""
+def test_the_list_has_what_dataset_check_and_the_machine_find(kft: Kft) -> None:
+    """After the rules; how a finding of the machine is let pass is said with it."""
     answer = kft("rules")
     assert f"\n{len(KINDS)} kinds of what `kft dataset check` finds:\n" in answer.out
-    assert all(any(line.startswith(f"{name} ") for line in answer.out.splitlines()) for name in KINDS)
+    assert f"\n{len(MACHINE_KINDS)} kinds of what `kft check` finds on this machine:\n" in answer.out
+    for name in (*KINDS, *MACHINE_KINDS):
+        assert any(line.startswith(f"{name} ") for line in answer.out.splitlines()), name
+    assert "  or else      start anyway with --allow disk\n" in kft("rules", "disk").out
+    assert '  if meant     in the experiment: [acknowledge] gpu-other = "why"\n' in kft("rules", "gpu-other").out
 
 
 def test_a_metadata_file_that_is_a_folder(kft: Kft, project: Path) -> None:

@@ -45,20 +45,20 @@ def test_a_machine_with_nothing_gets_the_complete_list(kft: Kft, project: Path, 
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.replace(bare_python, "PYTHON") == (
         "error: cannot run first: 5 things stand against it\n"
-        "  • the base model is missing\n"
+        "  • the base model is missing  [path-unusable]\n"
         "    PROJECT/models/base.safetensors\n"
         "    → download it from https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0, or say where your "
         "models are: `models` in kft.local.toml\n"
-        "  • sd-scripts is missing\n"
+        "  • sd-scripts is missing  [sd-scripts-missing]\n"
         "    PROJECT/third_party/sd-scripts\n"
         "    → git submodule update --init third_party/sd-scripts, or name an existing checkout: `sd_scripts` in "
         "kft.local.toml\n"
         "  • the trainer's Python lacks torch, torchvision, accelerate, transformers, diffusers, safetensors, "
         "huggingface-hub, toml, voluptuous, einops, opencv-python, imagesize, ftfy, numpy, pillow, tqdm, rich, "
-        'tensorboard (for log_with = "tensorboard")\n'
+        'tensorboard (for log_with = "tensorboard")  [trainer-python]\n'
         "    PYTHON\n"
         '    → "PYTHON" -m pip install -c constraints.txt -e ".[train]"\n'
-        "  • no NVIDIA GPU was found\n"
+        "  • no NVIDIA GPU was found  [gpu-missing]\n"
         "    nvidia-smi\n"
         "    → install the NVIDIA driver, or run on a machine with a GPU (this configuration takes at least "
         "42614 MiB of its memory)\n"
@@ -95,28 +95,30 @@ def found(answer: Answer, what: str) -> str:
         (
             GitState(commit=None, dirty=None),
             True,
-            "  • warning: sd-scripts is not a git checkout: its commit cannot be recorded\n"
+            "  • warning: sd-scripts is not a git checkout: its commit cannot be recorded  [sd-scripts-commit]\n"
             "    PROJECT/sd-scripts\n"
             "    → use a git checkout of it, or the submodule: git submodule update --init third_party/sd-scripts",
         ),
         (
             GitState(commit=None, dirty=None),
             False,
-            "  • warning: git is missing: the commit of sd-scripts cannot be recorded\n"
+            "  • warning: git is missing: the commit of sd-scripts cannot be recorded  [sd-scripts-commit]\n"
             "    PROJECT/sd-scripts\n"
             "    → install git",
         ),
         (
             GitState(commit=pinned_commit(), dirty=True),
             True,
-            "  • warning: sd-scripts has local changes: the commit alone does not say what trained\n"
+            "  • warning: sd-scripts has local changes: the commit alone does not say what trained  "
+            "[sd-scripts-commit]\n"
             "    PROJECT/sd-scripts\n"
             "    → git -C PROJECT/sd-scripts stash, or commit them",
         ),
         (
             GitState(commit="c0ffee", dirty=False),
             True,
-            "  • warning: sd-scripts is at c0ffee; kft's rules are those of 48d368fa (see `kft doctor`)\n"
+            "  • warning: sd-scripts is at c0ffee; kft's rules are those of 48d368fa (see `kft doctor`)  "
+            "[sd-scripts-commit]\n"
             "    PROJECT/sd-scripts\n"
             "    → git -C PROJECT/sd-scripts checkout 48d368fa",
         ),
@@ -184,7 +186,7 @@ def test_outputs_that_cannot_be_written(kft: Kft, project: Path) -> None:
     """A place where no folder can be made is found before the launch."""
     (project / "file").write_text("")
     assert found(kft("run", "first", "--outputs", "file/runs"), "runs cannot be written") == (
-        "  • runs cannot be written\n    PROJECT/file/runs\n"
+        "  • runs cannot be written  [folder-read-only]\n    PROJECT/file/runs\n"
         "    → fix its permissions, or set `outputs` to another folder"
     )
 
@@ -199,12 +201,12 @@ def test_a_disk_too_small_for_the_checkpoints(kft: Kft, project: Path, monkeypat
     monkeypatch.setattr("fork_wrapper.check.plan.shutil.disk_usage", lambda _path: type("Usage", (), free)())
     flags = ("--set", "max_train_epochs=10", "--set", "save_every_n_epochs=2", "--set", "save_precision=fp16")
     assert found(kft("check", "first", *flags), "checkpoints need") == (
-        "  • checkpoints need about 37 GB, 30.0 GB are free\n"
+        "  • checkpoints need about 37 GB, 30.0 GB are free  [disk]\n"
         "    PROJECT/runs\n"
         "    → free space, set `outputs` to another disk, or save fewer of them; `--allow disk` starts anyway"
     )
     assert found(kft("check", "first", *flags, "--allow", "disk"), "warning: checkpoints need") == (
-        "  • warning: checkpoints need about 37 GB, 30.0 GB are free (allowed: --allow disk)\n"
+        "  • warning: checkpoints need about 37 GB, 30.0 GB are free (allowed: --allow disk)  [disk]\n"
         "    PROJECT/runs\n"
         "    → free space, set `outputs` to another disk, or save fewer of them"
     )
@@ -220,7 +222,8 @@ def test_files_that_options_name_must_exist(kft: Kft, project: Path) -> None:
     answer = kft("check", "first", *flags)
     for key, name in (("vae", "v.safetensors"), ("sample_prompts", "p.txt"), ("resume", "state")):
         assert found(answer, f"{key} names a path that does not exist") == (
-            f"  • {key} names a path that does not exist\n    PROJECT/{name}\n    → correct the path, or unset it"
+            f"  • {key} names a path that does not exist  [path-unusable]\n    PROJECT/{name}\n"
+            "    → correct the path, or unset it"
         )
     (project / "p.txt").mkdir()
     (project / "state").write_text("")

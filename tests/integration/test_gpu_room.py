@@ -16,7 +16,7 @@ def test_what_cannot_fit_is_stopped(real: RealProject) -> None:
     real.machine([CARD])
     done = real.kft("check", "humanoid_05")
     assert done.returncode == 1
-    assert f"  • {FULL}\n" in done.stdout
+    assert f"  • {FULL}  [gpu-memory]\n" in done.stdout
     flags = next(line for line in done.stdout.splitlines() if line.startswith("    → --set optimizer_type=Adafactor"))
     proposed = shlex.split(flags.removeprefix("    → ").partition(";")[0])
     assert flags.endswith("; `--allow gpu-memory` starts anyway")
@@ -97,8 +97,8 @@ def test_a_gpu_in_use(real: RealProject) -> None:
     real.machine([{**LARGE_CARD, "memory.used": 30010}], [job])
     done = real.kft("check", "humanoid_05")
     assert done.returncode == 0
-    by = "in use by /usr/bin/python3 (pid 4711, 30000 MiB)"
-    assert f"  • warning: GPU 0 (NVIDIA H100 80GB HBM3) is in use: 30010 of 81559 MiB; {by}\n" in done.stdout
+    used = "in use: 30010 of 81559 MiB; in use by /usr/bin/python3 (pid 4711, 30000 MiB)  [gpu-in-use]"
+    assert f"  • warning: GPU 0 (NVIDIA H100 80GB HBM3) is {used}\n" in done.stdout
     real.machine([{**LARGE_CARD, "memory.used": 60000}], [{**job, "used_memory": 59990}])
     done = real.kft("check", "humanoid_05")
     assert done.returncode == 1
@@ -116,7 +116,7 @@ def test_a_disk_that_will_be_full(real: RealProject) -> None:
     often = ("--set", "max_train_epochs=1000", "--set", "save_every_n_epochs=1", "--unset", "sample_every_n_epochs")
     stopped = real.kft("run", "humanoid_05", *often, REAL_DISK="1")
     assert (stopped.returncode, real.runs) == (2, [])
-    assert re.search(r"  • checkpoints need about 69\d\d GB, [\d.]+ GB are free\n", stopped.stderr)
+    assert re.search(r"  • checkpoints need about 69\d\d GB, [\d.]+ GB are free  \[disk\]\n", stopped.stderr)
     assert "; `--allow disk` starts anyway\n" in stopped.stderr
     allowed = real.kft("check", "humanoid_05", *often, "--allow", "disk")
     assert (allowed.returncode, "are free (allowed: --allow disk)" in allowed.stdout) == (0, True)

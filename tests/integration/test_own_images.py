@@ -30,7 +30,8 @@ def test_a_first_run_of_own_images(real: RealProject, tmp_path: Path) -> None:
     checked = real.kft("check", "luna")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     warnings = [line for line in checked.stdout.splitlines() if "warning" in line]
-    assert warnings == ["  • warning: sd-scripts is not a git checkout: its commit cannot be recorded"]
+    what = "sd-scripts is not a git checkout: its commit cannot be recorded"
+    assert warnings == [f"  • warning: {what}  [sd-scripts-commit]"]
     assert real.kft("dataset", "check", "luna").returncode in (0, 1)
     done = real.kft("run", "luna", "--set", "max_train_epochs=2", "--set", "batch_size=3")
     assert done.returncode == 0, done.stderr

@@ -106,7 +106,7 @@ def test_errors_come_first_and_rules_say_their_id(
     assert checked.errors == tuple(one for one in checked.findings if one.severity == "error")
     by_rule = {one.rule: one for one in checked.findings}
     assert by_rule["full-bf16"].where == f"{path}, line 4: training.full_bf16"
-    assert "" in by_rule
+    assert by_rule["sd-scripts-missing"].severity == "error"
     assert checked.plan.name == "one"
 
 
@@ -236,7 +236,7 @@ def test_what_is_acknowledged_and_no_longer_found(settings: Settings, write: Cal
 
 def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
     """Rules that there are not, with the nearest, and errors: these stop a run, each with its line."""
-    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nimage-plain = "x"\n'
+    wrong = '[acknowledge]\nclip-skipp = "x"\nwarmup-needless = "x"\nimage-plain = "x"\ndisk = "x"\n'
     path = write("one", WARNED + wrong)
     write("two", 'extends = "one"\n')
     for name in ("one", "two"):
@@ -254,4 +254,20 @@ def test_what_cannot_be_acknowledged(settings: Settings, write: Callable[..., Pa
                 f"{path}, line 13: acknowledge.image-plain",
                 "`kft rules image-plain` says what to do",
             ),
+            (
+                "disk is an error: it cannot be acknowledged",
+                f"{path}, line 14: acknowledge.disk",
+                "`kft rules disk` says what to do",
+            ),
         ]
+
+
+def test_a_warning_about_the_machine_is_acknowledged(settings: Settings, write: Callable[..., Path]) -> None:
+    """By its kind; on a machine where it is not found, nothing is said of the acknowledgement."""
+    (settings.sd_scripts).mkdir(parents=True)
+    (settings.sd_scripts / "sdxl_train.py").write_text("")
+    write("one", EXPERIMENT + '[acknowledge]\nsd-scripts-commit = "a copy of ours"\ngpu-in-use = "it is ours"\n')
+    checked = check(resolve("one", settings), settings, real_trainer(settings))
+    found = [(one.rule, one.acknowledged) for one in checked.findings if one.rule.startswith("sd-scripts")]
+    assert found == [("sd-scripts-commit", "a copy of ours")]
+    assert not [one for one in checked.findings if "acknowledge" in one.what]

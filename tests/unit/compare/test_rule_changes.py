@@ -53,6 +53,7 @@ def test_runs_bring_what_was_found_at_their_launch(tmp_path: Path) -> None:
         row("caption-missing", "/d (a)"),
         row("caption-missing", "/e (b)"),
         row("clip-skip", "x.toml, line 1"),
+        row("sd-scripts-commit", "/s"),
         row("", ""),
     )
     first = run(training={"clip_skip": 1}, made=record())
