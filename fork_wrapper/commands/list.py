@@ -17,7 +17,7 @@ from fork_wrapper.records.selection import KEYS, SORTS, parse_selection, select
 from fork_wrapper.text import counted
 
 PATIENCE = 0.5
-"""Seconds of reading records before a bar says so."""
+"""Seconds spent reading records before a bar appears."""
 
 EPILOG = """\b
 Examples:
