@@ -119,7 +119,7 @@ def look_at_images(folder: Path, settings: Settings) -> OwnImages:
 
 
 def base_of(text: str) -> str:
-    """Return the base model of `--base`, as an absolute path or a Hugging Face Hub name; InputError if it is neither."""
+    """Return the base model in `--base`: an absolute path or a Hugging Face Hub name; InputError if it is neither."""
     path = _absolute(Path(text))
     if path.exists():
         return path.as_posix()

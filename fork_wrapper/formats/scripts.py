@@ -159,7 +159,8 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
     """Yield lines with their continuations joined, each with the number of its first line and what was repaired.
 
     A line that begins with an option continues the line above: people keep commands like this to paste them as one
-    line. A comment inside a continued command would end it in a shell; here the lines after it still belong to the command.
+    line. A comment inside a continued command would end it in a shell; here the lines after it still belong to the
+    command.
     """
     parts: list[str] = []
     start, goes_on, notes = 1, False, list[str]()

@@ -70,7 +70,7 @@ _QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?", re.MULTILINE)
 
 
 def unquoted(text: str) -> str:
-    """Return the text without quotation marks or shell continuation prompts at the start of its lines."""
+    """Return the text without the `>` of a quotation or a shell's continuation prompt at line starts."""
     return _QUOTE.sub("", text)
 
 
