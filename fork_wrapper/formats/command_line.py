@@ -60,7 +60,7 @@ _NEGATIVE = re.compile(r"-\d+$|-\d*\.\d+$")
 
 
 def _longer(beginning: str) -> list[str]:
-    """Return the options that have this name, or names that start with it."""
+    """Return the option of this name, or else the options whose names start with it."""
     return [beginning] if beginning in options() else [known for known in options() if known.startswith(beginning)]
 
 

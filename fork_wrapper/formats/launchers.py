@@ -101,7 +101,7 @@ def _sets(word: str) -> bool:
 def launch_left(words: Sequence[str]) -> list[LeftOut]:
     """Return what the words before a script set, each as a setting of kft or by its name."""
     left: dict[str, LeftOut] = {}
-    if not any(map(is_launcher, words)):  # a variable stands for it: what it is given is most likely accelerate's
+    if not any(map(is_launcher, words)):  # a variable stands for it, most likely for accelerate
         first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
         left |= {f"accelerate {one.key}": one for one in _flags("accelerate", words[first:])}
         words = words[:first]
