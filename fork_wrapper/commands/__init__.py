@@ -1,1 +1,1 @@
-"""One module per verb: options, call, print."""
+"""One module per verb: it declares the options, makes the call and prints the result."""

@@ -1,7 +1,8 @@
-"""What may follow on a command line: names of experiments, runs and checkpoints, keys and values.
+"""Shell completions: names of experiments, runs and checkpoints, keys and values.
 
-click calls these while a shell waits, in an invocation of its own that runs no command: they are quick, read folders
-and no records where that is enough, and a mistake anywhere (a broken setting, a damaged record) offers nothing.
+click calls these while a shell waits, in an invocation of its own that runs no command. So they are quick, they read
+folders rather than records where that is enough, and on any error (a broken setting, a damaged record) they offer
+nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,11 +17,11 @@ from fork_wrapper.machine.settings import NAMES, Settings, load_settings
 Offer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 MOST = 10
-"""Runs of one experiment that are offered, the newest."""
+"""The number of runs offered per experiment, newest first."""
 
 
 def _quiet(offer: Callable[[click.Context, str], Iterable[str]]) -> Offer:
-    """As click calls it; only what begins as the word does, and nothing at all where something fails."""
+    """Wrap `offer` for click: keep the words that start with what was typed, and offer nothing if it fails."""
 
     @wraps(offer)
     def offered(ctx: click.Context, _param: click.Parameter, word: str) -> list[str]:
@@ -33,26 +34,26 @@ def _quiet(offer: Callable[[click.Context, str], Iterable[str]]) -> Offer:
 
 @_quiet
 def experiments(ctx: click.Context, _word: str) -> Iterable[str]:
-    """Names of experiments."""
+    """Offer the names of experiments."""
     return _experiments(_settings(ctx))
 
 
 @_quiet
 def sources(ctx: click.Context, word: str) -> Iterable[str]:
-    """Experiments, runs and checkpoints: all that is a source of a configuration."""
+    """Offer experiments, runs and checkpoints: everything that a configuration can come from."""
     settings = _settings(ctx)
     return [*_experiments(settings), *_runs(settings, word)]
 
 
 @_quiet
 def runs(ctx: click.Context, word: str) -> Iterable[str]:
-    """Runs and checkpoints, and experiments that have run."""
+    """Offer runs and checkpoints, and experiments that have run."""
     return _runs(_settings(ctx), word)
 
 
 @_quiet
 def assignments(_ctx: click.Context, word: str) -> Iterable[str]:
-    """`KEY=VALUE` for --set: names of options and dataset keys, and the values of those that have only so many."""
+    """Offer `KEY=VALUE` for --set: option names and dataset keys, and the values of those with a fixed set."""
     from fork_wrapper.sdscripts.options import dataset_keys, options  # noqa: PLC0415 - as everything here: only if asked
 
     name, sign, _value = word.partition("=")
@@ -65,7 +66,7 @@ def assignments(_ctx: click.Context, word: str) -> Iterable[str]:
 
 @_quiet
 def keys(_ctx: click.Context, _word: str) -> Iterable[str]:
-    """Names of options and dataset keys."""
+    """Offer the names of options and dataset keys."""
     from fork_wrapper.sdscripts.options import dataset_keys, options  # noqa: PLC0415
 
     return sorted({*options(), *dataset_keys()})
@@ -73,7 +74,7 @@ def keys(_ctx: click.Context, _word: str) -> Iterable[str]:
 
 @_quiet
 def filters(ctx: click.Context, word: str) -> Iterable[str]:
-    """`KEY=VALUE` for --filter of a list."""
+    """Offer `KEY=VALUE` for --filter of `kft list`."""
     from fork_wrapper.records.selection import KEYS, WORDS  # noqa: PLC0415
 
     name, sign, value = word.partition("=")
@@ -86,7 +87,7 @@ def filters(ctx: click.Context, word: str) -> Iterable[str]:
 
 @_quiet
 def sorts(_ctx: click.Context, _word: str) -> Iterable[str]:
-    """Keys for --sort of a list, either way round."""
+    """Offer keys for --sort of `kft list`, ascending and descending."""
     from fork_wrapper.records.selection import SORTS  # noqa: PLC0415
 
     return [*SORTS, *(f"-{key}" for key in SORTS)]
@@ -94,7 +95,7 @@ def sorts(_ctx: click.Context, _word: str) -> Iterable[str]:
 
 @_quiet
 def columns(_ctx: click.Context, word: str) -> Iterable[str]:
-    """Names of columns of a list, behind the last comma."""
+    """Offer column names for `kft list`, after the last comma."""
     from fork_wrapper.records.columns import COLUMNS  # noqa: PLC0415
     from fork_wrapper.sdscripts.options import dataset_keys, options  # noqa: PLC0415
 
@@ -114,7 +115,7 @@ def rule_ids(_ctx: click.Context, _word: str) -> Iterable[str]:
 
 
 def _settings(ctx: click.Context) -> Settings:
-    """With what the line says already."""
+    """Load the settings, including the ones already typed on the command line."""
     return load_settings({name: ctx.params[name] for name in NAMES if ctx.params.get(name)})
 
 
@@ -125,7 +126,7 @@ def _experiments(settings: Settings) -> list[str]:
 
 
 def _runs(settings: Settings, word: str) -> list[str]:
-    """Experiments that have run; of the one that is meant its runs, and behind a colon the checkpoints."""
+    """List the experiments that have run, the runs of the one being typed, and its checkpoints after a colon."""
     from fork_wrapper.records.run_folder import newest_records  # noqa: PLC0415
 
     if ":" in word:

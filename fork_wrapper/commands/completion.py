@@ -1,7 +1,7 @@
-"""`kft completion`: the scripts by which shells ask kft what may follow, and how kft answers them.
+"""`kft completion`: the scripts that shells use to ask kft for completions, and kft's side of the exchange.
 
-All four hand over the line up to the cursor, and get one line for each word: the word, a tab, what it is. Where kft
-knows none, the shell offers its files.
+All four shells send the line up to the cursor and get one line per word: the word, a tab, its help. If kft offers
+nothing, the shell offers files.
 """
 
 import os
@@ -20,7 +20,7 @@ In the $PROFILE of PowerShell:   kft completion powershell | Out-String | Invoke
 """
 
 VARIABLE = "_KFT_COMPLETE"
-"""By which a shell asks; click's own name for it."""
+"""The environment variable that a shell sets to ask for completions; the name is click's convention."""
 
 _BASH = r"""%(complete_func)s() {
     local line="${COMP_LINE:0:COMP_POINT}" answer
@@ -92,23 +92,23 @@ _POWERSHELL = r"""Register-ArgumentCompleter -Native -CommandName %(prog_name)s 
 
 
 class _Answer(ShellComplete):
-    """What kft answers a shell."""
+    """kft's answer to a shell."""
 
     name: ClassVar[str] = ""
     source_template: ClassVar[str] = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the cursor, and the one that it stands in."""
+        """Return the words before the cursor and the word under it."""
         line = os.environ.get("COMP_WORDS", "")
         words = split_arg_string(line)[1:]
         return (words, "") if not words or line[-1:].isspace() else (words[:-1], words[-1])
 
     def format_completion(self, item: CompletionItem) -> str:
-        """A word and what it is; the shell itself knows files."""
+        """Format a word and its help; other types are left to the shell, which completes files itself."""
         return f"{item.value}\t{item.help or ''}" if item.type == "plain" else ""
 
     def complete(self) -> str:
-        """All of them, one a line."""
+        """Return all completions, one per line."""
         lines = super().complete().split("\n")
         return "\n".join(line for line in lines if line)
 
@@ -117,7 +117,7 @@ SHELLS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH, "powershell": _POWERSHELL}
 
 
 def register() -> None:
-    """Have click answer shells so: it finds them by their names."""
+    """Register the completion classes with click, which finds them by shell name."""
     for name, template in SHELLS.items():
         add_completion_class(type(name, (_Answer,), {"name": name, "source_template": template}), name)
 

@@ -1,4 +1,4 @@
-"""`kft dataset`: the verbs of training sets, each a module `dataset_VERB`."""
+"""`kft dataset`: the verbs for training sets, each in a module `dataset_VERB`."""
 
 import click
 
@@ -12,7 +12,7 @@ VERBS: dict[str, str] = {
     "stats": "Count sizes, buckets, captions and tags; draw a contact sheet.",
     "subset": "Make nested subsets, to see how quality grows with the data.",
 }
-"""Every verb with its line in `kft dataset --help`."""
+"""Each verb with its line in `kft dataset --help`."""
 
 
 @click.group(

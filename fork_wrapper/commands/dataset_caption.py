@@ -73,7 +73,7 @@ def command(folder: Path, options: tuple[str, ...], extension: str, **flags: Any
 
 
 def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict[str, Any]) -> int:
-    """Caption; how many images are left without."""
+    """Caption the images; return how many are still without a caption."""
     from dataset_tools.captions.edit import apply_edits, new_backup  # noqa: PLC0415 - not for --help
     from dataset_tools.captions.work import wanting, work_folder, written  # noqa: PLC0415
     from dataset_tools.scan.scan import scan_folder  # noqa: PLC0415
@@ -112,7 +112,7 @@ def _caption(folder: Path, extension: str, options: tuple[str, ...], flags: dict
 
 
 def _mend(folder: Path, extension: str, flags: dict[str, Any]) -> int:
-    """Show or write what rules change; how many changes are left to write."""
+    """Show or write the changes that the rules make; return how many are still to be written."""
     from dataset_tools.captions.edit import apply_edits, new_backup, plan_edits  # noqa: PLC0415 - not for --help
     from dataset_tools.captions.rules import CaptionRules  # noqa: PLC0415
     from dataset_tools.captions.rules_file import load_rules  # noqa: PLC0415

@@ -26,7 +26,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.text import counted
 
 SHOWN = 5
-"""Files of a kind that are named before the rest is counted."""
+"""The number of files shown per kind; the rest are counted."""
 
 
 @click.command(name="check", short_help="Find everything that is wrong with images and captions.")
@@ -88,7 +88,7 @@ def _look(meant: Meant, settings: Settings, merges: Path | None) -> Inspection:
 
 
 class _Bars:
-    """One bar after the other, for whatever takes long enough to be seen."""
+    """Progress bars, one after the other, for work that takes long enough to be noticed."""
 
     def __init__(self) -> None:
         self._stage = ""
@@ -102,7 +102,7 @@ class _Bars:
         self._stack.close()
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Work of a stage is done so far."""
+        """Report that `done` of `total` items of a stage are finished."""
         if stage != self._stage:
             self._stack.close()
             self._stage, self._stack = stage, ExitStack()
@@ -122,7 +122,7 @@ def _show(meant: Meant, found: Inspection, merges: Path | None, *, everything: b
 
 
 def _lines(meant: Meant, faults: tuple[Fault, ...], *, everything: bool) -> Iterator[list[output.Part]]:
-    """Findings by kind, the gravest first."""
+    """Lay out findings grouped by kind, in the order of `faults` (most severe first)."""
     groups: dict[tuple[str, str], list[Fault]] = {}
     for one in faults:
         groups.setdefault((one.severity, one.kind), []).append(one)
@@ -143,13 +143,13 @@ def _place(path: Path, base: Path | None) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal cannot show, or obeys, spelled out."""
+    """Return `text` with characters spelled out that a terminal cannot show or would act on."""
     plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in plain)
 
 
 def _tokens(found: Inspection, merges: Path | None) -> str:
-    """How long captions are; a limit that all keep within is enough to be said."""
+    """Say how many captions exceed each token limit; empty if none does."""
     over = {limit: count for limit, count in found.tokens.items() if count}
     if not over:
         return ""
@@ -200,7 +200,7 @@ def _mend(steps: tuple[Step, ...]) -> None:
 
 
 def _print_json(meant: Meant, found: Inspection, steps: tuple[Step, ...], merges: Path | None) -> None:
-    """As `output.print_json`, but one finding a line and one after the other: there may be a hundred thousand."""
+    """Write what `output.print_json` would, streamed with one finding per line: there may be a hundred thousand."""
     parts: dict[str, Any] = {
         "captions": found.captions,
         "decoded": found.decoded,

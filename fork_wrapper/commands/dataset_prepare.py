@@ -25,14 +25,14 @@ from fork_wrapper.sdscripts.buckets import USUAL_LIMITS, BucketError, usual, usu
 from fork_wrapper.text import counted
 
 SHOWN = 20
-"""Problems of one kind that are listed; the manifest has them all."""
+"""The number of problems listed per kind; the manifest has them all."""
 
 LARGEST = 16384
-"""Pixels of a side: more than any trainer takes."""
+"""The longest side accepted, in pixels: more than any trainer takes."""
 
 
 def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> Size:
-    """`1024` or `1024x768`."""
+    """Parse a size, `1024` or `1024x768`."""
     found = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", value.strip())
     size = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= min(size) <= max(size) <= LARGEST:
@@ -41,7 +41,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> Size:
 
 
 def _colour(_ctx: click.Context, _param: click.Parameter, value: str) -> Colour:
-    """A name of CSS or `#rrggbb`."""
+    """Parse a colour, a CSS name or `#rrggbb`."""
     from PIL import ImageColor  # noqa: PLC0415 - help needs no Pillow
 
     try:
@@ -52,7 +52,7 @@ def _colour(_ctx: click.Context, _param: click.Parameter, value: str) -> Colour:
 
 
 def _limits(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int, int] | None:
-    """Shortest side, longest side, step."""
+    """Parse the shortest side, the longest side and the step."""
     if value is None:
         return None
     found = re.fullmatch(r"(\d{1,5}),(\d{1,5}),(\d{1,4})", value.replace(" ", ""))
@@ -157,9 +157,9 @@ def _choices(flags: dict[str, Any]) -> Choices:
 
 
 def _bucket(choices: Choices) -> Callable[[Size], tuple[Size, Size]] | None:
-    """Where sd-scripts puts a picture, with `enable_bucket` and without `bucket_no_upscale`.
+    """Return how sd-scripts buckets a picture, with `enable_bucket` and without `bucket_no_upscale`.
 
-    Also where another fit was asked for: a picture that is too small for that may be large enough for its bucket.
+    This applies with any other fit too: a picture too small for that fit may be large enough for its bucket.
     """
     try:
         bucketing = usual(choices.size, choices.buckets)
@@ -208,7 +208,7 @@ def _few(names: tuple[str, ...]) -> str:
 
 
 def _findings(outcome: Outcome, src: Path, dst: Path) -> list[Finding]:
-    """One for each problem; of many of a kind the first, and how many more."""
+    """Make one finding per problem; for a kind with many, the first ones and a count of the rest."""
     counts = Counter(problem.kind for problem in outcome.problems)
     shown: Counter[str] = Counter()
     findings = []

@@ -62,7 +62,7 @@ def command(source: Path, target: Path | None, n: int | None, fraction: float | 
 
 
 def _chosen(source: Path, n: int | None, fraction: float | None, cache: Path, flags: dict[str, Any]) -> Any:
-    """The subset, and the shares of the tags it was stratified by."""
+    """Choose the subset; also return the shares of the tags it was stratified by."""
     from dataset_tools.errors import DatasetError  # noqa: PLC0415
     from dataset_tools.scan.fingerprint import fingerprint  # noqa: PLC0415
     from dataset_tools.scan.hashing import HashCache  # noqa: PLC0415

@@ -117,7 +117,7 @@ def _changes(scripts: Checkout) -> Rows:
 
 
 def _spell(value: Any, other: Any) -> str:
-    """A type or default; of choices those that the other side lacks."""
+    """Spell a type or default; for choices, only those that the other side lacks."""
     if isinstance(value, tuple):
         return ", ".join(str(one) for one in value if one not in (other or ())) or "-"
     return "-" if value is None else str(value)

@@ -28,14 +28,14 @@ Examples:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where a document goes."""
+    """Where a document is written."""
 
     file: Path | None
-    """The file; None for stdout."""
+    """The output file; None for stdout."""
     is_beside: bool
-    """Beside each experiment file."""
+    """Whether each document goes beside its experiment file."""
     force: bool
-    """Over whatever is there."""
+    """Whether to overwrite whatever is there."""
 
 
 @click.command(name="document", epilog=EPILOG, short_help="Write the documentation of experiments from their records.")
@@ -108,7 +108,7 @@ def _check_flags(target: Target, *, only_coverage: bool, as_json: bool) -> None:
 
 
 def _beside(names: Sequence[str], language: str, settings: Settings, allow: Sequence[str]) -> dict[Path, Document]:
-    """A document for each experiment, by the file beside it."""
+    """Make a document for each experiment, keyed by the path beside its experiment file."""
     files = {name: find_experiment(name, settings.experiments) for name in names}
     return {beside(path): document_of([name], language, settings, allow) for name, path in files.items()}
 
@@ -146,7 +146,7 @@ def _print_coverage(found: Coverage, document: Document) -> None:
 
 
 def _judge(documents: Sequence[Document], least: float | None) -> None:
-    """Exit with 1 where one of them is less complete than it should be."""
+    """Exit with 1 if any document is less complete than `least` percent."""
     found = [coverage(document).percent for document in documents]
     if least is not None and any(percent < least for percent in found):
         output.say(f"{min(found):.1f} % is filled, less than {least:g} %")

@@ -1,4 +1,4 @@
-"""Command-line options that several verbs share."""
+"""Command-line options shared by several verbs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,14 +34,14 @@ _HELP = {
 }
 
 PLACES = ("models", "datasets", "outputs", "experiments", "sd_scripts", "python", "cache")
-"""Settings that every verb may need."""
+"""The settings that any verb may need."""
 
 SCALE = tuple(name for name in NAMES if name not in PLACES)
-"""Settings that only a launch needs."""
+"""The settings that only a launch needs."""
 
 
 def setting_flags(*names: str) -> Callable[[F], F]:
-    """A decorator that adds one flag per setting; the command gets them as keyword arguments of their names."""
+    """Return a decorator that adds one flag per setting; the command gets each as a keyword argument of that name."""
 
     def decorate(function: F) -> F:
         for name in reversed(names):
@@ -53,9 +53,9 @@ def setting_flags(*names: str) -> Callable[[F], F]:
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:
-    """The settings in force, with what the command line said.
+    """Return the settings in force, including those given on the command line.
 
-    For the rest of the command, the options are those of the checkout that they name.
+    It also selects the option table of their sd-scripts checkout for the rest of the command.
     """
     settings = load_settings({name: flags[name] for name in NAMES if name in flags})
     find = using(lambda: table_for(_commit(settings), settings.cache))
@@ -64,7 +64,7 @@ def settings_from(flags: dict[str, Any]) -> Settings:
 
 
 def _commit(settings: Settings) -> str | None:
-    """Of the checkout of sd-scripts; git itself is asked only where a branch is checked out."""
+    """The commit of the sd-scripts checkout; git itself is asked only if a branch is checked out."""
     if (head := detached_head(settings.sd_scripts)) or not is_checkout(settings.sd_scripts):
         return head
     from fork_wrapper.machine.provenance import git_commit  # noqa: PLC0415 - most commands start no process
@@ -73,16 +73,16 @@ def _commit(settings: Settings) -> str | None:
 
 
 def full_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> str:
-    """What is meant by a short name, which is said on stderr; any other name as it is.
+    """Expand a short name and say on stderr what it stands for; return any other name unchanged.
 
-    `bare` is what a run is asked for, where an experiment's name alone means one of its runs.
+    `bare` is the purpose of the run, for verbs where an experiment's name alone means one of its runs.
     """
     found = short_name(text, settings, bare)
     return found.text if found else text
 
 
 def short_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> "Meant | None":
-    """The run, and the checkpoint, that a short name stands for, which is said on stderr; None where it is none."""
+    """Find the run or checkpoint that a short name stands for, and say it on stderr; None if it is not a short name."""
     if bare is None and "@" not in text and ":" not in text:
         return None
     from fork_wrapper.records.short_names import meant  # noqa: PLC0415 - most names are whole
@@ -94,12 +94,12 @@ def short_name(text: str, settings: Settings, bare: "Purpose | None" = None) -> 
 
 
 def json_flag(function: F) -> F:
-    """`--json` on a reader."""
+    """Add `--json` to a command that reads."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
 def allow_flag(function: F) -> F:
-    """`--allow-unknown`."""
+    """Add `--allow-unknown`."""
     text = "Let a name pass that kft does not know: for a newer sd-scripts. Recorded. Repeatable."
     return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
 
@@ -109,13 +109,13 @@ ROOM = tuple(kind for kind, one in MACHINE_KINDS.items() if one.allowable)
 
 
 def room_flag(function: F) -> F:
-    """`--allow` for what the machine has too little of."""
+    """Add `--allow`, for a machine that is short of disk space or GPU memory."""
     text = "Start although it has too little of this. Recorded. Repeatable."
     return click.option("--allow", "allowed", multiple=True, type=click.Choice(ROOM), help=text)(function)
 
 
 def override_flags(function: F) -> F:
-    """`--set`, `--unset` and `--allow-unknown`."""
+    """Add `--set`, `--unset` and `--allow-unknown`."""
     unset = click.option(
         "--unset", "unset", multiple=True, metavar="KEY", help="Make an option absent.", shell_complete=completing.keys
     )

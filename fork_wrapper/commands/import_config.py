@@ -24,12 +24,12 @@ Examples:
 
 
 class GuiVersion(click.ParamType[Version]):
-    """`v24.1.7`, `24.1.7`."""
+    """A version of the kohya_ss GUI, such as `v24.1.7` or `24.1.7`."""
 
     name = "version"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Version:
-        """The version as numbers."""
+        """Parse the version into numbers."""
         numbers = version(str(value))
         if not numbers or not str(value).lstrip("v").replace(".", "").isdecimal():
             self.fail(f"{value!r} is not a version of the GUI, as v24.1.7 is", param, ctx)

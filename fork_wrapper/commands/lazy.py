@@ -1,4 +1,4 @@
-"""Groups of commands whose modules are imported one at a time: help is instant, however much there is."""
+"""Command groups that import one verb's module at a time, so that help is instant however many verbs there are."""
 
 import importlib
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 
 class LazyGroup(click.Group):
-    """A group of verbs; each is the `command` of a module of `fork_wrapper.commands`."""
+    """A group of verbs; each is the `command` of a module in `fork_wrapper.commands`."""
 
     def __init__(self, *args: Any, verbs: Mapping[str, str], prefix: str = "", **kwargs: Any) -> None:
-        """`verbs` has the line of every verb in the help; `prefix` is how the names of their modules begin."""
+        """Take the help line of each verb, and the prefix of the verbs' module names."""
         super().__init__(*args, **kwargs)
         self.verbs = verbs
         self.prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All verbs."""
+        """List all verbs."""
         return sorted(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the verb's module."""
+        """Import the verb's module and return its command."""
         if cmd_name not in self.verbs:
             return None
         module = importlib.import_module(f"fork_wrapper.commands.{self.prefix}{cmd_name.replace('-', '_')}")
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
-        """The verbs without importing any, and the group's own options."""
+        """Complete verbs without importing any, and the group's own options."""
         from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks
 
         verbs = [
@@ -41,14 +41,14 @@ class LazyGroup(click.Group):
         return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of verbs without importing any."""
+        """Write the list of verbs without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(self.verbs.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest verbs offered for an unknown one."""
+        """Resolve like click, but suggest the closest verbs for an unknown one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

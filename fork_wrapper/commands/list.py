@@ -17,7 +17,7 @@ from fork_wrapper.records.selection import KEYS, SORTS, parse_selection, select
 from fork_wrapper.text import counted
 
 PATIENCE = 0.5
-"""Seconds of reading records before a bar says so."""
+"""Seconds spent reading records before a bar appears."""
 
 EPILOG = """\b
 Examples:
@@ -78,7 +78,7 @@ def command(
     runs = select(every, selection, settings.outputs)
     names = [name for name in experiment_names(settings.experiments) if experiment in (None, name)]
     if experiment is not None and not names and not every:
-        find_experiment(experiment, settings.experiments)  # says which name it may have been
+        find_experiment(experiment, settings.experiments)  # raises, with the names that may be meant
     if not names and not every and (todo := begin(settings.outputs)):
         raise InputError(
             "there is nothing to list", [Finding(what="there is no project", where=str(Path.cwd()), todo=todo)]

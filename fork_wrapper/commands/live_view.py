@@ -1,4 +1,4 @@
-"""What people see of a run while it goes on: a live bar on a terminal, lines where a log or a scheduler reads."""
+"""The view of a running run: a live bar on a terminal, plain lines for a log or a scheduler."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ from fork_wrapper.run.render import Rendered, shell_line
 from fork_wrapper.text import clock, counted, harmless, pace, size
 
 PLAIN_INTERVAL = 5.0
-"""Seconds between progress lines where stderr is no terminal."""
+"""Seconds between progress lines when stderr is not a terminal."""
 
 BAR = 30
-"""Columns of the bar; of a narrow terminal it has a line of its own."""
+"""Width of the bar in columns; on a narrow terminal it gets a line of its own."""
 
 RICH: Mapping[str, str] = {
     "error": "bold red",
@@ -34,23 +34,23 @@ RICH: Mapping[str, str] = {
 
 
 class _Console(Console):
-    """A console whose vanished reader does not end the process, as rich's own does."""
+    """A console that survives losing its reader; rich's own ends the process."""
 
     def on_broken_pipe(self) -> None:
-        """Called by rich inside its handler of BrokenPipeError: talk goes on into the void."""
+        """Send further output to /dev/null; rich calls this inside its handler of BrokenPipeError."""
         self.quiet = True
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
 
 
 def watch_run() -> "RunWatch":
-    """The live view that fits stderr: a bar on a terminal, lines elsewhere."""
+    """Return the live view that suits stderr: a bar on a terminal, plain lines elsewhere."""
     console = _Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
     drawing = console.is_terminal and not console.is_dumb_terminal
     return TerminalWatch(console) if drawing else RunWatch(console)
 
 
 class RunWatch:
-    """A run as plain lines: for logs, pipes and schedulers."""
+    """A run shown as plain lines, for logs, pipes and schedulers."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -59,11 +59,11 @@ class RunWatch:
         self._last = 0.0
 
     def hashing(self, file: str, bytes_: int) -> None:
-        """Say why nothing happens for some seconds."""
+        """Say that a file is being hashed, to explain a pause of some seconds."""
         self.console.print(Text(f"hashing {file} ({size(bytes_)})", style="dim"))
 
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
-        """Say what starts, where it writes, what it runs and what will come of it."""
+        """Say what starts, where it writes, what it runs and what it will produce."""
         self.console.print(Text.assemble(("run ", "bold"), rendered.run.run_id, f"  ({rendered.trainer.kind})"))
         self.console.print(Text(harmless(f"  folder  {rendered.run.folder}"), style="dim"))
         self.console.print(Text(harmless(f"  command {shell_line(rendered.argv)}"), style="dim"))
@@ -72,7 +72,7 @@ class RunWatch:
         self._say(findings_lines(findings))
 
     def remark(self, finding: Finding) -> None:
-        """Say what was found, above the bar."""
+        """Print a finding above the bar."""
         self._say(finding_lines(finding))
 
     def _say(self, lines: Iterable[list[Part]]) -> None:
@@ -80,10 +80,10 @@ class RunWatch:
             self.console.print(Text.assemble(*((harmless(text), RICH.get(style, "")) for text, style in line)))
 
     def line(self, text: str) -> None:
-        """The trainer's own lines are in train.log."""
+        """Ignore the trainer's own lines: they are in train.log."""
 
     def progress(self, progress: Progress, archived: int) -> None:
-        """A line for a step or for more that is cached, at most every few seconds; one for each archived checkpoint."""
+        """Print a line per new step or cached item, at most every few seconds, and one per archived checkpoint."""
         step, files = self._shown
         now = time.monotonic()
         if counts(progress) and progress.counter != self._counted and now - self._last >= PLAIN_INTERVAL:
@@ -95,7 +95,7 @@ class RunWatch:
             self.console.print(Text(describe(progress, archived)))
 
     def stopping(self, rung: str, grace: int) -> None:
-        """Say what was sent, and what the next Ctrl-C does."""
+        """Say what signal was sent, and what the next Ctrl-C does."""
         words = {
             "interrupt": f"interrupt sent; the trainer has {grace} s to finish. Ctrl-C again terminates it",
             "terminate": "terminate sent; Ctrl-C again kills it",
@@ -104,12 +104,12 @@ class RunWatch:
         self.console.print(Text(words[rung], style="yellow"))
 
     def finishing(self) -> None:
-        """The trainer's output has ended."""
+        """Say that the trainer has ended and archiving goes on."""
         self.console.print(Text("trainer ended; archiving", style="dim"))
 
 
 class TerminalWatch(RunWatch):
-    """A run on a terminal: the trainer's phase until the first step, then a bar."""
+    """A run shown on a terminal: the trainer's phase until the first step, then a bar."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -117,16 +117,16 @@ class TerminalWatch(RunWatch):
         self._live = Live(Text(""), console=console, refresh_per_second=8, transient=True)
 
     def started(self, rendered: Rendered, plan: Plan, findings: tuple[Finding, ...]) -> None:
-        """As lines, then the live view begins."""
+        """Print the opening lines, then start the live view."""
         super().started(rendered, plan, findings)
         self._live.start()
 
     def line(self, text: str) -> None:
-        """The last line is the phase while no step is done."""
+        """Show the trainer's last line as the phase until a step is done."""
         self._phase = harmless(text)
 
     def progress(self, progress: Progress, archived: int) -> None:
-        """Redraw."""
+        """Redraw the live view."""
         if progress.step:
             words = describe(progress, archived)
             beside = BAR + 2 + len(words) < self.console.width
@@ -140,25 +140,25 @@ class TerminalWatch(RunWatch):
         self._live.update(bar)
 
     def finishing(self) -> None:
-        """The live view ends."""
+        """End the live view."""
         self._live.update(Text("… archiving", style="dim"))
         self._live.stop()
 
 
 def counts(progress: Progress) -> bool:
-    """Whether the trainer is counting something before its first step."""
+    """Return whether the trainer is counting something before its first step."""
     _, done, total = progress.counter
     return not progress.step and done < total
 
 
 def describe_counter(progress: Progress) -> str:
-    """`caching latents 312/1486`."""
+    """Format the counter, e.g. `caching latents 312/1486`."""
     name, done, total = progress.counter
     return f"{name} {done}/{total}"
 
 
 def describe(progress: Progress, archived: int) -> str:
-    """One line: step, epoch, loss, speed, time left, checkpoints archived."""
+    """Describe progress in one line: step, epoch, loss, speed, time left, checkpoints archived."""
     parts = [f"step {progress.step}/{progress.total}"]
     if progress.epochs:
         parts.append(f"epoch {progress.epoch}/{progress.epochs}")

@@ -19,10 +19,10 @@ from fork_wrapper.run.verdict import TAIL, explain
 from fork_wrapper.text import pace
 
 POLL = 0.25
-"""Seconds between two looks at a log that grows."""
+"""Seconds between two looks at a growing log."""
 
 INTERVAL = 5.0
-"""Seconds between two states of a bar where stdout is no terminal."""
+"""Seconds between two printed states of a progress bar when stdout is not a terminal."""
 
 EPILOG = """\b
 Examples:
@@ -70,12 +70,12 @@ def command(run: str, following: bool, last: int | None, raw: bool, as_json: boo
 
 
 def _is_log(path: Path) -> bool:
-    """Whether it is a file that can be a log, and neither a record, a sidecar nor a checkpoint."""
+    """Return whether `path` is a file that can be a log, rather than a record, a sidecar or a checkpoint."""
     return path.is_file() and path.suffix.lower() not in (".json", ".toml", ".safetensors")
 
 
 def _diagnose(path: Path, last: int | None, *, as_json: bool, else_asked: bool) -> None:
-    """What the log of any trainer tells: data on stdout, exit code 1 where it tells of a failure."""
+    """Diagnose the log of any trainer: data on stdout, exit code 1 if the log shows a failure."""
     if else_asked:
         raise click.UsageError("a log that is a FILE is diagnosed: leave out -f and --raw")
     found = diagnose(path, TAIL if last is None else last)
@@ -114,13 +114,13 @@ def _show(run: RunFolder, state: RunState, last: int | None, *, raw: bool, as_js
     elif last is not None:
         output.print_text("".join(f"{line}\n" for line in log_lines(run.log, last)))
     else:
-        for lines in read_lines(run.log):  # whoever reads but the first of them need not wait for all
+        for lines in read_lines(run.log):  # a reader of the first lines need not wait for all
             output.print_text("".join(f"{line}\n" for line in lines))
 
 
 def _follow(run: RunFolder, state: RunState, last: int | None, *, raw: bool) -> None:
     screen, view, tail = _Screen(), LogLines(), LogTail(path=run.log)
-    skipped = tail.read()  # all that is there now: the last lines of it are shown
+    skipped = tail.read()  # everything so far, of which the last lines are shown
     if raw:
         screen.bytes(last_lines(skipped, last))
     else:
@@ -136,7 +136,7 @@ def _follow(run: RunFolder, state: RunState, last: int | None, *, raw: bool) -> 
 
 
 class _Screen:
-    """Stdout, on which a bar is drawn in place by a terminal, and now and then as a line for everyone else."""
+    """Stdout, where a bar is redrawn in place on a terminal and printed as a line now and then elsewhere."""
 
     def __init__(self) -> None:
         self._drawn = ""
@@ -144,13 +144,13 @@ class _Screen:
         self._at = 0.0
 
     def bytes(self, data: bytes) -> None:
-        """Bytes as they are."""
+        """Write bytes unchanged."""
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
     def lines(self, lines: list[str]) -> None:
-        """Lines that have ended; not again what the first of them was last told as."""
+        """Print finished lines; the first is skipped if it was already printed while pending."""
         if lines:
             self._wipe()
             output.print_text("".join(f"{line}\n" for line in (lines[1:] if lines[0] == self._told else lines)))
@@ -158,7 +158,7 @@ class _Screen:
         sys.stdout.flush()
 
     def pending(self, text: str) -> None:
-        """The line that has not ended yet."""
+        """Show the line that has not ended yet."""
         if (width := output.width()) is not None:
             if (text := text[: width - 1]) != self._drawn:
                 self._wipe()

@@ -66,7 +66,7 @@ def _key(row: DatasetKey) -> tuple[str, ...]:
 
 
 def _spell(default: Any) -> str:
-    """A default as TOML would say it; a dash where absent means unset."""
+    """Spell a default as TOML would; a dash if the option is unset when absent."""
     if default is None:
         return "-"
     if isinstance(default, bool):
@@ -75,7 +75,7 @@ def _spell(default: Any) -> str:
 
 
 def _nothing(pattern: str) -> Finding:
-    """Where the name comes from, if it is known at all, and the nearest that exist."""
+    """Say where an unknown name comes from, if kft knows it, and which existing names are closest."""
     if name := gui_name(pattern):
         what = f"`{pattern}` is a key of the kohya_ss GUI; sd-scripts calls it `{name}`"
         return Finding(what=what, todo=f"`kft options {name}`")

@@ -1,7 +1,7 @@
-"""What people see: data on stdout, talk on stderr, errors, tables. The live view of a run is `live_view`'s.
+"""Everything users see: data on stdout, talk on stderr, errors and tables. A run's live view is in `live_view`.
 
-Plain lines are styled by click, which is loaded anyway; rich takes a tenth of a second to load, so only what draws
-(tables and bars on a terminal) loads it.
+Plain lines are styled by click, which is loaded anyway. rich takes a tenth of a second to load, so it is loaded only
+to draw tables and bars on a terminal.
 """
 
 import json
@@ -27,20 +27,20 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "dim": {"dim": True},
     "": {},
 }
-"""How a part of a line looks, by what it is."""
+"""How each kind of text is styled."""
 
 INDENT = 6
-"""Columns before what does not fit on a finding's line."""
+"""Indent of a finding's continuation lines, in columns."""
 
 LONG = 1000
-"""Rows from which a table is long."""
+"""The number of rows from which a table counts as long."""
 
 Part = tuple[str, str]
-"""A piece of text and its style."""
+"""A piece of text and the name of its style."""
 
 
 def say(*parts: str | Part) -> None:
-    """One line of talk. Where its reader has left, talk goes on into the void: that is no reason to end a run."""
+    """Print one line on stderr. If its reader is gone, output goes to /dev/null: that is no reason to end a run."""
     try:
         click.echo(_styled(parts, sys.stderr), err=True)
     except BrokenPipeError:
@@ -48,45 +48,45 @@ def say(*parts: str | Part) -> None:
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout, as it is: no colour, no wrapping."""
+    """Print JSON on stdout, without colour or wrapping."""
     sys.stdout.write(_escaped(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)) + "\n")
 
 
 def _escaped(text: str) -> str:
-    """JSON with what drives a terminal as JSON spells it: the values are the same."""
+    """Escape terminal control characters in JSON text; the values stay the same."""
     return re.sub(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def print_text(text: str) -> None:
-    """Text of kft on stdout; what names and values in it hold drives no terminal."""
+    """Print kft's own text on stdout, with control characters in names and values made harmless."""
     sys.stdout.write(harmless(text))
 
 
 def print_file(text: str) -> None:
-    """The text of a file on stdout: byte for byte for a program, harmless on a terminal."""
+    """Print the text of a file on stdout: byte for byte to a program, made harmless on a terminal."""
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
 def draw(text: str) -> None:
-    """What drives the terminal because kft says so: colours, a line that is drawn anew."""
+    """Write kft's own terminal control sequences: colours, redrawn lines."""
     sys.stdout.write(text)
 
 
 def pass_on(text: str) -> None:
-    """What another program says, as talk: its own line ends and redrawn lines as they are."""
+    """Pass on another program's output on stderr, keeping its line ends and redrawn lines."""
     with suppress(BrokenPipeError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def print_parts(lines: Iterable[Iterable[Part]]) -> None:
-    """Lines that were laid out for `width` columns, on stdout."""
+    """Print lines that were laid out for `width` columns on stdout."""
     for line in lines:
         draw(_styled(line, sys.stdout) + "\n")
 
 
 def width() -> int | None:
-    """Columns of the terminal on stdout; None where a program reads it."""
+    """Return the columns of the terminal on stdout; None if stdout is not a terminal."""
     return _columns() if sys.stdout.isatty() else None
 
 
@@ -97,19 +97,19 @@ def _columns() -> int:
 
 
 def show_error(error: KftError) -> None:
-    """A known error: title, then every finding with its place and next step."""
+    """Print a known error: the title, then each finding with its place and next step."""
     say(("error: ", "error"), error.title)
     show_findings(error.findings)
 
 
 def show_findings(findings: Iterable[Finding]) -> None:
-    """Findings as talk: what, where, what to do."""
+    """Print findings on stderr: what, where, what to do."""
     for line in findings_lines(findings):
         say(*line)
 
 
 def print_folded(text: str, *, indent: int) -> None:
-    """Text on stdout, its long lines broken between words where a terminal reads them."""
+    """Print text on stdout; on a terminal, long lines are broken between words."""
     lines = text.splitlines()
     if sys.stdout.isatty():
         import textwrap  # noqa: PLC0415
@@ -123,13 +123,13 @@ def print_folded(text: str, *, indent: int) -> None:
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Findings as data: likewise, on stdout."""
+    """Print findings on stdout, as data."""
     for line in findings_lines(findings):
         draw(_styled(line, sys.stdout) + "\n")
 
 
 def findings_lines(findings: Iterable[Finding]) -> Iterator[list[Part]]:
-    """The lines of findings; those that are acknowledged are named in one at the end."""
+    """Lay out findings as lines; acknowledged ones are named in one line at the end."""
     known: dict[str, None] = {}
     for finding in findings:
         if finding.acknowledged:
@@ -141,7 +141,7 @@ def findings_lines(findings: Iterable[Finding]) -> Iterator[list[Part]]:
 
 
 def finding_lines(finding: Finding) -> list[list[Part]]:
-    """The lines of one finding; a note of a rule takes one, `kft rules ID` has the rest."""
+    """Lay out one finding; a rule's note takes one line, and `kft rules ID` has the rest."""
     mark = "" if finding.severity == "error" else f"{finding.severity}: "
     first, *rest = finding.what.splitlines()
     name = f"  [{finding.rule}]" if finding.rule else ""
@@ -157,7 +157,7 @@ def finding_lines(finding: Finding) -> list[list[Part]]:
 
 
 def _styled(parts: Iterable[str | Part], stream: Any) -> str:
-    """One line, folded and coloured where a person looks at a terminal."""
+    """Return one line, wrapped and coloured if the stream is a terminal."""
     pairs = [(harmless(part), "") if isinstance(part, str) else (harmless(part[0]), part[1]) for part in parts]
     if stream.isatty():
         pairs = _folded(pairs, _columns())
@@ -165,19 +165,19 @@ def _styled(parts: Iterable[str | Part], stream: Any) -> str:
 
 
 def _coloured(parts: Iterable[Part], stream: Any) -> str:
-    """The parts in their colours, on a terminal that wants them (https://no-color.org)."""
+    """Join the parts, coloured if the stream is a terminal that wants colour (https://no-color.org)."""
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return "".join(click.style(text, **STYLES[style]) if colour and style else text for text, style in parts)
 
 
 def _folded(parts: Iterable[Part], width: int) -> list[Part]:
-    """The line broken between words where a terminal would break within them; what goes on is indented."""
+    """Wrap a line between words where a terminal would break inside them; continuation lines are indented."""
     folded: list[Part] = []
     column = 0
     for text, style in parts:
         for word in re.findall(r"\s*\S+|\s+$", text):
             if folded and column + len(word) > width and word.strip():
-                word = "\n" + " " * INDENT + word.lstrip()  # noqa: PLW2901 - the same word, on a line of its own
+                word = "\n" + " " * INDENT + word.lstrip()  # noqa: PLW2901 - the same word, moved to a new line
                 column = -1
             folded.append((word, style))
             column += len(word)
@@ -185,7 +185,7 @@ def _folded(parts: Iterable[Part], width: int) -> list[Part]:
 
 
 def show_bug(error: BaseException, argv: Sequence[str]) -> None:
-    """A bug: a log shaped as an issue report, and where it lies."""
+    """Report a bug: write a log in the form of an issue report, and say where it is."""
     import platform  # noqa: PLC0415 - only a bug pays for these
     import tempfile  # noqa: PLC0415
     import traceback  # noqa: PLC0415
@@ -204,7 +204,7 @@ def show_bug(error: BaseException, argv: Sequence[str]) -> None:
 
 
 def show_changes(title: str, changes: Iterable[Mapping[str, Any]]) -> None:
-    """What a rehearsal changes in an experiment, under the reason for each change."""
+    """Print what a rehearsal changes in an experiment, grouped by reason."""
     say((title, "title"), ": the experiment's own options, but for")
     reasons: dict[str, list[str]] = {}
     for change in changes:
@@ -217,9 +217,9 @@ def show_changes(title: str, changes: Iterable[Mapping[str, Any]]) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout: fitted to a terminal, or with columns as wide as their cells where a program reads it.
+    """Print a table on stdout: fitted to a terminal, or with columns as wide as their cells for a program.
 
-    The headers of a long one stand below it too, where the reader is when it has been printed.
+    A long table repeats its headers at the bottom, where the reader is after printing.
     """
     from fork_wrapper.commands.tables import aligned, fitted, widths_of  # noqa: PLC0415 - completion prints none
 
@@ -233,9 +233,9 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 @contextmanager
 def counting(label: str, *, patience: float = 0) -> Iterator[Callable[[int, int], None]]:
-    """A bar for work that kft does itself; the callable takes (done, all). Silent where stderr is no terminal.
+    """Show a bar for kft's own work; the callable takes (done, total). Silent if stderr is not a terminal.
 
-    With `patience` there is no bar before the work has taken so many seconds: it often takes none.
+    With `patience`, the bar appears only after that many seconds: often the work is done by then.
     """
     if not sys.stderr.isatty():
         yield lambda _done, _total: None

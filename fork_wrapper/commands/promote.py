@@ -106,7 +106,7 @@ def _card(promotion: Promotion, sha256: str, given: License, flags: dict[str, An
 
 
 def _finish(promotion: Promotion, sha256: str, given: License) -> None:
-    """The note, and what a person should look at before they hand it on."""
+    """Add the note to the run, and say what to look at before passing the checkpoint on."""
     run, said = promotion.chosen.run, f"promoted {promotion.chosen.file.name} as {promotion.name}, sha256 {sha256}"
     output.say(f"sha256 {sha256}, verified")
     if run is None:
@@ -119,10 +119,10 @@ def _finish(promotion: Promotion, sha256: str, given: License) -> None:
 
 
 def _note(run: RunFolder, promotion: Promotion, said: str) -> None:
-    rehearsed = promotion.chosen.record.rehearsal is not None  # whoever tries the way has not chosen a base
+    rehearsed = promotion.chosen.record.rehearsal is not None  # trying out the procedure chooses no base
     try:
         add_note(run, datetime.now().astimezone(), decision="" if rehearsed else "selected", text=said)
-    except OSError as error:  # the checkpoint is where it should be all the same
+    except OSError as error:  # the checkpoint itself is in place
         finding = Finding(
             what=f"its run was not noted: {error.strerror or error}",
             where=str(run.notes),

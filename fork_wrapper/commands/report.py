@@ -15,7 +15,7 @@ from fork_wrapper.publish.report.page import LIMIT, page, refuse_one_place, refu
 from fork_wrapper.text import counted, size
 
 PATIENCE = 0.5
-"""Seconds of work before a bar says so."""
+"""Seconds of work before a bar appears."""
 
 
 @click.command(name="report", short_help="Write one page of curves, samples and values of runs.")

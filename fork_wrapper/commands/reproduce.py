@@ -99,9 +99,9 @@ def command(
 def _foreseen(
     found: Reproduction, settings: Settings, allowed: tuple[str, ...], *, trusted: bool
 ) -> tuple[Finding, ...]:
-    """What a launch would find; InputError where it would not be what was archived.
+    """Return what a launch would find; InputError if it would differ from what was archived.
 
-    Before it is trusted nothing that the archive names is opened.
+    Nothing that the archive names is opened before the archive is trusted.
     """
     job = replace(job_of(found, settings, None), allowed=allowed)
     if not trusted:

@@ -48,7 +48,7 @@ def command(pattern: str, as_json: bool) -> None:
 
 
 def _elsewhere(pattern: str) -> Mapping[str, str] | None:
-    """What there is to say of an id that is no rule's: of `kft dataset`, or of what a run is compared by."""
+    """Describe an id that belongs to `kft dataset` or `kft reproduce` rather than a rule; None if it is neither."""
     from fork_wrapper.repeat.compared import ALLOWABLE, COMPARED  # noqa: PLC0415 - the list of rules needs neither
 
     spelt = pattern.lower().replace("_", "-")
@@ -70,9 +70,9 @@ def _elsewhere(pattern: str) -> Mapping[str, str] | None:
 
 
 def _chosen(pattern: str, *, needed: bool = True) -> list[Rule]:
-    """The rule of that id, however it is spelt, or those that speak of the word, the gravest first.
+    """Return the rule of that id, in any spelling, or the rules that mention the word, most severe first.
 
-    InputError when there is none and one is needed.
+    InputError if there is none and one is needed.
     """
     spelt = pattern.lower().replace("_", "-")
     if spelt in rules():

@@ -93,7 +93,7 @@ def command(
 
 
 def _fetch(settings: Settings) -> None:
-    """Get kft's own submodule of sd-scripts where it is the checkout in use and is missing; say what came of it."""
+    """Get kft's own sd-scripts submodule if it is the checkout in use and is missing; say how it went."""
     folder = settings.sd_scripts
     if folder != own_sd_scripts() or (folder / "sdxl_train.py").is_file():
         return
@@ -128,7 +128,7 @@ def _rehearsal(resolved: Resolved, settings: Settings, *, stand_in: bool) -> Job
 
 
 def draw_samples(job: Job, settings: Settings) -> None:
-    """Draw the sample set, or copy a part of the images, where the rehearsal trains on it and it is not there."""
+    """Draw the sample set or copy part of the images, if the rehearsal trains on them and they are missing."""
     for folder in sample_folders(job, settings):
         with output.counting("drawing the sample set") as progress:
             draw_sample_set(folder, progress=progress)
@@ -144,7 +144,7 @@ def draw_samples(job: Job, settings: Settings) -> None:
 
 
 def offer_next(record: Record, settings: Settings) -> None:
-    """What a person does with a run that did its job, as commands."""
+    """Print the commands that usually follow a successful run."""
     run, name = shlex.quote(str(record.run["id"])), shlex.quote(record.name)
     steps = {f"kft show {run}": "how it was made and how it went"}
     if record.rehearsal is not None:
@@ -164,7 +164,7 @@ def offer_next(record: Record, settings: Settings) -> None:
 
 
 def summarise(record: Record) -> None:
-    """How a run went, and its checkpoints with their steps in the training."""
+    """Print how a run went, and its checkpoints with their training steps."""
     facts = record.run
     loss, speed = losses_of(facts), facts["steps_per_second"]
     words = [f"{facts['id']}: {facts['status']} in {clock(facts['seconds'])}", counted(facts["steps"], "step")]

@@ -63,7 +63,7 @@ def command(source: str, allow: tuple[str, ...], as_json: bool, **flags: Any) ->
 
 
 def _as_it_is(source: Source) -> Source:
-    """A run that is not closed yet with the status that it has now, and how far its log says that it is."""
+    """Give an unfinished run its current status and the progress its log shows."""
     record = source.record
     if record is None or record.status != "running":
         return source
@@ -100,7 +100,7 @@ def _facts(source: Source) -> list[tuple[str, str]]:
 
 
 def _story(source: Source) -> list[tuple[str, str]]:
-    """What people said of it before it ran."""
+    """What people wrote about it before it ran."""
     if source.resolved is not None:
         return story_rows(source.resolved.story)
     told = source.record.experiment.get("story") if source.record is not None else None
@@ -108,13 +108,13 @@ def _story(source: Source) -> list[tuple[str, str]]:
 
 
 def _acknowledged(source: Source) -> list[tuple[str, str]]:
-    """What its check would say and is meant so, with the reasons."""
+    """The findings that the experiment acknowledges, with the reasons given."""
     known = source.resolved.acknowledged if source.resolved else acknowledged_in(source.record) if source.record else {}
     return [("acknowledged", f"{rule}: {' '.join(one.reason.split())}  ({one.by})") for rule, one in known.items()]
 
 
 def _kin(source: Source, after: Afterwards | None) -> list[tuple[str, str]]:
-    """The run that it repeats, and those that repeat it."""
+    """The run that it repeats, and the runs that repeat it."""
     facts = []
     if source.record is not None and resumed_from(source.record) is None and (words := came_from(source.record)):
         facts.append(("lineage", words))
@@ -122,7 +122,7 @@ def _kin(source: Source, after: Afterwards | None) -> list[tuple[str, str]]:
 
 
 def _lineage(source: Source, settings: Settings) -> list[tuple[str, str]]:
-    """The runs before and after it in the same training, where it was resumed."""
+    """The earlier and later runs of the same training, if it was resumed."""
     record = source.record
     if record is None:
         return []
@@ -185,7 +185,7 @@ def _run_facts(record: Record) -> list[tuple[str, str]]:
 
 
 def _ended(run: Mapping[str, Any]) -> str:
-    """The status, and what says so."""
+    """The status, and where it was read from."""
     if run["status"] == KILLED:
         return f"{KILLED}; kft archive {run['id']} closes it"
     if run.get("evidence"):
@@ -194,21 +194,21 @@ def _ended(run: Mapping[str, Any]) -> str:
 
 
 def _so_far(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Of a run in progress: what is left, and what its log told last where no step is done."""
+    """For a run in progress: the time left, and the log's latest counter if no step is done yet."""
     if run["status"] == "running" and run.get("seconds_left") is not None:
         return [("left", clock(run["seconds_left"]))]
     return [("last line", harmless(str(run["last_line"])))] if run.get("last_line") and not run["steps"] else []
 
 
 def _position(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Where in its training a lone checkpoint was saved."""
+    """The point in its training at which a lone checkpoint was saved."""
     place = position_of(metadata) or {}
     total = f" of {place['steps']}" if "steps" in place else ""
     return [(name, f"{place[name]}{more}") for name, more in (("step", total), ("epoch", "")) if name in place]
 
 
 def _inputs(known: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a run was made from, as far as somebody kept it."""
+    """What a run was made from, as far as it was recorded."""
     facts, base, data = [], known.get("base_model"), known.get("dataset")
     if base:
         facts.append(("base model", f"{base['path']}  sha256 {base.get('sha256', '?')}"))
@@ -220,7 +220,7 @@ def _inputs(known: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _failure(failure: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What happened, its named cause, and what to do about it."""
+    """What happened, the named cause, and what to do about it."""
     facts = [("failure", str(failure["what"]))]
     cause, less = failure.get("cause"), failure.get("remedies")
     if isinstance(cause, Mapping):

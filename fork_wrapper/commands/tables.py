@@ -1,4 +1,4 @@
-"""Tables laid out as text: columns that fit a terminal, cells broken at their joints. Nothing is printed here."""
+"""Text layout of tables: columns that fit a terminal, cells broken at sensible points. Nothing is printed here."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,35 +6,35 @@ from itertools import zip_longest
 from unicodedata import combining, east_asian_width
 
 LEAST = 8
-"""Columns that a column keeps where a terminal has too few."""
+"""The width that a column keeps in a terminal that is too narrow."""
 
 SHORT = 16
-"""Columns up to which a cell is not to be broken anywhere, as long as other columns can give."""
+"""The width up to which a cell is not broken anywhere, as long as other columns can shrink."""
 
 LONGEST = 24
-"""Columns up to which a word is kept whole as long as other columns can give."""
+"""The width up to which a word is kept whole, as long as other columns can shrink."""
 
 GAP = "  "
-"""Between two columns."""
+"""The space between two columns."""
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Columns of the widest cell of each column."""
+    """Return the width of the widest cell in each column."""
     return [max(map(_width, column)) for column in zip(*rows, strict=True)]
 
 
 def _longest(cell: str) -> int:
-    """Columns of the longest part of a cell that is not to be broken; a short cell is one part."""
+    """Return the width of the longest unbreakable part of a cell; a short cell counts as one part."""
     if _width(cell) <= SHORT:
         return _width(cell)
     return max(map(_width, _JOINT.split(cell)), default=0) + 1
 
 
 def fitted(rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Widths of columns that fit side by side into `room`: the widest give, none below a readable least.
+    """Return column widths that fit side by side into `room` columns: the widest shrink, down to a readable minimum.
 
-    The first, which names the row, gives last unless it takes most of the room. Columns keep what they need so that
-    no word is broken as long as any other can give.
+    The first column, which names the row, shrinks last unless it takes most of the room. Columns keep enough for their
+    longest word as long as any other can shrink.
     """
     found = widths_of(rows)
     words = [min(LONGEST, max(map(_longest, column))) for column in zip(*rows, strict=True)]
@@ -49,7 +49,7 @@ def fitted(rows: Sequence[Sequence[str]], room: int) -> list[int]:
 
 
 def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """The rows as lines of columns; what is wider than its column goes on below."""
+    """Lay out the rows as lines; cells wider than their column continue on the lines below."""
     for row in rows:
         folded = [
             [cell] if _width(cell) <= width else list(_pieces(cell, width))
@@ -61,11 +61,11 @@ def aligned(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[st
 
 
 _JOINT = re.compile(r"[\s/\\_,;=](?=\S)|[.:-](?=[^\W\d])")
-"""Behind these a cell may be broken: between words, and between the parts of a path or a name."""
+"""Where a cell may be broken: after a space between words, or between the parts of a path or a name."""
 
 
 def _pieces(text: str, width: int) -> Iterator[str]:
-    """A text in lines of so many columns, broken at its joints, and within a word only where there is none."""
+    """Break a text into lines of `width` columns at its joints, inside a word only if there is no joint."""
     rest = text.strip()
     while _width(rest) > width:
         most = next(end for end in range(len(rest), 0, -1) if _width(rest[:end]) <= width or end == 1)
@@ -81,7 +81,7 @@ def _pieces(text: str, width: int) -> Iterator[str]:
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes on a terminal: two for a Chinese character, none for an accent of its own."""
+    """Return the columns a text takes on a terminal: two for a Chinese character, none for a combining accent."""
     if text.isascii():
         return len(text)
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)

@@ -1,1 +1,1 @@
-"""What differs between two configurations, and between the runs made with them."""
+"""Comparison of two configurations, and of the runs made with them."""

@@ -1,4 +1,4 @@
-"""A comparison as plain values, for programs: complete, and of one shape whatever differs."""
+"""A comparison as plain values for programs: complete, and always of the same shape."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from fork_wrapper.formats.source import Source
 
 
 def to_json(diff: Diff, *, everything: bool, only_training: bool) -> dict[str, Any]:
-    """The whole of it as plain values; an absent value is null, and `*_set` tells it from a default."""
+    """Return the comparison as plain values; an absent value is null, and `*_set` tells a set value from a default."""
     shown = [row for row in diff.rows if (everything or row.differs) and (row.trains or not only_training)]
     return {
         "first": _source_json(diff.first),

@@ -1,6 +1,6 @@
-"""When two spellings are one value: numbers, paths, optimizers, sizes. What stands in two files is not looked at.
+"""When two spellings are the same value: numbers, paths, optimizers, sizes. The contents of files are not compared.
 
-A meaning is something to compare and nothing else; what people read is `shown`.
+A meaning is for comparison only; what users read comes from `shown`.
 """
 
 import posixpath
@@ -14,11 +14,11 @@ from fork_wrapper.text import shown as printable
 
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)")
 _OWN_WAY = frozenset(["adafactor", "sgdnesterov", "sgdnesterov8bit"])
-"""Optimizers that sd-scripts makes otherwise than the class of the same name (library/train_util.py:4968-5081)."""
+"""Optimizers that sd-scripts builds differently from the class of that name (library/train_util.py:4968-5081)."""
 
 
 def meaning(key: str, value: Any, kind: str | None) -> Hashable:
-    """What a value of an option or dataset key means; `kind` is the type that sd-scripts wants.
+    """Return what a value of an option or dataset key means; `kind` is the type that sd-scripts expects.
 
     0, false and absent are three meanings; an absent value is None.
     """
@@ -36,9 +36,9 @@ def meaning(key: str, value: Any, kind: str | None) -> Hashable:
 
 
 def _number(value: float, kind: str | None) -> Hashable:
-    """A whole number is the fraction of the same size, but for steps or a ratio, where 1 and 1.0 are far apart.
+    """An integer means the same as an equal float, except for steps or a ratio, where 1 and 1.0 differ.
 
-    0 is no step either way (library/train_util.py:5275-5280).
+    0 means no steps either way (library/train_util.py:5275-5280).
     """
     if kind == "int_or_float" and value != 0:
         return (type(value).__name__, value)
@@ -46,7 +46,7 @@ def _number(value: float, kind: str | None) -> Hashable:
 
 
 def _pair(value: Any, kind: type) -> Hashable:
-    """`1024`, `[1024, 1024]`, `"1024"` and `"1024,1024"` are one size (library/train_util.py:5409-5422)."""
+    """Treat `1024`, `[1024, 1024]`, `"1024"` and `"1024,1024"` as one size (library/train_util.py:5409-5422)."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
     try:
         numbers = tuple(kind(part) for part in parts)
@@ -64,7 +64,7 @@ def _text(key: str, value: str) -> Hashable:
 
 
 def nested(value: Any) -> Hashable:
-    """What a value of no option means, as it stands in a table or in the arguments of an optimizer."""
+    """Return the meaning of a value that is not an option: a table entry or an optimizer argument."""
     if isinstance(value, Mapping):
         return ("table", *sorted((str(key), nested(item)) for key, item in value.items()))
     if isinstance(value, (list, tuple)):
@@ -74,9 +74,9 @@ def nested(value: Any) -> Hashable:
 
 
 def path_meaning(text: str) -> str:
-    """One spelling of a path: plain separators, no `.`, `..` or trailing slash, the drive's letter in upper case.
+    """Return one spelling of a path: plain separators, no `.`, `..` or trailing slash, an upper-case drive letter.
 
-    A backslash separates on Windows alone: where a drive or a share is named, or no slash at all.
+    A backslash separates on Windows only: in a path with a drive or a share, or without any slash.
     """
     drive = _DRIVE.match(text)
     if drive or text.startswith("\\\\") or "/" not in text:
@@ -86,13 +86,13 @@ def path_meaning(text: str) -> str:
 
 
 def optimizer_meaning(one: Optimizer) -> Hashable:
-    """The class that sd-scripts makes, and whether in a way of its own: names differ in case, paths in length."""
+    """Return the optimizer class that sd-scripts builds, in one spelling, and whether it builds it in its own way."""
     lower = one.said.lower()
     return ("optimizer", one.path or one.said, lower if lower in _OWN_WAY else "")
 
 
 def shown(value: Any) -> str:
-    """A value as people read it: no quotes where none are needed, sizes as width x height."""
+    """Return a value as users read it: no needless quotes, sizes as width x height."""
     if value is None:
         return "(absent)"
     if isinstance(value, bool):
@@ -106,7 +106,7 @@ def shown(value: Any) -> str:
 
 
 def shown_size(value: Any) -> str:
-    """A resolution: one number for a square, else both sides."""
+    """Return a resolution as text: one number for a square, otherwise both sides."""
     pair = _pair(value, int)
     if not isinstance(pair, tuple) or pair[0] != "pair" or len(pair) != 3:
         return shown(value)

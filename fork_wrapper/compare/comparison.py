@@ -1,6 +1,6 @@
-"""Everything that is to be said about two sources, as one value, and how much of it there is.
+"""The full comparison of two sources as one value, and the verdict on it.
 
-Words and tables are made of it in `text` and `markdown`, JSON in `plain`; here is the verdict.
+`text` and `markdown` turn it into words and tables, `as_json` into JSON.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,26 +20,26 @@ from fork_wrapper.text import counted
 
 @dataclass(frozen=True, kw_only=True)
 class FileChanges:
-    """What became of the images and captions of a data set, by their names in the records."""
+    """Changes to the images and captions of a data set, by their names in the records."""
 
     added: tuple[str, ...] = ()
-    """Images that only the second has."""
+    """Images only in the second."""
     removed: tuple[str, ...] = ()
-    """Images that only the first has."""
+    """Images only in the first."""
     renamed: tuple[tuple[str, str], ...] = ()
-    """Old and new name of one picture; named as removed and added too."""
+    """Old and new names of the same picture, which also appear in `removed` and `added`."""
     images: tuple[str, ...] = ()
-    """Images of one name and other bytes."""
+    """Images with the same name and different bytes."""
     captions: tuple[str, ...] = ()
-    """Images whose caption has other bytes, came or went."""
+    """Images whose caption changed, appeared or disappeared."""
     metadata: tuple[str, ...] = ()
-    """Subsets whose `metadata_file` has other bytes: their captions stand in it."""
+    """Subsets whose `metadata_file`, which holds their captions, has different bytes."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.images or self.captions or self.metadata)
 
     def parts(self) -> list[tuple[str, tuple[str, ...]]]:
-        """What happened how often, and the names it happened to; nothing that did not happen."""
+        """Return each kind of change that occurred, with its count, and the names concerned."""
         pairs = tuple(f"{old} -> {new}" for old, new in self.renamed)
         told = [
             (f"{counted(len(self.added), 'image')} added", self.added),
@@ -54,26 +54,26 @@ class FileChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class Diff:
-    """Two sources, compared."""
+    """Two sources and everything that differs between them."""
 
     first: Source
-    """What the reading begins with."""
+    """The source on the left."""
     second: Source
-    """What it ends with."""
+    """The source on the right."""
     names: tuple[str, str]
-    """What they are called, never the same."""
+    """Their display names, never equal."""
     rows: tuple[Row, ...]
-    """Every value, in order."""
+    """Every value, in display order."""
     rules: Changes
     """Rules that only one of them breaks."""
     files: FileChanges | None
-    """Images and captions; None where not both sides recorded them."""
+    """Changes to images and captions; None unless both sides recorded them."""
     facts: tuple[Fact, ...]
-    """What both were made with and what came of it, equal ones too."""
+    """What both were made with and how they turned out, including equal facts."""
     notes: tuple[str, ...]
-    """What to know before reading."""
+    """What to know before reading the comparison."""
     why: str
-    """What the second one's story says was changed; empty where it says nothing of its own."""
+    """The change as told by the second one's story; empty if it has none of its own."""
 
     @property
     def different(self) -> tuple[Row, ...]:
@@ -82,18 +82,18 @@ class Diff:
 
     @property
     def training(self) -> bool:
-        """Whether anything differs that changes training."""
+        """Whether any difference changes training."""
         return any(row.trains for row in self.rows) or any(fact.trains for fact in self.facts) or bool(self.files)
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs but what came of it."""
+        """Whether nothing differs except the outcome."""
         counting = any(fact.differs and fact.counts != "outcome" for fact in self.facts)
         return not (self.different or self.rules or self.files or counting)
 
 
 def compare_sources(first: Source, second: Source, cache: Path) -> Diff:
-    """The whole comparison, of what the sources hold; what the rules say is remembered in the cache folder."""
+    """Compare two sources in full; findings of rules are cached in `cache`."""
     one, two = understand(first), understand(second)
     found, known, files = compare_understood(one, two)
     return Diff(
@@ -110,7 +110,7 @@ def compare_sources(first: Source, second: Source, cache: Path) -> Diff:
 
 
 def compare_understood(one: Understood, two: Understood) -> tuple[tuple[Row, ...], list[Fact], FileChanges | None]:
-    """Values, facts and files of two configurations, without what the rules say of them."""
+    """Compare values, facts and files of two configurations, without the rules."""
     known, files = facts(one.source, two.source), _files(one.source, two.source)
     return tuple(_with_facts(row, known, files) for row in rows(one, two)), known, files
 
@@ -122,7 +122,7 @@ def _names(first: Source, second: Source) -> tuple[str, str]:
 
 
 def _with_facts(row: Row, known: list[Fact], files: FileChanges | None) -> Row:
-    """A path that led to the same bytes in both runs changes nothing."""
+    """Mark a changed path as having no effect if it led to the same bytes in both runs."""
     models = [fact for fact in known if fact.name == BASE_MODEL and fact.before]
     if row.differs and row.key == "pretrained_model_name_or_path" and models and models[0].before == models[0].after:
         return replace(row, idle_in=("the same bytes by their sha256",) * 2)
@@ -137,7 +137,7 @@ def _files(first: Source, second: Source) -> FileChanges | None:
 
 
 def file_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> FileChanges | None:
-    """What became of a data set between two recorded manifests; None where one of them is damaged."""
+    """Compare two recorded manifests of a data set; None if one of them is damaged."""
     from dataset_tools.scan.drift import compare  # noqa: PLC0415 - two experiments do not pay for it
     from dataset_tools.scan.fingerprint import Fingerprint  # noqa: PLC0415
 
@@ -174,7 +174,7 @@ def _notes(first: Source, second: Source) -> Iterator[str]:
 
 
 def _about(source: Source) -> Iterator[str]:
-    """What there is to know of a file of another program, before its values are believed."""
+    """Yield what to know about another program's file before trusting its values."""
     if source.found is None:
         return
     yield from (f"{source.label}: {note}" for note in source.found.notes)
@@ -189,7 +189,7 @@ def _why(first: Source, second: Source) -> str:
 
 
 def _line_of(source: Source) -> list[str]:
-    """The names of an experiment's chain, root first; the story of a change is about the step from the last but one."""
+    """Return the names in an experiment's chain, root first; the story describes the last step of it."""
     if source.resolved is not None:
         return [link.name for link in source.resolved.chain]
     files = source.record.experiment.get("files") if source.record is not None else None
@@ -205,7 +205,7 @@ def _story(source: Source) -> str:
 
 
 def parent_of(source: Source) -> str:
-    """The name of the parent: what an experiment extends, or the run that a run went on from."""
+    """Return what names the parent: the file that an experiment extends, or the run that a run resumed from."""
     if source.resolved is not None:
         if len(source.resolved.chain) > 1:
             return str(source.resolved.chain[-2].path)

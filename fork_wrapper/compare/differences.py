@@ -1,7 +1,7 @@
-"""Two configurations value by value: what differs by meaning, and what a difference changes.
+"""Value-by-value comparison of two configurations: what differs in meaning, and what the difference changes.
 
-Every value of every option and dataset key, in the order of the groups; a difference of spelling is none. A value
-that holds for all data sets, or all subsets, is one row.
+Every option and dataset key is listed, in the order of the groups; a different spelling is not a difference. A value
+that is the same for all data sets, or all subsets, is one row.
 """
 
 from collections.abc import Iterator
@@ -14,54 +14,54 @@ from fork_wrapper.compare.values import ARGUMENTS, Understood, Value, origin_of
 from fork_wrapper.sdscripts.meaning import TITLES, Effect, Group, Kind, kind_of
 
 LEVELS = ("dataset", "subset")
-"""Where a key of the dataset config may belong."""
+"""The levels of the dataset config that a key may belong to."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One value of both configurations."""
+    """One value in both configurations."""
 
     key: str
-    """Name of the option or dataset key; `optimizer_args.NAME` of one argument."""
+    """Name of the option or dataset key; `optimizer_args.NAME` for a single argument."""
     place: str
-    """Which data set or subset, `subset 2 (reg)`; empty where it holds for all, and for options."""
+    """The data set or subset, e.g. `subset 2 (reg)`; empty for options and for values that are the same in all."""
     kind: Kind
-    """Its group, and what a change of it changes."""
+    """Its group, and what changing it changes."""
     before: Value
-    """In the first configuration."""
+    """The value in the first configuration."""
     after: Value
-    """In the second."""
+    """The value in the second."""
     idle_in: tuple[str, str] = ("", "")
-    """Why each of the two does nothing where it stands, in words that go on from `no effect`; empty where it does."""
+    """Why each value has no effect, in words that follow `no effect`; empty if it has one."""
 
     @property
     def idle(self) -> str:
-        """Why the difference changes nothing: neither value does anything; empty where one does."""
+        """Why the difference changes nothing, if neither value has an effect; otherwise empty."""
         return " and ".join(dict.fromkeys(self.idle_in)) if all(self.idle_in) else ""
 
     @property
     def differs(self) -> bool:
-        """Whether the two mean something else."""
+        """Whether the two values differ in meaning."""
         return self.before.meaning != self.after.meaning
 
     @property
     def effect(self) -> Effect:
-        """What a change of it changes."""
+        """What changing the value changes."""
         return self.kind.effect
 
     @property
     def group(self) -> Group:
-        """Part of the configuration."""
+        """The part of the configuration it belongs to."""
         return self.kind.group
 
     @property
     def trains(self) -> bool:
-        """Whether it is a difference that changes training."""
+        """Whether this is a difference that changes training."""
         return self.differs and self.effect == "trains" and not self.idle
 
 
 def rows(first: Understood, second: Understood) -> list[Row]:
-    """Every value of both, equal ones too."""
+    """Return every value of both configurations, including equal ones."""
     found = [*_option_rows(first, second), *_dataset_rows(first, second)]
     groups = list(TITLES)
     return sorted(found, key=lambda row: (groups.index(row.group), row.kind.rank, row.key, row.place))
@@ -80,7 +80,7 @@ def _option_rows(first: Understood, second: Understood) -> Iterator[Row]:
 
 
 def _absent(side: Understood, key: str) -> Value:
-    """The value of an argument, or of an option that kft does not know, where nobody says it."""
+    """Return the value of an argument or unknown option that is not set."""
     name = key.partition(".")[0] if key.startswith(ARGUMENTS) else key
     path = side.case.at(name)
     return Value(meaning=None, shown="(absent)", raw=None, said=False, path=path, origin=origin_of(side.source, path))
@@ -99,7 +99,7 @@ def _dataset_rows(first: Understood, second: Understood) -> Iterator[Row]:
 
 
 def _merged(found: list[Row]) -> list[Row]:
-    """One row where all agree on both sides, else all of them."""
+    """Return one row if all rows agree on both sides, otherwise all of them."""
     if len({(row.before.meaning, row.after.meaning) for row in found}) > 1:
         return found
     idle = found[0].idle_in if all(row.idle for row in found) else ("", "")
@@ -116,7 +116,7 @@ def _key_row(first: Understood, second: Understood, key: str, pair: tuple[str, L
 
 
 def _unit_row(first: Understood, second: Understood, level: str, pair: Pair) -> Row:
-    """A data set or subset that only one side has."""
+    """Return the row of a data set or subset that only one side has."""
     return Row(
         key=pair.label or level,
         place="",

@@ -1,7 +1,7 @@
-"""What two records say beside the configuration: what the runs were made with, and what came of them.
+"""What two records say beyond the configuration: what the runs were made with, and how they turned out.
 
-Facts that nobody recorded are None, and no difference. What came of a run (time, loss, memory) never counts: two
-runs of one configuration are the same.
+Unrecorded facts are None, and are not a difference. The outcome of a run (time, loss, memory) never counts: two runs
+of one configuration are the same.
 """
 
 import re
@@ -16,7 +16,7 @@ from fork_wrapper.records.record import Record
 from fork_wrapper.text import clock, counted
 
 BASE_MODEL = "base model sha256"
-"""Name of the fact about the bytes of the base model."""
+"""Name of the fact that identifies the bytes of the base model."""
 
 Counts = Literal["trains", "cost", "outcome"]
 
@@ -25,7 +25,7 @@ COMPUTES = re.compile(
     r"opencv-.*|xformers|bitsandbytes|triton|deepspeed|lion-pytorch|prodigyopt|prodigy-plus-schedule-free|"
     r"pytorch-optimizer|schedulefree|dadaptation|nvidia-.*"
 )
-"""Packages that compute what is trained, or read what it is trained on."""
+"""Packages that compute the training, or read its data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,27 +33,27 @@ class Fact:
     """One fact about both sides."""
 
     name: str
-    """What it is."""
+    """What the fact is about."""
     before: str | None
-    """Of the first; None where it is not recorded."""
+    """The value in the first; None if not recorded."""
     after: str | None
-    """Of the second."""
+    """The value in the second; None if not recorded."""
     counts: Counts
-    """What a difference changes; an outcome changes nothing, it is what came of it."""
+    """What a difference changes; `outcome` facts change nothing."""
 
     @property
     def differs(self) -> bool:
-        """Whether both are known, and not the same."""
+        """Whether both values are known and differ."""
         return None not in (self.before, self.after) and self.before != self.after
 
     @property
     def trains(self) -> bool:
-        """Whether it is a difference that changes training."""
+        """Whether this is a difference that changes training."""
         return self.differs and self.counts == "trains"
 
 
 def facts(first: Source, second: Source) -> list[Fact]:
-    """Every fact that both sides may know; next to none where one side is not a run."""
+    """Return every fact that both sides may know; almost none unless both are runs."""
     if first.record is None or second.record is None:
         return [*_headers(first, second)]
     one, two = first.record, second.record
@@ -65,24 +65,24 @@ def facts(first: Source, second: Source) -> list[Fact]:
 
 
 def made_with(record: Record) -> list[tuple[str, str | None]]:
-    """What one run was made with, packages apart, in order; None where it is not recorded."""
+    """Return what a run was made with, except packages, in order; values not recorded are None."""
     return [(name, read(record)) for name, _, read in _MADE_WITH]
 
 
 def came_of(record: Record) -> dict[str, str | None]:
-    """What came of one run, by name; None where it is not recorded."""
+    """Return the outcome of a run, by name; values not recorded are None."""
     return {name: read(record) for name, _, read in _CAME_OF_IT}
 
 
 def is_rehearsal(source: Source) -> bool:
-    """Whether it was made with the miniature."""
+    """Return whether the source was made with the miniature model."""
     if source.record is not None:
         return source.record.rehearsal is not None
     return bool(source.header and source.header["run"].get("rehearsal"))
 
 
 def _headers(first: Source, second: Source) -> Iterator[Fact]:
-    """A bare checkpoint knows little of its run."""
+    """Yield the facts in a bare checkpoint's header, which says little about its run."""
     if first.header and second.header:
         before, after = first.header["run"].get("trainer"), second.header["run"].get("trainer")
         yield _fact("trainer", before, after, "trains")
@@ -96,7 +96,7 @@ def _packages(one: Record, two: Record) -> Iterator[Fact]:
 
 
 def versions(record: Record) -> dict[str, str]:
-    """The trainer's packages by their plain names; empty where they are not recorded."""
+    """Return the versions of the trainer's packages by normalized name; empty if not recorded."""
     packages = (record.provenance.get("python") or {}).get("packages") or {}
     return {str(name).lower().replace("_", "-").replace(".", "-"): str(version) for name, version in packages.items()}
 
@@ -174,13 +174,13 @@ def _last_loss(record: Record) -> str | None:
 
 
 def _loss_steps(record: Record) -> str | None:
-    """Over which steps the last mean is: one over fewer is no better or worse than one over more."""
+    """Return the steps that the last mean covers: means over different numbers of steps cannot be ranked."""
     found = losses_of(record.run)
     return f"{found.last.first} to {found.last.step}" if found and found.last.first else None
 
 
 def _epoch_loss(name: Literal["first", "lowest"]) -> Callable[[Record], str | None]:
-    """Of a whole epoch: what the trainer shows earlier is a mean over fewer steps, at first of one."""
+    """Read the mean loss of a whole epoch; earlier ones shown cover fewer steps, the first only one."""
 
     def loss(record: Record) -> str | None:
         value = getattr(losses_of(record.run), name, None)
@@ -191,7 +191,7 @@ def _epoch_loss(name: Literal["first", "lowest"]) -> Callable[[Record], str | No
 
 def _vram(record: Record) -> str | None:
     peak = record.run.get("peak_vram_mib")
-    return f"{', '.join(map(str, peak))} MiB" if peak else None  # one of each GPU
+    return f"{', '.join(map(str, peak))} MiB" if peak else None  # one per GPU
 
 
 _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
@@ -207,7 +207,7 @@ _MADE_WITH: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
     ("system", "cost", _of_host("system")),
     ("Python", "cost", _python),
 )
-"""Before the packages."""
+"""Facts listed before the packages."""
 
 
 def _status(record: Record) -> str:
@@ -227,4 +227,4 @@ _CAME_OF_IT: tuple[tuple[str, Counts, Callable[[Record], str | None]], ...] = (
     ("lowest epoch's mean loss", "outcome", _epoch_loss("lowest")),
     ("peak VRAM", "outcome", _vram),
 )
-"""Of a whole run."""
+"""Outcome facts of a whole run."""

@@ -1,4 +1,4 @@
-"""Columns that fit a terminal: what is too long shows where it differs. No colours here, and no terminal."""
+"""Columns that fit a terminal: long values are cut to show where they differ. No colours or terminal access here."""
 
 from collections.abc import Sequence
 
@@ -6,36 +6,36 @@ LEAST = 12
 """Columns that a value gets in the narrowest terminal."""
 
 GAP = 2
-"""Columns between two."""
+"""Blanks between two columns."""
 
 
 def fit(table: Sequence[tuple[str, str, str, str]], width: int | None) -> list[tuple[str, str, str, str]]:
-    """Rows of key, two values and a last word, cut so that they stand in `width` columns; None leaves them alone."""
+    """Cut rows of key, two values and a last word to fit `width` columns; None leaves them as they are."""
     if width is None or not table:
         return list(table)
     widest = [max(len(row[place]) for row in table) for place in range(4)]
     room = max(width - widest[0] - widest[3] - GAP * (3 if widest[3] else 2), 2 * LEAST)
     first, second = _shares(widest[1], widest[2], room)
     cut = [shorten(row[1], row[2], (first, second)) for row in table]
-    first = max(len(before) for before, _ in cut)  # what the first does not need after all is the second's
+    first = max(len(before) for before, _ in cut)  # the second gets what the first does not need
     cut = [shorten(row[1], row[2], (first, room - first)) for row in table]
     return [(row[0], *values, row[3]) for row, values in zip(table, cut, strict=True)]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The width of each column."""
+    """Return the width of each column."""
     return [max((len(cell) for cell in column), default=0) for column in zip(*rows, strict=True)]
 
 
 def shorten(before: str, after: str, room: tuple[int, int]) -> tuple[str, str]:
-    """Two values cut to their room: paths to where they go different ways, others at the end."""
+    """Cut two values to their room: paths to the part where they diverge, others at the end."""
     if len(before) <= room[0] and len(after) <= room[1]:
         return before, after
     return _cut(before, after, room[0]), _cut(after, before, room[1])
 
 
 def wrap(text: str, width: int | None, indent: int) -> list[str]:
-    """Text broken between words, each line but the first with `indent` blanks before it."""
+    """Wrap text between words; lines after the first are indented by `indent` blanks."""
     if width is None:
         return [text]
     words = text.split()
@@ -50,7 +50,7 @@ def wrap(text: str, width: int | None, indent: int) -> list[str]:
 
 
 def _shares(first: int, second: int, room: int) -> tuple[int, int]:
-    """Half of the room each, or more for one where the other needs less."""
+    """Split the room in half, or give one more if the other needs less."""
     half = room // 2
     if first + second <= room:
         return first, second
@@ -72,7 +72,7 @@ def _cut(text: str, other: str, room: int) -> str:
 
 
 def _common(one: str, two: str) -> int:
-    """How far both paths go the same way: up to the separator before the first folder that differs."""
+    """Return the length of the common start of two paths, up to the separator before the first different folder."""
     count = 0
     for first, second in zip(one, two, strict=False):
         if first != second:

@@ -1,4 +1,4 @@
-"""A comparison as a Markdown document, to be pasted into a pull request."""
+"""A comparison as a Markdown document, for pasting into a pull request."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from fork_wrapper.compare.markdown_text import code, escape, table
 from fork_wrapper.compare.sections import Line, Section, file_lines, rule_lines, sections, short_names, summary
 
 NAMES = 20
-"""Images that are named before the rest is counted."""
+"""The number of images named; the rest are counted."""
 
 
 def markdown(diff: Diff, *, everything: bool = False, only_training: bool = False) -> str:
-    """The whole document."""
+    """Return the whole document."""
     lines = [f"# {code(diff.names[0])} → {code(diff.names[1])}", "", f"{summary(diff) or 'No difference'}."]
     if diff.why:
         lines += ["", f"> {escape(diff.why)}"]

@@ -1,4 +1,4 @@
-"""Words and values in Markdown, in which nothing that people or files say is taken for markup."""
+"""Words and values in Markdown, escaped so that nothing users or files say is read as markup."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,11 +7,11 @@ from unicodedata import combining, east_asian_width
 from fork_wrapper.text import harmless
 
 WIDEST = 48
-"""Columns up to which a table's column is aligned; a longer cell stands out of it."""
+"""The width up to which a table column is aligned; longer cells stick out."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table; its cells are Markdown."""
+    """Yield the lines of a table; its cells are Markdown."""
     yield row(heads)
     yield row(["---"] * len(heads))
     for cells in rows:
@@ -19,12 +19,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def row(cells: Sequence[str]) -> str:
-    """One line of a table."""
+    """Return one line of a table."""
     return f"| {' | '.join(cells)} |"
 
 
 def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table that is aligned for who reads it raw, and a blank line behind it; nothing where it has no rows."""
+    """Yield a table aligned for reading raw, and a blank line after it; nothing without rows."""
     if not rows:
         return
     widths = [max(3, *(min(_width(cell), WIDEST) for cell in column)) for column in zip(heads, *rows, strict=True)]
@@ -34,7 +34,7 @@ def aligned_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterat
 
 
 def code(text: str) -> str:
-    """A value, letter by letter; a table's bar has to be escaped even there."""
+    """Return a value as inline code; a `|` has to be escaped even there, because of tables."""
     if not text:
         return ""
     text = harmless(text)
@@ -44,11 +44,11 @@ def code(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Words in which nothing is taken for markup; an underscore within a word is none."""
+    """Escape text so that nothing is read as markup; an underscore inside a word needs no escape."""
     flat = " ".join(harmless(text).split())
     return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in flat)
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes: two for a Chinese character, none for an accent of its own."""
+    """Return the columns a text takes: two for a Chinese character, none for a combining accent."""
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,7 +1,7 @@
-"""Which rules appear or vanish between two configurations.
+"""Which rules appear or disappear between two configurations.
 
-Both are judged by this kft and by what they say alone: no image, no machine, and nothing that a rule read from a
-file. Between two runs, what their records hold of images and machines is compared as well.
+Both are judged by this version of kft and by their configuration alone: no images, no machine, and nothing that a
+rule read from a file. For two runs, what their records say about images and machines is compared too.
 """
 
 import contextlib
@@ -23,19 +23,19 @@ from fork_wrapper.sdscripts.options import options, pinned_table
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """Rules that only one side breaks; one rule may speak of several keys."""
+    """Rules that only one side breaks; one rule may concern several keys."""
 
     appear: tuple[Finding, ...]
-    """Of the second configuration alone."""
+    """Findings only in the second configuration."""
     vanish: tuple[Finding, ...]
-    """Of the first alone."""
+    """Findings only in the first."""
 
     def __bool__(self) -> bool:
         return bool(self.appear or self.vanish)
 
 
 def rule_changes(first: Understood, second: Understood, cache: Path) -> Changes:
-    """What only one of the two has, the gravest first; a finding whose values alone differ stays one finding."""
+    """Return the findings of only one side, most severe first; findings that differ only in values count as equal."""
     one, two = judged([first.case, second.case], cache)
     before, after = _by_subject(one), _by_subject(two)
     if first.source.record is not None and second.source.record is not None:
@@ -60,18 +60,18 @@ def _recorded(rows: Iterable[Mapping[str, Any]], known: set[str]) -> dict[tuple[
 
 
 KEPT = 200
-"""Configurations that are remembered, the latest."""
+"""The number of configurations kept in the cache: the most recent ones."""
 
 LOOKS_AROUND = frozenset(["console-log-folder"])
-"""Rules that look at the machine although what they say names only a key."""
+"""Rules that look at the machine although their finding names only a key."""
 
 _CODE = Path(__file__).resolve().parents[1]
 
 
 def judged(cases: Sequence[Case], cache: Path) -> list[tuple[Finding, ...]]:
-    """For each configuration, the findings that it alone gives rise to, the gravest first.
+    """Return the findings of each configuration alone, most severe first.
 
-    Under another table than the pinned one nothing is remembered.
+    Only findings under the pinned option table are cached.
     """
     if options() is not pinned_table().options:
         return [_judge(case) for case in cases]
@@ -89,7 +89,7 @@ def judged(cases: Sequence[Case], cache: Path) -> list[tuple[Finding, ...]]:
 
 
 def code_stamp() -> str:
-    """Changes with any file of kft that the rules may use: its version, and how new and how large its files are."""
+    """Return a stamp of the code that rules may use, from its version, file count, newest time and total size."""
     folders = (_CODE / name for name in ("check", "check/rules", "sdscripts"))
     files = [entry.stat() for folder in folders for entry in _files(folder)]
     newest, size = max(file.st_mtime_ns for file in files), sum(file.st_size for file in files)
@@ -110,12 +110,12 @@ def _judge(case: Case) -> tuple[Finding, ...]:
 
 
 def _is_key_path(where: str) -> bool:
-    """A place in a file is what a rule says that has read it."""
+    """Return whether `where` is a key path; a rule that has read a file names a place in it instead."""
     return where.startswith(("training.", "dataset.")) and " " not in where
 
 
 def _name(case: Case) -> str:
-    """The configuration in a few letters; empty for one that has no canonical form."""
+    """Hash the configuration; empty if it has no canonical form."""
     try:
         return sha256_text(canonical_json({"training": dict(case.training), "dataset": dict(case.dataset)}))
     except (TypeError, ValueError):

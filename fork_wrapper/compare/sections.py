@@ -1,4 +1,4 @@
-"""What is shown of a comparison, in the order in which it is read; terminal and Markdown share it."""
+"""The parts of a comparison that are shown, in reading order; shared by terminal and Markdown output."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from fork_wrapper.sdscripts.meaning import TITLES
 from fork_wrapper.text import counted
 
 FEW = 8
-"""Lines of what hardly matters before the rest is counted."""
+"""The number of minor lines shown; the rest are counted."""
 
 _SOURCE = re.compile(r" \([\w/]+\.py:[^)]*\)$")
 
@@ -22,17 +22,17 @@ class Line:
     """One line of a table."""
 
     group: str
-    """Heading above it."""
+    """The heading above it."""
     key: str
     """What differs."""
     before: str
-    """On the first side."""
+    """The value on the first side."""
     after: str
-    """On the second."""
+    """The value on the second."""
     origin: str = ""
     """Where the second value comes from."""
     remark: str = ""
-    """What to know about it; no effect, and why."""
+    """A remark about it, such as that it has no effect, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +42,11 @@ class Section:
     title: str
     """What its lines have in common."""
     lines: tuple[Line, ...]
-    """At least one."""
+    """Its lines, at least one."""
 
 
 def sections(diff: Diff, *, everything: bool = False, only_training: bool = False) -> list[Section]:
-    """The tables that have lines."""
+    """Return the tables that have lines."""
     names = short_names(diff)
 
     def lines(*rows: Row) -> tuple[Line, ...]:
@@ -67,7 +67,7 @@ def sections(diff: Diff, *, everything: bool = False, only_training: bool = Fals
 
 
 def short_names(diff: Diff) -> tuple[str, str]:
-    """What the two are called above columns: two runs of one experiment by their own names."""
+    """Return the column headings of the two sides; two runs of one experiment go by their own names."""
     first, second = (name.rpartition("/") for name in diff.names)
     if first[0] and first[0] == second[0]:
         return first[2], second[2]
@@ -75,13 +75,13 @@ def short_names(diff: Diff) -> tuple[str, str]:
 
 
 def file_lines(diff: Diff, names: int = 3) -> list[tuple[str, str]]:
-    """What became of images and captions, each with a few names."""
+    """Return the changes to images and captions, each with a few names."""
     parts = diff.files.parts() if diff.files else []
     return [(what, _some(found, names)) for what, found in parts]
 
 
 def rule_lines(rules: Changes) -> list[tuple[str, str, str]]:
-    """`+` or `-`, the rule's id and severity, and what it says."""
+    """Return each rule as `+` or `-`, its id and severity, and its message."""
     return [
         (sign, f"{finding.rule} ({finding.severity})", finding.what.splitlines()[0])
         for sign, found in (("+", rules.appear), ("-", rules.vanish))
@@ -90,7 +90,7 @@ def rule_lines(rules: Changes) -> list[tuple[str, str, str]]:
 
 
 def summary(diff: Diff) -> str:
-    """How much differs, in one line."""
+    """Sum up the differences in one line."""
     parts = [_counted_rows(diff), _counted_files(diff), _counted_facts(diff), _counted_rules(diff.rules)]
     return "; ".join(part for part in parts if part)
 
@@ -117,7 +117,7 @@ def _remark(row: Row, names: tuple[str, str]) -> str:
 
 
 def _facts(diff: Diff, counts: Counts, *, everything: bool) -> Iterator[Line]:
-    """Facts of one kind that differ, and with `everything` those that do not."""
+    """Yield the facts of one kind that differ, and with `everything` the equal ones too."""
     wanted = [fact for fact in diff.facts if fact.counts == counts and (everything or fact.before != fact.after)]
     few = wanted if everything or counts != "cost" else wanted[:FEW]
     yield from (_fact_line(fact) for fact in few)

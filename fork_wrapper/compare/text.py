@@ -1,6 +1,6 @@
-"""A comparison for people, line by line; each part of a line has the name of a style.
+"""A comparison as text, line by line; each part of a line has the name of a style.
 
-As wide as its cells where no width is given: for programs that read it.
+Without a width, columns are as wide as their cells, for programs.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from fork_wrapper.compare.fitted_columns import GAP, columns, fit, wrap
 from fork_wrapper.compare.sections import Line, Section, file_lines, rule_lines, sections, short_names
 
 Part = tuple[str, str]
-"""A piece of a line and its style."""
+"""A piece of a line and the name of its style."""
 
 INDENT = 4
-"""Columns before a key: its heading stands two to the left."""
+"""Columns before a key; its heading starts two columns further left."""
 
 
 def text_lines(
     diff: Diff, *, width: int | None, everything: bool = False, only_training: bool = False
 ) -> Iterator[list[Part]]:
-    """The lines of the whole comparison."""
+    """Yield the lines of the whole comparison."""
     names = short_names(diff)
     yield [(" -> ".join(diff.names), "title")]
     yield from _story(diff, width)

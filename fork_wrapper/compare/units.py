@@ -1,8 +1,8 @@
 """The data sets and subsets of two configurations side by side, and the values in force for each.
 
-A value is looked up as library/config_util.py:437-471 does: subset, data set, [general], training options, default.
-So it does not matter where it is said, and a value that is beaten everywhere is none. (The header's
-`modelspec.resolution` is the one place where sd-scripts asks the training option alone.)
+A value is looked up as in library/config_util.py:437-471: subset, data set, [general], training options, default. So
+it does not matter where it is set, and a value that is overridden everywhere does not count. (The header's
+`modelspec.resolution` is the one place where sd-scripts reads the training option alone.)
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -20,32 +20,32 @@ DEFAULTS: Mapping[str, Any] = {
     "network_multiplier": 1.0,
     "validation_split": 0.0,
 }
-"""Defaults of keys that no option stands behind (library/config_util.py:42-107)."""
+"""Defaults of keys that have no matching option (library/config_util.py:42-107)."""
 
 OWN = frozenset(["image_dir", "metadata_file", "conditioning_data_dir", "is_reg"])
-"""Keys that are looked for in the subset alone."""
+"""Keys that are read from the subset alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two data sets, or two subsets, that stand for each other; None where one side has no such."""
+    """Two data sets, or two subsets, that correspond; None if one side has none."""
 
     label: str
-    """What it is called: `subset 2 (reg)`; empty where there is only one."""
+    """The display name, e.g. `subset 2 (reg)`; empty if there is only one."""
     before: Level | None
-    """Of the first configuration."""
+    """The one in the first configuration."""
     after: Level | None
-    """Of the second."""
+    """The one in the second."""
 
 
 def keys_of(level: str) -> list[str]:
-    """Keys of the dataset config that belong to a `subset`, or to a whole `dataset`."""
+    """Return the keys of the dataset config that belong to a `subset`, or to a whole `dataset`."""
     inner = [key for key, row in dataset_keys().items() if "subset" in row.levels]
     return inner if level == "subset" else [key for key in dataset_keys() if key not in inner]
 
 
 def dataset_pairs(first: Understood, second: Understood) -> list[Pair]:
-    """Data sets by their position."""
+    """Pair data sets by position."""
     before, after = _datasets(first), _datasets(second)
     several = max(len(before), len(after)) > 1
     return [
@@ -55,7 +55,7 @@ def dataset_pairs(first: Understood, second: Understood) -> list[Pair]:
 
 
 def subset_pairs(first: Understood, second: Understood) -> list[Pair]:
-    """Subsets by what they read, and those that are left over by their position."""
+    """Pair subsets by what they read, and the remaining ones by position."""
     before, after = _subsets(first), _subsets(second)
     several = max(len(before), len(after)) > 1
     return [
@@ -67,7 +67,7 @@ def subset_pairs(first: Understood, second: Understood) -> list[Pair]:
 
 
 def value_of(side: Understood, level: Level, key: str) -> Value:
-    """The value in force at a level."""
+    """Return the value in force at a level."""
     said = key in level.tables[0][1] if key in OWN and level.tables else level.said(key)
     raw = level.get(key) if said or key not in OWN else None
     taken = DEFAULTS.get(key) if raw is None else raw
@@ -84,7 +84,7 @@ def value_of(side: Understood, level: Level, key: str) -> Value:
 
 
 def said_at(level: Level) -> str:
-    """What a data set or subset says itself, in one line."""
+    """Return what a data set or subset sets itself, in one line."""
     own = {key: value for key, value in level.tables[0][1].items() if key != "subsets"} if level.tables else {}
     folder = own.pop("image_dir", own.pop("metadata_file", None))
     words = [str(folder)] if folder else []
@@ -100,13 +100,13 @@ def _subsets(side: Understood) -> Sequence[Level]:
 
 
 def _nothing(side: Understood) -> Level:
-    """Where no data set is named, what would be in force for one."""
+    """Return the level whose values would apply to a data set if none is named."""
     general = side.case.dataset.get("general", {})
     return Level(path="dataset.general", tables=(("dataset.general", general), ("training", side.case.training)))
 
 
 def _label(level: Level, side: Understood) -> str:
-    """`subset 2 (reg)`, or with its data set where there are several."""
+    """Return `subset 2 (reg)`, with its data set if there are several."""
     for number, dataset in enumerate(side.case.datasets, start=1):
         for position, subset in enumerate(dataset.subsets, start=1):
             if subset.path == level.path:
@@ -116,7 +116,7 @@ def _label(level: Level, side: Understood) -> str:
 
 
 def _matched(before: Sequence[Level], after: Sequence[Level]) -> Iterator[tuple[Level | None, Level | None]]:
-    """In the order of the second, what only the first has last."""
+    """Pair levels in the order of the second side; those only in the first come last."""
     left = list(before)
     partners: list[Level | None] = []
     for two in after:

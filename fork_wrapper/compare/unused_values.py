@@ -1,7 +1,7 @@
-"""Values that sd-scripts takes and that do nothing in the configuration they stand in.
+"""Values that sd-scripts accepts but that have no effect in their configuration.
 
-A difference between two such values is shown and counts for nothing. What says so is the configuration alone: an
-option that another one wins over, a threshold of a loss that is not used, a bucket size without buckets.
+A difference between two such values is shown but does not count. Only the configuration is consulted: an option that
+another one overrides, a threshold of an unused loss, a bucket size without buckets.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,16 +12,17 @@ from fork_wrapper.check.rules.rates import block_rates
 from fork_wrapper.compare.values import Value
 
 Why = Callable[[Case], str]
-"""Why an option does nothing, in words that go on from `no effect`; empty where it does something."""
+"""Why an option has no effect, in words that follow `no effect`; empty if it has one."""
 
 BOTH_OFF = frozenset(
     ("noise_offset", "ip_noise_gamma", "multires_noise_iterations", "min_snr_gamma", "v_pred_like_loss", "block_lr")
 )
-"""Options that are asked for their truth alone, so that 0 and absent are both off (library/train_util.py:6076-6095,
-sdxl_train.py:113-120, 714-736)."""
+"""Options tested for truth only, so that 0 and absent both mean off (library/train_util.py:6076-6095,
+sdxl_train.py:113-120, 714-736).
+"""
 
 CUTS = ("shuffle_caption", "token_warmup_step", "caption_tag_dropout_rate")
-"""What takes captions apart (library/train_util.py:867)."""
+"""Options that split captions into tags (library/train_util.py:867)."""
 
 
 NEEDED = frozenset(
@@ -36,12 +37,13 @@ NEEDED = frozenset(
         "zero_stage",
     )
 )
-"""Options that the rule `no-effect` speaks of: it says what each of them needs. Not those that need several
-processes: how many there are is no part of a configuration."""
+"""Options covered by the rule `no-effect`, which says what each of them needs. Options that need several processes
+are left out: their number is not part of a configuration.
+"""
 
 
 def why_idle(case: Case, key: str) -> str:
-    """Why an option does nothing; empty where it does something, or nobody knows."""
+    """Return why an option has no effect; empty if it has one, or if unknown."""
     if key in NEEDED:
         from fork_wrapper.check.rules.no_effect import NEEDS  # noqa: PLC0415 - a tenth of all rules come with it
 
@@ -51,7 +53,7 @@ def why_idle(case: Case, key: str) -> str:
 
 
 def why_idle_in(case: Case, level: Level, key: str) -> str:
-    """Likewise for a key of the dataset config, at a data set or a subset."""
+    """Return why a dataset key has no effect at a data set or subset; empty if it has one, or if unknown."""
     if key in _NEVER:
         return "a full fine-tune never reads it"
     if key in _BUCKETS and not level.get("enable_bucket"):
@@ -62,7 +64,7 @@ def why_idle_in(case: Case, level: Level, key: str) -> str:
 
 
 def both_off(key: str, before: Value, after: Value) -> str:
-    """Why two values that are not the same are one to sd-scripts; empty where they are not."""
+    """Return why sd-scripts treats two different values alike; empty if it does not."""
     if key in BOTH_OFF and not before.raw and not after.raw:
         return f"{before.shown} and {after.shown} are both off"
     return ""
@@ -81,20 +83,20 @@ def _why_caption(case: Case, level: Level, key: str) -> str:
 
 
 _NEVER = ("network_multiplier", "custom_attributes")
-"""library/train_util.py:1785, 1822; library/config_util.py:496-503."""
+"""Never used: library/train_util.py:1785, 1822; library/config_util.py:496-503."""
 
 _RAW = (
     *("caption_dropout_every_n_epochs", "caption_prefix", "caption_suffix", "enable_wildcard", "secondary_separator"),
     *("keep_tokens", "keep_tokens_separator"),
 )
-"""library/strategy_sdxl.py:263-281."""
+"""Unused with cached text encoder outputs: library/strategy_sdxl.py:263-281."""
 
 _BUCKETS = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale")
-"""library/train_util.py:1931-1944."""
+"""Bucket options: library/train_util.py:1931-1944."""
 
 
 def _huber(case: Case) -> str:
-    """library/train_util.py:6110-6128."""
+    """See library/train_util.py:6110-6128."""
     return "" if case.get("loss_type") in ("huber", "smooth_l1") else f'with loss_type = "{case.get("loss_type")}"'
 
 
@@ -104,7 +106,7 @@ def _huber_scale(case: Case) -> str:
 
 
 def _rate(key: str) -> Why:
-    """Adafactor that finds its own rates is told none, but which part is frozen (library/train_util.py:5049-5081)."""
+    """Adafactor in relative mode ignores rates, except 0, which freezes a part (library/train_util.py:5049-5081)."""
 
     def why(case: Case) -> str:
         if key != "learning_rate" and not case.get("train_text_encoder"):
@@ -119,16 +121,16 @@ def _rate(key: str) -> Why:
 
 
 def _is_beside_blocks(case: Case) -> bool:
-    """Whether block_lr takes the place of learning_rate (sdxl_train.py:train).
+    """Return whether block_lr takes the place of learning_rate (sdxl_train.py:train).
 
-    Text encoders without a rate of their own take it, and some schedulers compute with it.
+    Text encoders without a rate of their own use learning_rate, and some schedulers compute with it.
     """
     inherited = case.get("train_text_encoder") and None in [case.get(f"learning_rate_te{one}") for one in (1, 2)]
     return block_rates(case) is not None and not inherited and _scheduler(case) in _RELATIVE
 
 
 _RELATIVE = [("named", name) for name in ("constant", "constant_with_warmup", "linear", "cosine")]
-"""Schedulers that multiply whatever the rates are."""
+"""Schedulers that multiply the rates by a factor, whatever they are."""
 
 
 def _block_rates(case: Case) -> str:
@@ -137,7 +139,7 @@ def _block_rates(case: Case) -> str:
 
 
 def _scheduled_by(*names: str) -> Why:
-    """Only these schedulers look at it (library/train_util.py:5273-5399)."""
+    """Name the schedulers that use the option; all others ignore it (library/train_util.py:5273-5399)."""
 
     def why(case: Case) -> str:
         kind, name = _scheduler(case)
@@ -147,13 +149,13 @@ def _scheduled_by(*names: str) -> Why:
 
 
 def _warmup(case: Case) -> str:
-    """Schedulers without a warm-up refuse one, but for this (library/train_util.py:5294-5327)."""
+    """Schedulers without warm-up reject the option, except this one (library/train_util.py:5294-5327)."""
     ignored = _scheduler(case) == ("named", "piecewise_constant")
     return 'with lr_scheduler = "piecewise_constant"' if ignored else _no_scheduler(case)
 
 
 def _not_named(case: Case) -> str:
-    """Why lr_scheduler does nothing (library/train_util.py:5270-5317)."""
+    """Return why lr_scheduler has no effect (library/train_util.py:5270-5317)."""
     kind, _ = _scheduler(case)
     words = {"class": "lr_scheduler_type wins", "adafactor": "Adafactor brings its own scheduler"}
     return words.get(kind, _no_scheduler(case))
@@ -168,7 +170,7 @@ def _scheduler_arguments(case: Case) -> str:
 
 
 def _scheduler(case: Case) -> tuple[str, str]:
-    """Its kind and name."""
+    """Return the scheduler's kind and name."""
     from fork_wrapper.check.rules.schedulers import scheduler  # noqa: PLC0415 - only where a schedule differs
 
     found = scheduler(case)
@@ -176,12 +178,12 @@ def _scheduler(case: Case) -> tuple[str, str]:
 
 
 def _steps(case: Case) -> str:
-    """sdxl_train.py:438-444."""
+    """See sdxl_train.py:438-444."""
     return "max_train_epochs wins" if case.get("max_train_epochs") is not None else ""
 
 
 def _attention(*winners: str) -> Why:
-    """library/train_util.py:3362-3376; sdxl_train.py:258-268."""
+    """See library/train_util.py:3362-3376; sdxl_train.py:258-268."""
 
     def why(case: Case) -> str:
         return next((f"{winner} wins" for winner in winners if case.get(winner)), "")
@@ -190,7 +192,7 @@ def _attention(*winners: str) -> Why:
 
 
 def _folders(case: Case) -> str:
-    """sdxl_train.py:141-149."""
+    """See sdxl_train.py:141-149."""
     return "the dataset config names the images" if case.dataset.get("datasets") else ""
 
 
@@ -220,4 +222,4 @@ _WHY: Mapping[str, Why] = {
     "reg_data_dir": _folders,
     "in_json": _folders,
 }
-"""Why each of these options may do nothing."""
+"""A function per option that returns why it may have no effect."""

@@ -1,6 +1,7 @@
-"""The values of one configuration as sd-scripts would use them: defaults filled in, aliases and fallbacks followed.
+"""The values of one configuration as sd-scripts would use them: defaults filled in, aliases and fallbacks resolved.
 
-Options here; the data set, which is looked up by level, in `units`. Keys that name a run are left out.
+Only options are handled here; dataset values, which are looked up by level, are in `units`. Keys that name a run are
+left out.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -26,7 +27,7 @@ IMPLIED: Mapping[str, Any] = {
     "max_token_length": 75,  # library/strategy_sdxl.py:28-31
     "min_timestep": 0,  # library/train_util.py:6089
 }
-"""What sd-scripts takes where an option without a default is absent."""
+"""What sd-scripts uses when an option without a default is absent."""
 
 ARGUMENTS = ("optimizer_args", "lr_scheduler_args")
 """Options that hold arguments, each `name=value` (library/train_util.py:4857-4874, 5287-5292)."""
@@ -37,33 +38,33 @@ class Value:
     """One value in force."""
 
     meaning: Hashable
-    """What is compared; None for absent."""
+    """The value used in comparisons; None if absent."""
     shown: str
-    """What people read."""
+    """The text that users read."""
     raw: Any
-    """The value itself; None for absent."""
+    """The value itself; None if absent."""
     said: bool
-    """Whether the configuration says it, be it under another name."""
+    """Whether the configuration sets it, possibly under another name."""
     path: str
-    """Key path that says it, or would."""
+    """The key path that sets it, or would."""
     origin: Origin | None
-    """Where it comes from, if that is known."""
+    """Where it comes from, if known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Understood:
-    """One configuration, ready to be compared."""
+    """One configuration, ready for comparison."""
 
     source: Source
-    """What was opened."""
+    """The opened source."""
     case: Case
-    """As the rules see it: without the keys that name a run, the alias under its right name."""
+    """The configuration as rules see it: without keys that name a run, the alias under its proper name."""
     options: Mapping[str, Value]
-    """Options by name; one argument of an optimizer as `optimizer_args.NAME`."""
+    """Options by name; a single optimizer argument is `optimizer_args.NAME`."""
 
 
 def understand(source: Source) -> Understood:
-    """A source with its options looked up."""
+    """Look up the options of a source."""
     folder = f"{source.training.get('output_dir', '')}/"
     training = {key: _in_run(value, folder) for key, value in source.training.items() if not names_a_run(key)}
     if training.get(ALIAS) is not None:
@@ -74,19 +75,19 @@ def understand(source: Source) -> Understood:
 
 
 def _in_run(value: Any, folder: str) -> Any:
-    """A file in the run's own folder is named without it: kft writes sample prompts there."""
+    """Replace the run's folder with `{run}` in the path of a file there: kft writes sample prompts to it."""
     if isinstance(value, str) and len(folder) > 1 and value.startswith(folder):
         return f"{{run}}/{value[len(folder) :]}"
     return value
 
 
 def names_a_run(key: str) -> bool:
-    """Whether an option differs between any two runs: folders, names and records."""
+    """Return whether an option differs between any two runs: folders, names and records."""
     return key in MANAGED or key.startswith("metadata_kft_")
 
 
 def origin_of(source: Source, path: str) -> Origin | None:
-    """Where the value at a key path comes from; the alias answers for the right name."""
+    """Return where the value at a key path comes from; the alias's origin counts for the proper name."""
     found = source.origins.get(path)
     if found is None and path == "training.caption_extension":
         return source.origins.get(f"training.{ALIAS}")
@@ -104,7 +105,7 @@ def _values(case: Case, source: Source) -> Iterator[tuple[str, Value]]:
 
 
 def make(case: Case, source: Source, name: str, raw: Any, meaning: Hashable, shown: str) -> Value:
-    """The value of an option."""
+    """Return the value of an option."""
     path = case.at(name)
     origin = origin_of(source, path)
     return Value(meaning=meaning, shown=shown, raw=raw, said=case.said(name), path=path, origin=origin)
@@ -120,12 +121,12 @@ def _plain(name: str, case: Case, source: Source) -> Value:
 
 
 def by_default(text: str, *, said: bool) -> str:
-    """The words for a value that nobody says."""
+    """Return the text of a value, marked as a default if it is not set."""
     return text if said or text == "(absent)" else f"{text} (default)"
 
 
 def _optimizer(name: str, case: Case, source: Source) -> Value:
-    """`use_8bit_adam` and `use_lion_optimizer` are names of optimizers too (library/train_util.py:4828-4846)."""
+    """Read the optimizer; `use_8bit_adam` and `use_lion_optimizer` name one too (library/train_util.py:4828-4846)."""
     one = optimizer(case)
     key = one.at.removeprefix("training.")
     text = by_default(one.name, said=case.said(key)) if key == name else f"{one.said} ({key})"
@@ -133,7 +134,7 @@ def _optimizer(name: str, case: Case, source: Source) -> Value:
 
 
 def _text_rate(name: str, case: Case, source: Source) -> Value:
-    """An encoder that is trained and has no rate of its own takes the U-Net's (sdxl_train.py:299-300)."""
+    """Read a text encoder's rate; if trained without its own, it uses the U-Net's (sdxl_train.py:299-300)."""
     if case.get(name) is not None or not case.get("train_text_encoder"):
         return _plain(name, case, source)
     rate = case.get("learning_rate")
@@ -142,14 +143,14 @@ def _text_rate(name: str, case: Case, source: Source) -> Value:
 
 
 def _implied(name: str, case: Case, source: Source) -> Value:
-    """A cache on disk switches on the cache (library/train_util.py:4424-4428, library/sdxl_train_util.py:371-377)."""
+    """A disk cache switches the cache on (library/train_util.py:4424-4428, library/sdxl_train_util.py:371-377)."""
     if case.get(name) or not case.get(f"{name}_to_disk"):
         return _plain(name, case, source)
     return make(case, source, name, case.get(f"{name}_to_disk"), ("bool", True), f"true ({name}_to_disk)")
 
 
 def _arguments(name: str, case: Case, source: Source) -> Iterator[tuple[str, Value]]:
-    """Each argument by its name, the last of two of one name, in any order; and what sd-scripts adds."""
+    """Yield each argument by name, including those that sd-scripts adds; if a name is repeated, the last one counts."""
     found = {one.name: one for one in read_arguments(case.get(name))}
     added = _added(case) if name == "optimizer_args" else {}
     for key in sorted({*found, *added}):
@@ -161,7 +162,7 @@ def _arguments(name: str, case: Case, source: Source) -> Iterator[tuple[str, Val
 
 
 def _added(case: Case) -> Mapping[str, Any]:
-    """What sd-scripts gives its own optimizers itself (library/train_util.py:4903-4907, 4970-4974, 5049-5050)."""
+    """Return what sd-scripts adds for its own optimizers (library/train_util.py:4903-4907, 4970-4974, 5049-5050)."""
     one = optimizer(case)
     if one.adafactor:
         return {"relative_step": True}
@@ -169,7 +170,7 @@ def _added(case: Case) -> Mapping[str, Any]:
 
 
 def _argument(one: Argument) -> tuple[Any, Hashable, str]:
-    """Value, meaning and words; what is no Python literal is its text."""
+    """Return value, meaning and text; an argument that is not a Python literal stands as its text."""
     if one.problem:
         return one.text, ("unreadable", one.text), one.text
     plain = one.value is None or isinstance(one.value, (bool, int, float, str))
@@ -184,4 +185,4 @@ _SPECIAL: Mapping[str, Callable[[str, Case, Source], Value]] = {
     "cache_latents": _implied,
     "cache_text_encoder_outputs": _implied,
 }
-"""Options whose value is not simply what is said, or the default."""
+"""Options whose value is more than what is set, or the default."""

@@ -1,1 +1,1 @@
-"""Data sets of experiments and runs: which folders they mean, their statistics, their captions."""
+"""Data sets of experiments and runs: their folders, statistics and captions."""

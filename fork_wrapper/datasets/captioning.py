@@ -1,7 +1,7 @@
-"""Let sd-scripts' captioning tools, or any other program, caption images in a folder of links.
+"""Run sd-scripts' captioning tools, or any other program, on a folder of links to images.
 
-The tools are sd-scripts' own, in the trainer's Python, with their options passed on; what they need beyond sd-scripts'
-requirements (onnx, timm …) is said where it is missing.
+The tools run in the trainer's Python, with their options passed on. If a package is missing that they need beyond
+sd-scripts' requirements (onnx, timm …), the error names it.
 """
 
 import os
@@ -20,7 +20,7 @@ TOOLS: Mapping[str, str] = {
     "blip": "finetune/make_captions.py",
     "git": "finetune/make_captions_by_git.py",
 }
-"""sd-scripts' captioners by their short names. Each takes the folder first, and --caption_extension."""
+"""sd-scripts' captioners by short name. Each takes the folder first, and --caption_extension."""
 
 OURS: Mapping[str, str] = {
     "--caption_extension": "say --caption-extension before the --",
@@ -29,13 +29,13 @@ OURS: Mapping[str, str] = {
     "--output_path": "captions are files beside the images",
     "--recursive": "an image folder has no folders that sd-scripts looks into",
 }
-"""Options of the tools that would go around what keeps captions from being overwritten."""
+"""Options of the tools that would bypass the protection of existing captions."""
 
 FOLDER = "{images}"
-"""Where `--command` wants the folder; at its end where it does not say."""
+"""The placeholder for the folder in `--command`; without it, the folder goes at the end."""
 
 TAIL = 12
-"""Last lines of a captioner in which the cause of its failure is looked for."""
+"""The number of a captioner's last lines searched for the cause of a failure."""
 
 _ADVICE: tuple[tuple[str, str], ...] = (
     (r"No module named '(onnx\w*)'", "{python} -m pip install onnx onnxruntime"),
@@ -45,7 +45,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (r"UnboundLocalError.*character_tags", "sd-scripts trips over character tags: add --character_threshold 2"),
     (r"unrecognized arguments: (.*)", "see what it takes: {python} {script} --help"),
 )
-"""What is known of how the tools fail, and what to do."""
+"""Known failures of the tools, and what to do about each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +53,15 @@ class Captioner:
     """A program that writes a caption beside every image of a folder."""
 
     name: str
-    """How people know it."""
+    """The display name."""
     argv: tuple[str, ...]
-    """With FOLDER where the folder belongs."""
+    """The command, with FOLDER in place of the folder."""
     env: Mapping[str, str]
-    """Variables that it needs."""
+    """The environment variables that it needs."""
 
 
 def sd_scripts_tool(tool: str, options: Sequence[str], extension: str, settings: Settings) -> Captioner:
-    """One of sd-scripts' captioners; InputError when it is not there, or an option would overwrite captions."""
+    """Return one of sd-scripts' captioners; InputError if it is missing, or an option would overwrite captions."""
     script = settings.sd_scripts / TOOLS[tool]
     findings = [
         Finding(what=f"{name} is not for here", where=word, todo=todo)
@@ -76,13 +76,13 @@ def sd_scripts_tool(tool: str, options: Sequence[str], extension: str, settings:
         raise InputError(f"{tool} cannot be started", findings)
     argv = [settings.python, str(script), FOLDER, "--caption_extension", extension, *options]
     if tool == "wd14" and not any(word.split("=", 1)[0] == "--model_dir" for word in options):
-        argv += ["--model_dir", str(settings.models / "wd14_tagger")]  # else it loads gigabytes into the working folder
+        argv += ["--model_dir", str(settings.models / "wd14_tagger")]  # else gigabytes land in the working folder
     places = [str(settings.sd_scripts), os.environ.get("PYTHONPATH", "")]
     return Captioner(name=tool, argv=tuple(argv), env={"PYTHONPATH": os.pathsep.join(filter(None, places))})
 
 
 def other_program(text: str, options: Sequence[str]) -> Captioner:
-    """Any command line; InputError when it is empty or its quotes do not close."""
+    """Return a captioner for any command line; InputError if it is empty or a quote is not closed."""
     try:
         words = shlex.split(text, posix=os.name != "nt")
     except ValueError as error:
@@ -98,7 +98,7 @@ def other_program(text: str, options: Sequence[str]) -> Captioner:
 def run_captioner(
     captioner: Captioner, folder: Path, settings: Settings, on_output: Callable[[bytes], None]
 ) -> Outcome:
-    """Run it on a folder to its end; its log lies beside the folder. RunFailedError when it cannot be started."""
+    """Run a captioner on a folder to its end, with its log beside the folder; RunFailedError if it cannot start."""
     argv = tuple(word.replace(FOLDER, str(folder)) for word in captioner.argv)
     try:
         return launch(
@@ -116,12 +116,12 @@ def run_captioner(
 
 
 def log_of(folder: Path) -> Path:
-    """Where a captioner's output goes."""
+    """Return the log file of a captioner that runs on `folder`."""
     return folder.parent / "captioner.log"
 
 
 def explain(captioner: Captioner, folder: Path, outcome: Outcome) -> Finding:
-    """Why it failed, as far as its last lines say."""
+    """Explain why a captioner failed, as far as its last lines tell."""
     lines = log_of(folder).read_bytes().decode("utf-8", errors="replace").replace("\r", "\n").splitlines()
     said = [line.strip() for line in lines if line.strip()][-TAIL:]
     words = {"python": captioner.argv[0], "script": captioner.argv[1] if len(captioner.argv) > 1 else ""}

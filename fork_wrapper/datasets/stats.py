@@ -1,4 +1,4 @@
-"""Everything that `kft dataset stats` says of a folder, or of the data sets of an experiment or run."""
+"""The statistics that `kft dataset stats` shows of a folder, or of the data sets of an experiment or run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -25,43 +25,43 @@ from fork_wrapper.records.run_folder import RunFolder
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """What somebody asked about, as a configuration."""
+    """What the user named, as a configuration."""
 
     label: str
-    """How output names it."""
+    """The name used in output."""
     training: Mapping[str, Any]
-    """Training options; empty for a folder."""
+    """The training options; empty for a folder."""
     dataset: Mapping[str, Any]
     """The dataset config."""
     is_folder: bool
-    """Whether it was a folder."""
+    """Whether the user named a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetStats:
-    """What was found."""
+    """The statistics of a data set."""
 
     label: str
-    """Whose."""
+    """The name of what was measured."""
     surveys: Mapping[str, FolderSurvey]
-    """By key path of the subset."""
+    """The folders' surveys, by key path of the subset."""
     pictures: tuple[Captioned, ...]
     """Every image with its caption."""
     bytes: int | None
-    """Of all images and captions; None where they could not be hashed."""
+    """Total bytes of all images and captions; None if they could not be hashed."""
     fingerprint: str
     """SHA-256 over all content, or why there is none."""
     sizes: tuple[tuple[Size, int], ...]
-    """Every size, most frequent first."""
+    """Every image size and its count, most frequent first."""
     aspects: tuple[tuple[Size, int], ...]
-    """Named ratios, the widest first."""
+    """Named aspect ratios and their counts, widest first."""
     layouts: tuple[DatasetLayout, ...]
-    """With the buckets."""
+    """The data sets with their buckets."""
     captions: CaptionStats
-    """What the captions are made of."""
+    """The statistics of the captions."""
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return plain values for JSON output."""
         scans = [one.scan for one in self.surveys.values() if one.scan]
         return {
             "name": self.label,
@@ -83,7 +83,7 @@ class DatasetStats:
 
 
 def named(text: str, settings: Settings, *, extension: str | None, resolution: int | None) -> Named:
-    """The folder, the metadata file or the configuration that `text` names; InputError where it is neither."""
+    """Return the folder, metadata file or configuration that `text` names; InputError if it names none."""
     folder = Path(text)
     if folder.is_dir() and not RunFolder(folder=folder.absolute()).record.is_file():
         subset = {"image_dir": str(folder.absolute()), "caption_extension": extension or most_common_extension(folder)}
@@ -100,7 +100,7 @@ def named(text: str, settings: Settings, *, extension: str | None, resolution: i
 
 
 def _dataset(subset: Mapping[str, Any], folder: Path, resolution: int | None) -> dict[str, Any]:
-    """A dataset config of these images alone, with the buckets that all verbs give them."""
+    """Make a dataset config of these images alone, with the buckets that all verbs use."""
     shape = prepared_shape(folder) if resolution is None else Shape(resolution=(resolution, resolution))
     keys = ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps")
     buckets = dict(zip(keys, shape.limits, strict=True))
@@ -109,7 +109,7 @@ def _dataset(subset: Mapping[str, Any], folder: Path, resolution: int | None) ->
 
 
 def _of_metadata(path: Path, resolution: int | None) -> Named:
-    """A metadata file alone: its relative paths begin beside it."""
+    """Make a configuration of a metadata file alone; relative paths start from its folder."""
     subset = {"metadata_file": str(path.absolute()), "image_dir": str(path.absolute().parent)}
     dataset = _dataset(subset, path.absolute().parent, resolution)
     return Named(label=str(path), training={"cache_latents": True}, dataset=dataset, is_folder=True)
@@ -124,7 +124,7 @@ def gather(
     top: int,
     tell: Callable[[int, int], None],
 ) -> DatasetStats:
-    """Look at every image and caption; InputError when no folder of it can be listed, or none has an image.
+    """Look at every image and caption; InputError if no folder can be listed, or none has an image.
 
     Args:
         one: what to look at.
@@ -135,7 +135,7 @@ def gather(
         tell: takes (images hashed, images in all).
     """
     surveys = survey_subsets(one.training, one.dataset, settings.cache)
-    folders = {key: survey for key, survey in surveys.items() if key.endswith("]")}  # no folders of masks
+    folders = {key: survey for key, survey in surveys.items() if key.endswith("]")}  # without mask folders
     _refuse_empty(one, folders)
     case = Case(training=one.training, dataset=one.dataset, surveys=surveys)
     separator = separator or str(case.subsets[0].get("caption_separator") or SEPARATOR)

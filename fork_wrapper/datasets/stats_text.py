@@ -1,4 +1,4 @@
-"""The statistics of a data set as tables: a title, headers, rows."""
+"""The statistics of a data set as tables of title, headers and rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fork_wrapper.datasets.stats import DatasetStats
 from fork_wrapper.text import counted, size
 
 WORDS = 8
-"""Words that are named per part of the convention."""
+"""The number of words named per part of the caption convention."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +16,15 @@ class Table:
     """One table."""
 
     title: str
-    """Above it; empty for the first."""
+    """The title above it; empty for the first table."""
     headers: tuple[str, ...]
-    """All empty for a list of facts."""
+    """Column headers; all empty for a list of facts."""
     rows: tuple[tuple[str, ...], ...]
-    """Cells."""
+    """Rows of cells."""
 
 
 def tables(stats: DatasetStats, *, top: int) -> list[Table]:
-    """Every table that has rows; long ones end after `top` with how many more there are."""
+    """Return every table that has rows; a long one ends after `top` rows with a count of the rest."""
     found = [
         Table(title="", headers=("", ""), rows=tuple(_facts(stats))),
         _counts("size", "sizes", [(_by(one), count) for one, count in stats.sizes], len(stats.pictures), top),

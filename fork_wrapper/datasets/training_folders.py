@@ -1,7 +1,7 @@
-"""The image folders that a word on the command line means, as `dataset_tools.check.inspection` takes them.
+"""The image folders that a name on the command line refers to, as `dataset_tools.check.inspection` takes them.
 
-A word is a folder, an experiment or whatever else holds a configuration, or a folder below `datasets`. For a
-configuration every value is the one in force; for a folder alone there are sensible ones.
+The name is a folder, an experiment or another source of a configuration, or a folder below `datasets`. A configuration
+is taken with the values in force; a plain folder gets sensible ones.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.sdscripts.buckets import BucketError, Bucketing, usual, usual_limits
 
 RESOLUTION = 1024
-"""What images of a folder alone are measured against, with buckets: SDXL's own."""
+"""The resolution that a plain folder is measured against, with buckets: SDXL's own."""
 
 TOKENS = 225
-"""Tokens of a caption that a folder alone is measured against: the most that sd-scripts reads."""
+"""The caption length in tokens that a plain folder is measured against: the most that sd-scripts reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Meant:
-    """What a word means."""
+    """What the name on the command line refers to."""
 
     name: str
     """The experiment's name, or the folder."""
@@ -46,25 +46,25 @@ class Meant:
     tokenizers: Path | None
     """Its `tokenizer_cache_dir`."""
     measured: str = ""
-    """What images of a folder alone are measured against, in words; empty for an experiment, which says it."""
+    """What a plain folder is measured against, in words; empty for an experiment, which sets it itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What was said on the command line beside the word."""
+    """The options given on the command line beside the name."""
 
     overrides: tuple[Override, ...] = ()
     """`--set` and `--unset`, for an experiment."""
     allow: tuple[str, ...] = ()
     """`--allow-unknown`, for an experiment."""
     resolution: int | None = None
-    """For a folder alone."""
+    """`--resolution`, for a plain folder."""
     caption_extension: str | None = None
-    """For a folder alone."""
+    """`--caption-extension`, for a plain folder."""
 
 
 def meant_by(word: str, settings: Settings, asked: Asked) -> Meant:
-    """What a word means; InputError where it means nothing, or does not go with what else was asked."""
+    """Resolve the name; InputError if it refers to nothing, or does not go with the other options."""
     if describes_images(Path(word)):
         return _of_metadata(Path(word).absolute(), asked)
     folder = _folder(word, settings)
@@ -102,7 +102,7 @@ def _folder(word: str, settings: Settings) -> Path | None:
 
 
 def _of_metadata(metadata: Path, asked: Asked) -> Meant:
-    """A metadata file alone: its relative paths begin beside it."""
+    """Resolve a metadata file alone; relative paths start from its folder."""
     meant = _of_folder(metadata.parent, asked)
     return replace(meant, name=str(metadata), folders=(replace(meant.folders[0], metadata=metadata),))
 
@@ -118,22 +118,22 @@ def _of_folder(folder: Path, asked: Asked) -> Meant:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the images of a folder alone are measured against."""
+    """What the images of a plain folder are measured against."""
 
     resolution: Size = (RESOLUTION, RESOLUTION)
     """Width and height."""
     prepared: bool = False
-    """Whether that is what `kft dataset prepare` made them for."""
+    """Whether `kft dataset prepare` made the images for this resolution."""
     own_limits: tuple[int, int, int] | None = None
-    """Shortest side, longest side and step of the buckets that they were made for."""
+    """Shortest side, longest side and step of the buckets that the images were made for."""
 
     @property
     def limits(self) -> tuple[int, int, int]:
-        """Of the buckets: their own, or the usual ones."""
+        """Return shortest side, longest side and step of the buckets: the folder's own, or the usual ones."""
         return self.own_limits or usual_limits(self.resolution)
 
     def __str__(self) -> str:
-        """In words, for whoever wonders."""
+        """Describe the shape in words."""
         smallest, largest, steps = self.limits
         why = ", as they were prepared" if self.prepared else ""
         width, height = self.resolution
@@ -141,7 +141,7 @@ class Shape:
 
 
 def prepared_shape(folder: Path) -> Shape:
-    """What the images of a folder were prepared for, by its `prepare.json`; SDXL's own shape for any other."""
+    """Return what a folder's images were prepared for, from its `prepare.json`; without one, SDXL's own shape."""
     with contextlib.suppress(DatasetError, BucketError, KeyError, TypeError, ValueError):
         choices = (read_manifest(folder) or {})["choices"]
         width, height = map(int, choices["size"])
@@ -154,7 +154,7 @@ def prepared_shape(folder: Path) -> Shape:
 
 
 def most_common_extension(folder: Path) -> str:
-    """The extension of most texts in a folder; `.txt` where there are none."""
+    """Return the most common extension of the texts in a folder; `.txt` if there are none."""
     counts = Counter({".txt": 0})
     try:
         with os.scandir(folder) as entries:
@@ -217,7 +217,7 @@ def _bucketed(without: Bucketing) -> Callable[[Size], tuple[Size, Size] | str] |
 
 
 def _beside(metadata: Path | None) -> Path:
-    """Where relative paths of a metadata file begin that nobody says an image_dir for; sd-scripts would die of them."""
+    """Return the start of a metadata file's relative paths if no image_dir is set; sd-scripts would crash on them."""
     return metadata.absolute().parent if metadata else Path()
 
 

@@ -1,1 +1,1 @@
-"""Other people's configuration files, and kft's own, read into one value and written back: nothing is launched here."""
+"""Readers and writers of configuration files, kft's own and other programs'; nothing is launched here."""

@@ -1,4 +1,4 @@
-"""A folder with everything of a source but the weights: to hand on, to keep, to import elsewhere."""
+"""A folder with everything of a source except the weights: to hand on, to keep, to import elsewhere."""
 
 import shlex
 import shutil
@@ -17,7 +17,7 @@ from fork_wrapper.machine.settings import Settings
 from fork_wrapper.records.run_folder import DATASET_MANIFEST, RunFolder
 
 WEIGHTS = frozenset([".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".npz"])
-"""Suffixes of what a bundle leaves behind."""
+"""Suffixes of files that a bundle leaves out."""
 
 _WORDS: Mapping[str, str] = {
     "train.toml": "for `sdxl_train.py --config_file`",
@@ -35,11 +35,11 @@ _WORDS: Mapping[str, str] = {
     "source": "the files that all of this was recovered from",
     "run": "the run folder without its weights: record, sidecars, log, curves, samples",
 }
-"""What a reader of the folder wants to know of each part."""
+"""What the bundle's README says about each part."""
 
 
 def bundle(source: Source, settings: Settings, folder: Path) -> Exported:
-    """The texts of a bundle, by relative name."""
+    """Make the texts of a bundle, by relative name."""
     configs = configs_of(source, settings, folder)
     files: dict[str, str] = {}
     lost: dict[str, str] = {}
@@ -68,7 +68,7 @@ def bundle(source: Source, settings: Settings, folder: Path) -> Exported:
 
 
 def _known(source: Source) -> dict[str, str]:
-    """What a record or an experiment knows beyond the configs."""
+    """Return what a record or an experiment holds beyond the configs, as texts."""
     files: dict[str, str] = {}
     if source.resolved is not None:
         for link in source.resolved.chain:
@@ -88,7 +88,7 @@ def _known(source: Source) -> dict[str, str]:
 
 
 def _recovered_from(source: Source) -> tuple[dict[str, str], dict[str, str]]:
-    """The files that a foreign source was read from, and those that stay where they are, with the reason."""
+    """Return the files that a foreign source was read from, and those left where they are, with the reason."""
     files: dict[str, str] = {}
     kept_back: dict[str, str] = {}
     for file in source.found.files if source.found is not None else ():
@@ -104,7 +104,7 @@ def _recovered_from(source: Source) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _apart(name: str, taken: Iterable[str]) -> str:
-    """The name, or with a number before it where one is taken that Windows or macOS does not tell from it."""
+    """Return the name, with a number in front if Windows or macOS would confuse it with a taken one."""
     known = {_as_disks_see_it(one) for one in taken}
     folder, _slash, file = name.rpartition("/")
     names = chain([name], (f"{folder}/{number}-{file}" for number in count(2)))
@@ -126,7 +126,7 @@ def _readme(name: str, source: Source, files: Mapping[str, str]) -> str:
 
 
 def run_files(source: Source) -> Iterator[tuple[Path, Path]]:
-    """The files of a run's folder that are no weights, each with its name in the bundle."""
+    """Yield the files of a run's folder that are not weights, each with its name in the bundle."""
     if source.kind != "run":
         return
     root = source.path.parent
@@ -145,7 +145,7 @@ def run_files(source: Source) -> Iterator[tuple[Path, Path]]:
 
 
 def _elsewhere(source: Source) -> dict[str, str]:
-    """Links in a run's folder to files elsewhere, which are not the run's to hand on."""
+    """Return links in a run's folder that point elsewhere; their targets are not the run's to hand on."""
     root = source.path.parent
     links = [path for path in root.rglob("*") if path.is_symlink()] if source.kind == "run" else []
     why = "it is a link to a file outside the run's folder"
@@ -153,7 +153,7 @@ def _elsewhere(source: Source) -> dict[str, str]:
 
 
 def write_bundle(made: Exported, source: Source, folder: Path) -> list[Path]:
-    """Write a bundle into a folder that is new or empty, and return its files; InputError for another folder."""
+    """Write a bundle into a new or empty folder and return its files; InputError for any other folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         finding = Finding(what="the folder is not empty", where=str(folder), todo="name a new one")
         raise InputError("nothing was written", [finding])

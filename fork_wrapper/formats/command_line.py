@@ -1,6 +1,6 @@
-"""Words of a command line as options, as argparse of sdxl_train.py would take them, and options as words.
+"""Command-line words read as options, the way sdxl_train.py's argparse would, and options written as words.
 
-Abbreviations, `--key=value`, switches and lists are understood; what argparse would refuse is said, and left out.
+Abbreviations, `--key=value`, switches and lists are understood; what argparse would reject is reported and left out.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from fork_wrapper.text import spell
 
 
 def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The options that the words set, the last one winning, and what argparse would have refused among them."""
+    """Return the options that the words set, the last one winning, and reports of what argparse would have rejected."""
     found: dict[str, Any] = {}
     problems: list[str] = []
     for flag, values in _groups(words):
@@ -25,7 +25,7 @@ def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, .
         if problem:
             problems.append(" ".join([*_shown(flag, values), problem]))
             continue
-        if "=" in flag and values:  # argparse takes what stands behind the sign, and nothing more
+        if "=" in flag and values:  # argparse takes the text after the sign and no more
             problems.append(" ".join([f"what follows --{name}=... belongs to no option:", *_shown(name, values)[1:]]))
         try:
             found[name] = _value(options()[name], [flag.split("=", 1)[1]] if "=" in flag else values)
@@ -35,7 +35,7 @@ def words_to_options(words: Sequence[str]) -> tuple[dict[str, Any], tuple[str, .
 
 
 def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each flag with the words up to the next one; words before the first flag come under an empty name."""
+    """Yield each flag with the words up to the next one; words before the first flag have an empty name."""
     flag: str = ""
     values: list[str] = []
     for word in words:
@@ -50,7 +50,7 @@ def _groups(words: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _is_flag(word: str) -> bool:
-    """Whether argparse takes a word for an option: not a negative number, nor a text with spaces that names none."""
+    """Whether argparse takes a word for an option: no negative number, and no text with spaces that names none."""
     if not word.startswith("-") or len(word) == 1 or _NEGATIVE.match(word):
         return False
     return " " not in word or (word.startswith("--") and bool(_longer(word.split("=", 1)[0].lstrip("-"))))
@@ -60,18 +60,18 @@ _NEGATIVE = re.compile(r"-\d+$|-\d*\.\d+$")
 
 
 def _longer(beginning: str) -> list[str]:
-    """The options of which this is the name or its beginning."""
+    """Return the option of this name, or else the options whose names start with it."""
     return [beginning] if beginning in options() else [known for known in options() if known.startswith(beginning)]
 
 
 def _shown(flag: str, values: list[str]) -> list[str]:
-    """A flag with its values, but for those of a name that sounds like a secret's."""
+    """Return a flag with its values, which are hidden if the name sounds like a secret's."""
     name = flag.split("=", 1)[0]
     return [name] if sounds_secret(name) else [flag, *values]
 
 
 def _name(flag: str) -> tuple[str, str]:
-    """The option that a flag means, or why there is none; argparse takes a beginning that only one name has."""
+    """Return the option that a flag means, or why there is none; argparse accepts an unambiguous prefix."""
     name = flag.lstrip("-")
     longer = _longer(name) if name and flag.startswith("--") else []
     if len(longer) == 1:
@@ -87,7 +87,7 @@ def _name(flag: str) -> tuple[str, str]:
 
 
 def _value(option: Option, given: list[str]) -> Any:
-    """The value of an option from its words; ValueError says what argparse would have said."""
+    """Return an option's value from its words; ValueError says what argparse would have said."""
     if option.type == "bool":
         if given:
             raise ValueError(f"--{option.name} is a switch and takes no value, not {' '.join(given)!r}")
@@ -108,7 +108,7 @@ def _value(option: Option, given: list[str]) -> Any:
 
 
 def steps_or_ratio(text: str) -> int | float:
-    """Warm-up and decay: `10%`, a whole number from 1 on, else a ratio (library/train_util.py:3664-3676)."""
+    """Read a warm-up or decay: `10%`, an integer from 1 up, otherwise a ratio (library/train_util.py:3664-3676)."""
     if text.endswith("%"):
         return float(text[:-1]) / 100.0
     return int(text) if float(text) >= 1 else float(text)
@@ -124,9 +124,9 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def options_to_words(training: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
-    """The words that set these options on sdxl_train.py's command line, and why some cannot be said there.
+    """Return the words that set these options for sdxl_train.py, and why some options cannot be set that way.
 
-    A switch that is false says nothing and needs no words: every switch is off unless it is named.
+    A switch that is false needs no words: every switch is off unless named.
     """
     words: list[str] = []
     lost: dict[str, str] = {}
@@ -140,7 +140,7 @@ def options_to_words(training: Mapping[str, Any]) -> tuple[list[str], dict[str, 
             said = _said(option, value)
             back, problems = words_to_options(said)
             if problems or repr(back.get(name)) != repr(_as_read(option, value)):
-                if repr(value) != repr(option.default):  # the default needs no words
+                if repr(value) != repr(option.default):  # a default needs no words
                     lost[name] = _why_lost(option, value)
             else:
                 words += said

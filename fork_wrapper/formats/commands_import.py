@@ -1,4 +1,4 @@
-"""A command line or a script that starts sdxl_train.py, with the files it names, as what was found."""
+"""A command line or script that starts sdxl_train.py, read together with the files it names."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,21 +28,21 @@ from fork_wrapper.formats.transcript import broken_lines, joined, out_of_strings
 from fork_wrapper.sdscripts.options import options as known_options
 
 _UNFILLED = re.compile(r"\$\w|\$[{(]|%\w+%|<[^<>]+>|\{\w+\}")
-"""What a shell or a program would have put a value in place of."""
+"""Placeholders that a shell or a program would have filled with a value."""
 
 _A_SCRIPT = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, (SDXL_TRAIN, *SCRIPTS)))})(?!\w)")
 
 PROGRAMS = frozenset([".py", ".ipynb"])
-"""Suffixes of files in which `{name}` stands for a variable."""
+"""Suffixes of files where `{name}` stands for a variable."""
 
 
 def mentions_training(text: str) -> bool:
-    """Whether a text may hold a command that starts a training script of sd-scripts."""
+    """Return whether a text may hold a command that starts an sd-scripts training script."""
     return bool(_A_SCRIPT.search(text))
 
 
 def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
-    """What the command in a text trains; InputError when there is none, several, or one of another script."""
+    """Read the command in a text; InputError if there is none, several, or one for another script."""
     where = "the command line" if literal else str(path)
     command = _the_one(text, path, where)
     line, words = command.line, command.words
@@ -71,7 +71,7 @@ def read_command(text: str, path: Path, *, literal: bool = False) -> Found:
 
 
 def _around(command: Command, at: int, text: str) -> list[LeftOut]:
-    """What is said before the script, and what the text sets for it and does not use itself."""
+    """Return what the command says before the script, and variables that the text sets but does not use itself."""
     env = [
         f"{name}={value}"
         for name, value in command.environment.items()
@@ -81,7 +81,7 @@ def _around(command: Command, at: int, text: str) -> list[LeftOut]:
 
 
 def _the_one(text: str, path: Path, where: str) -> Command:
-    """The only command of sdxl_train.py, its words from its launch on; equal ones count once."""
+    """Return the only sdxl_train.py command, its words starting at its launch; equal commands count once."""
     found: dict[tuple[str, ...], Command] = {}
     others: dict[str, int] = {}
     program = path.suffix.lower() in PROGRAMS
@@ -107,7 +107,7 @@ _JOINED = "its lines were broken by a console or a log, and are joined here"
 
 
 def _refuse_a_tail(command: Command, rest: Sequence[Command], path: Path) -> None:
-    """InputError where what follows a command can only be its end, on lines of their own."""
+    """Raise InputError if later lines can only be the rest of the command, and nothing joins them."""
     for later in rest:
         if any(word.endswith(".py") or is_launcher(word) for word in later.words):
             return
@@ -119,15 +119,15 @@ def _refuse_a_tail(command: Command, rest: Sequence[Command], path: Path) -> Non
 
 
 def _has_options(words: Sequence[str]) -> bool:
-    """Whether words hold options that only sdxl_train.py can mean: other programs have a --seed, too."""
+    """Return whether words hold options that only sdxl_train.py has: other programs have a --seed, too."""
     flags = [word.split("=", 1)[0].lstrip("-") for word in words if word.startswith("--")]
     return any("_" in flag and flag in known_options() for flag in flags)
 
 
 def _unbroken(text: str, path: Path) -> tuple[str, frozenset[int]]:
-    """The text with commands on one line that a console or a log has broken, and which lines those are, from 1.
+    """Rejoin commands that a console or a log has broken; return the text and the line numbers concerned, from 1.
 
-    InputError where no reading is whole.
+    InputError if no reading is complete.
     """
     text = unquoted(text)
     lines, mended = text.split("\n"), set[int]()
@@ -149,7 +149,7 @@ def _unbroken(text: str, path: Path) -> tuple[str, frozenset[int]]:
 
 
 def _faults(line: str) -> int:
-    """How much of a command line its own parser would refuse; a line that starts no training is all wrong."""
+    """Count how much of a command line its parser would reject; a line that starts no training is all wrong."""
     for command in commands(line):
         at = next((index for index, word in enumerate(command.words) if _script(word) == SDXL_TRAIN), -1)
         if at >= 0:
@@ -158,12 +158,12 @@ def _faults(line: str) -> int:
 
 
 def _starts(words: Sequence[str], at: int) -> bool:
-    """Whether words with a script among them start it; a text may only speak of it."""
+    """Return whether words that include a script start it; a text may only mention it."""
     return any(is_launcher(word) for word in words[:at]) or any(word.startswith("--") for word in words[at + 1 :])
 
 
 def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, int]) -> InputError:
-    """The error of a text without a command of sdxl_train.py, or with several."""
+    """Make the error for a text without an sdxl_train.py command, or with several."""
     if lines:
         what = f"it starts {SDXL_TRAIN} {len(lines)} times (lines {', '.join(map(str, lines))})"
         finding = Finding(what=what, where=where, todo="copy one command into a file of its own")
@@ -177,13 +177,13 @@ def _not_one(path: Path, where: str, lines: Sequence[int], others: Mapping[str, 
 
 
 def _script(word: str) -> str:
-    """The training script that a word names, if it does."""
+    """Return the training script that a word names; empty if none."""
     name = program_name(word)
     return name if name == SDXL_TRAIN or name in SCRIPTS else ""
 
 
 def _unfilled(options: Mapping[str, Any]) -> list[str]:
-    """A warning of every value that holds a variable: what it stood for is not in the text."""
+    """Return a warning for each value that holds a variable, since the text does not say what it stood for."""
     return [
         f"{key} holds what a shell or a program would have filled in: {value}"
         for key, value in sorted(options.items())
@@ -194,7 +194,7 @@ def _unfilled(options: Mapping[str, Any]) -> list[str]:
 def _with_config(
     options: Mapping[str, Any], folder: Path, files: list[SourceFile]
 ) -> tuple[dict[str, Any], list[LeftOut], list[Then], list[str]]:
-    """The options with those of the `--config_file` under them: the command line wins (train_util.py:4760-4761)."""
+    """Merge the options over those of the `--config_file`: the command line wins (train_util.py:4760-4761)."""
     named = options.get("config_file")
     if not named:
         return dict(options), [], [], []
@@ -218,7 +218,7 @@ def _with_config(
 def _dataset(
     options: dict[str, Any], folder: Path, files: list[SourceFile]
 ) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
-    """The dataset config that the options name, where it can be found; what is none leaves the options."""
+    """Read the dataset config that the options name, if it can be found; remove the option if the file is not one."""
     named = options.get("dataset_config")
     path = nearby(str(named), folder) if named else None
     if path is None:
@@ -230,7 +230,7 @@ def _dataset(
 
 
 def nearby(named: str, folder: Path) -> Path | None:
-    """A file as it is named, or by its bare name beside the file that names it, since folders move."""
+    """Find a file as named, or by its bare name beside the file that names it, since folders move."""
     tail = named.replace("\\", "/").rsplit("/", 1)[-1]
     for path in (Path(named) if Path(named).is_absolute() else folder / named, Path(named), folder / tail):
         if is_file(path):

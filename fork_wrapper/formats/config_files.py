@@ -1,4 +1,4 @@
-"""sd-scripts' own files, read as sd-scripts reads them: `--config_file` TOML and `--dataset_config` TOML or JSON."""
+"""Read sd-scripts' own files as sd-scripts does: `--config_file` TOML and `--dataset_config` TOML or JSON."""
 
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
@@ -18,13 +18,13 @@ from fork_wrapper.sdscripts.options import dataset_keys, options
 BOM = "\ufeff"
 
 DEEPEST = 20
-"""Levels of a JSON file: a GUI file has one, a record of kft a handful."""
+"""The deepest nesting accepted in a JSON file: a GUI file has one level, a record of kft a handful."""
 
 
 def is_dataset(raw: Any) -> bool:
-    """Whether a parsed file is a dataset config: nothing but `general` and `datasets` at its top.
+    """Return whether a parsed file is a dataset config: only `general` and `datasets` at its top.
 
-    A config file may call a section of options `general`, too.
+    A config file may have a section `general` too.
     """
     if not isinstance(raw, Mapping) or not raw or not raw.keys() <= {"general", "datasets"}:
         return False
@@ -33,10 +33,10 @@ def is_dataset(raw: Any) -> bool:
 
 
 def flat(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut], list[str]]:
-    """The namespace that sd-scripts makes of a config file (library/train_util.py:4748-4761).
+    """Flatten a config file into the namespace that sd-scripts makes of it (library/train_util.py:4748-4761).
 
-    Section names mean nothing, one level of them is flattened, later keys win. Tables below a section stay whole and
-    reach no option.
+    Section names mean nothing, one level of sections is flattened, and later keys win. Tables below a section stay
+    whole and reach no option.
     """
     options: dict[str, Any] = {}
     left: list[LeftOut] = []
@@ -60,7 +60,7 @@ def _flattened(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _why_unseen(name: str, value: Any) -> str:
-    """Why sd-scripts reads a key of the namespace as no option; empty where it may be one."""
+    """Return why sd-scripts does not read a key of the namespace as an option; empty if it may be one."""
     if name.startswith(BOM):
         return "sd-scripts misreads it behind a byte order mark: it had no effect"
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(item, Mapping) for item in value)):
@@ -69,7 +69,7 @@ def _why_unseen(name: str, value: Any) -> str:
 
 
 def read_config_toml(path: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """A TOML file as sd-scripts' reader has it, its text, and what that reader does to it; InputError if unusable."""
+    """Read a TOML file with sd-scripts' reader: values, text, and notes on its misreadings; InputError if unusable."""
     text = read_text(path)
     notes = []
     start = path.read_bytes()[:3]
@@ -90,7 +90,7 @@ def read_config_toml(path: Path) -> tuple[dict[str, Any], str, list[str]]:
 
 
 def _flat_or_none(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by key path; none of what is nested so deep that it is refused anyway."""
+    """Return values by key path; nothing for values nested so deep that they are refused anyway."""
     try:
         return flatten(raw)
     except RecursionError:
@@ -98,7 +98,7 @@ def _flat_or_none(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same_or_note(raw: Mapping[str, Any], text: str, path: Path, notes: list[str]) -> None:
-    """Say where sd-scripts' reader has another value than the file's standard reading."""
+    """Add a note if sd-scripts' reader gets other values than a standard TOML reader."""
     try:
         standard = parse_toml(text, path)
     except InputError:
@@ -113,21 +113,21 @@ def _same_or_note(raw: Mapping[str, Any], text: str, path: Path, notes: list[str
 
 
 def _same(one: Any, two: Any) -> bool:
-    """Whether two readings are one: 1, 1.0 and true are three; the same time of another class is the same."""
+    """Return whether two readings are equal: 1, 1.0 and true all differ; equal times of different classes are equal."""
     return repr(one) == repr(two) or (type(one) is type(two) and bool(one == two))
 
 
 def read_plain_json(path: Path) -> Any:
-    """The JSON of a file; InputError also where it is odder than any config is."""
+    """Read a JSON file; InputError also if it looks unlike any config."""
     raw = read_json(path)
     refuse_odd(raw, path)
-    if isinstance(raw, Mapping) and "kind" not in raw:  # what kft itself has written holds what was meant
+    if isinstance(raw, Mapping) and "kind" not in raw:  # kft's own files hold what was meant
         raise_if_any(f"cannot import {path.name}", swallowed_backslashes(flatten(raw), "", path))
     return raw
 
 
 def refuse_odd(raw: Any, path: Path) -> None:
-    """InputError for what is nested as no config is, or holds half of a character, which no file can."""
+    """Raise InputError if values are nested like no config, or hold half a character (a lone surrogate)."""
     rest, depth = [raw], 0
     while rest and depth <= DEEPEST:
         tables = [one.values() if isinstance(one, dict) else one for one in rest if isinstance(one, (dict, list))]
@@ -141,7 +141,7 @@ def refuse_odd(raw: Any, path: Path) -> None:
 
 
 def no_dataset_config(raw: Mapping[str, Any]) -> str:
-    """What a parsed file is that someone has named as a dataset config, and that is none; empty for one."""
+    """Say what a parsed file is that was named as a dataset config but is not one; empty if it is one."""
     if not raw or "datasets" in raw or is_dataset(raw):
         return ""
     if raw.keys() <= TABLES.keys():
@@ -156,9 +156,9 @@ def no_dataset_config(raw: Mapping[str, Any]) -> str:
 def read_named_dataset_config(
     named: str, path: Path, files: list[SourceFile], what: str
 ) -> tuple[dict[str, Any] | None, list[str], list[LeftOut]]:
-    """The dataset config that another file names, which joins `files`; with notes, and what is left out.
+    """Read the dataset config that another file names, and add it to `files`; return it with notes and left-out values.
 
-    None where the file is something else.
+    None if the file is something else.
     """
     raw, text, notes = read_dataset_config(path)
     if other := no_dataset_config(raw):
@@ -168,7 +168,7 @@ def read_named_dataset_config(
 
 
 def read_dataset_config(path: Path) -> tuple[dict[str, Any], str, list[str]]:
-    """A dataset config, its text and notes; InputError when it cannot be read."""
+    """Read a dataset config: its values, text and notes; InputError if it cannot be read."""
     if path.suffix.lower() == ".json":
         raw: dict[str, Any] = read_plain_json(path)
         if not isinstance(raw, dict):

@@ -1,6 +1,6 @@
-"""The configuration that a verb is asked about: an experiment, or what an import would make of anything else.
+"""The configuration that a verb works on: an experiment, or the one that an import would make of another source.
 
-Nothing is written among the experiments; what the import leaves out or changes is told beside the findings.
+Nothing is written among the experiments; what the import leaves out or changes is reported along with the findings.
 """
 
 import shlex
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def configuration(
     text: str, settings: Settings, overrides: Sequence[Override] = (), allow: Sequence[str] = ()
 ) -> Resolved:
-    """The experiment that `text` names; of anything else that `open_source` takes, the one that an import makes of it.
+    """Resolve the experiment that `text` names, or the one an import makes of anything else `open_source` takes.
 
     Nothing is written among the experiments. What the import leaves out or changes is in `Resolved.told`.
     """
@@ -57,7 +57,7 @@ def _imported(
 
 
 def refuse_borrowed_name(resolved: Resolved, settings: Settings) -> None:
-    """InputError where an import would run under the name of an experiment that holds other values."""
+    """Raise InputError if an import would run under the name of an experiment with other values."""
     if not resolved.imported or resolved.name not in experiment_names(settings.experiments):
         return
     path = settings.experiments / f"{resolved.name}{SUFFIX}"
@@ -73,7 +73,7 @@ def refuse_borrowed_name(resolved: Resolved, settings: Settings) -> None:
 
 
 def _values(resolved: Resolved, without: Mapping[str, Any]) -> dict[str, str]:
-    """Values as they compare, but for those that the command line says; prompts count by their text."""
+    """Return values for comparison, except those set on the command line; prompts count by their text."""
     values = flatten({"training": resolved.training, "dataset": resolved.dataset})
     prompts = Path(str(values.get("training.sample_prompts", "")))
     if is_file(prompts):
@@ -82,7 +82,7 @@ def _values(resolved: Resolved, without: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_a_rehearsal(source: Source) -> list[Finding]:
-    """An error for the record of a rehearsal: its values are the miniature's."""
+    """Return an error for the record of a rehearsal, which holds the miniature's values."""
     rehearsal = source.record.rehearsal if source.record else (source.header or {}).get("run", {}).get("rehearsal")
     if not rehearsal:
         return []
@@ -91,7 +91,7 @@ def _of_a_rehearsal(source: Source) -> list[Finding]:
 
 
 def _told(fitted: "Fitted", named: str, name: str) -> Finding:
-    """What an import has to say, in short: where it is from, and how much is not as the file has it."""
+    """Sum up an import: where it is from, and how much differs from the file."""
     found = fitted.found
     parts = [
         f"{len(items)} {words}"

@@ -1,6 +1,6 @@
-"""The text of an experiment file: of an imported configuration, or of a child of another experiment.
+"""The text of an experiment file, for an imported configuration or a child of another experiment.
 
-Comments say where an import is from, and what a child would inherit in place of what it changes.
+Comments say where an import is from, and what a child would inherit where it makes a change.
 """
 
 import os
@@ -26,22 +26,22 @@ from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import as_toml, counted
 
 WIDTH = 116
-"""Columns of a comment."""
+"""The width of comment lines, in columns."""
 
 LINE_WIDTH = 120
-"""Columns of a line with its comment."""
+"""The longest line with a comment behind its value, in columns."""
 
 PLACES = ("models", "datasets")
-"""Folders of the settings that a path can begin with."""
+"""Settings whose folder can start a path."""
 
 
 def experiment_text(
     fitted: Fitted, *, name: str, folders: Mapping[str, str], prompts: str | None, now: datetime
 ) -> str:
-    """The file's text.
+    """Return the text of an experiment file.
 
-    `name` is the experiment's; `folders` are the settings' placeholders, which take the place of this machine's paths;
-    `prompts` is how the file names its sample prompts, None where it has none.
+    `name` is the experiment's; `folders` are the settings' placeholders, which replace this machine's paths; `prompts`
+    is how the file names its sample prompts, None if it has none.
     """
     training = {key: placed(value, folders) for key, value in fitted.training.items() if key != "sample_prompts"}
     if prompts is not None:
@@ -74,19 +74,19 @@ def _head(fitted: Fitted, name: str, now: datetime) -> str:
 
 
 def then_text(one: Then) -> str:
-    """`max_train_steps: saved 1600, effective then 800 (the GUI ...)`."""
+    """Format a changed value, e.g. `max_train_steps: saved 1600, effective then 800 (the GUI ...)`."""
     return f"{one.key}: saved {_said(one.saved)}, effective then {_said(one.then, one.key)} ({one.why})"
 
 
 def left_text(one: LeftOut) -> str:
-    """`output_dir = "D:/out" (kft manages it)`."""
+    """Format a value that was left out, e.g. `output_dir = "D:/out" (kft manages it)`."""
     hidden = one.value is NOTHING or sounds_secret(one.key) or holds_secret(one.value)
     value = "" if hidden else f" = {_plain(one.value)}"
     return f"{one.key}{value} ({one.why})"
 
 
 _FALLBACKS: Mapping[str, str] = dict.fromkeys(["learning_rate_te1", "learning_rate_te2"], "the U-Net's rate")
-"""What takes the place of an absent option without a default (sdxl_train.py:299-300)."""
+"""What replaces an absent option that has no default (sdxl_train.py:299-300)."""
 
 
 def _said(value: Any, key: str = "") -> str:
@@ -103,7 +103,7 @@ def _plain(value: Any) -> str:
 
 
 def comment(line: str) -> str:
-    """A line as comment lines of TOML, broken between words; control characters are not allowed in comments."""
+    """Format a line as TOML comments, wrapped between words; control characters, illegal in comments, become blanks."""
     plain = "".join(letter if letter.isprintable() else " " for letter in line)
     indent = " " * (len(plain) - len(plain.lstrip()) + (2 if plain.lstrip().startswith("- ") else 0))
     broken = textwrap.wrap(plain, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
@@ -111,14 +111,14 @@ def comment(line: str) -> str:
 
 
 def story_text(story: Mapping[str, Any], unknown: str = "derive") -> str:
-    """A story as [story]; where there is none, a comment on what it could tell that no tool can `unknown`."""
+    """Format a story as [story]; without one, a comment on what it could tell that no tool can `unknown`."""
     if not story:
         return f"# [story]   purpose, changes, problems, solutions, decision, notes: what no tool can {unknown}\n"
-    return tomli_w.dumps({"story": story})  # with its translations, which are tables below it
+    return tomli_w.dumps({"story": story})  # includes its translations, which are tables below it
 
 
 def training_text(training: Mapping[str, Any]) -> str:
-    """The options as [training], in groups, first those that differ from sd-scripts' defaults."""
+    """Format the options as [training], in groups; options that differ from sd-scripts' defaults come first."""
     usual = {key for key, value in training.items() if _is_default(key, value)}
     text = "[training]\n"
     groups: dict[str, list[str]] = {}
@@ -142,7 +142,7 @@ def _line(key: str, value: Any) -> str:
 
 
 def _origin(fitted: Fitted) -> str:
-    """Where the values are from; what is not as the most is named, all but an option by its key path in quotes."""
+    """Format [origin]: the origin of most values, and the exceptions, by quoted key path unless they are options."""
     values = {**fitted.training, **flatten({"dataset": fitted.dataset})}
     own = {**dict.fromkeys(fitted.found.assumed, "assumed"), **dict.fromkeys(fitted.found.chosen, OWN)}
     if fitted.found.origins is None:
@@ -157,7 +157,7 @@ def _origin(fitted: Fitted) -> str:
 
 
 def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES) -> Any:
-    """Paths below a folder of the settings by its placeholder, in texts at any depth."""
+    """Replace folders of the settings with their placeholders in paths, in texts at any depth."""
     if isinstance(value, Mapping):
         return {key: placed(item, folders, words) for key, item in value.items()}
     if isinstance(value, list):
@@ -173,7 +173,7 @@ def placed(value: Any, folders: Mapping[str, str], words: Sequence[str] = PLACES
 def child_text(
     name: str, parent: Resolved, wanted: Resolved, settings: Settings, *, unset: Sequence[str], story: Mapping[str, Any]
 ) -> str:
-    """The file of a child of `parent` that comes to `wanted`, which is the parent with the user's --set and --unset.
+    """Return the file of a child of `parent` that resolves to `wanted`: the parent with the user's --set and --unset.
 
     `unset` are the keys as they were typed. Paths below a folder of the settings are written with its placeholder.
     """
@@ -212,24 +212,24 @@ def _child_head(name: str, parent: Resolved) -> str:
 
 
 def _unset(keys: Sequence[str], were: Mapping[str, str]) -> str:
-    """The list of what is not inherited, on one line."""
+    """Format the list of keys that are not inherited, on one line."""
     texts = [tomli_w.dumps({"key": key}).removeprefix("key = ").strip() for key in keys]
     return f"{_told(were)}unset = [{', '.join(texts)}]\n" if keys else ""
 
 
 def _name_of(parent: Resolved, settings: Settings) -> str:
-    """How the child names its parent: by name in the same folder, else by the way from there."""
+    """Return how the child names its parent: by name in the same folder, otherwise by relative path."""
     path = parent.chain[-1].path
     if settings.experiments.is_dir() and path.parent.samefile(settings.experiments):
         return parent.name
     try:
         return Path(os.path.relpath(path, settings.experiments)).as_posix()
-    except ValueError:  # another drive of Windows
+    except ValueError:  # on another Windows drive
         return path.as_posix()
 
 
 def _options(values: Mapping[str, Any], were: Mapping[str, str]) -> str:
-    """Options, each with what it would inherit behind it, or above it where the line gets long."""
+    """Format options with the value each would inherit, behind it or, on a long line, above it."""
     text = ""
     for key, value in values.items():
         line, was = tomli_w.dumps({key: value}), comment(were[f"training.{key}"])
@@ -239,12 +239,12 @@ def _options(values: Mapping[str, Any], were: Mapping[str, str]) -> str:
 
 
 def _told(were: Mapping[str, str]) -> str:
-    """Comments on what is not inherited."""
+    """Format comments on what is not inherited."""
     return "".join(comment(f"{path}: {was}") for path, was in were.items())
 
 
 def _inherited(path: str, parent: Resolved, settings: Settings) -> str:
-    """What a child inherits at a key path, in words: `4e-06 in humanoid_05 (assumed)`."""
+    """Describe what a child inherits at a key path, e.g. `4e-06 in humanoid_05 (assumed)`."""
     try:
         value = keypath.get({"training": parent.training, "dataset": parent.dataset}, path)
     except KeyError:

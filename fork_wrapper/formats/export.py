@@ -1,6 +1,6 @@
-"""The configs of a source in the forms that others read: sd-scripts, the kohya_ss GUI, a shell.
+"""A source's configs in the forms that others read: sd-scripts, the kohya_ss GUI, a shell.
 
-Archived texts go out as they are, an experiment's as they would be launched. What a form cannot say is named.
+Archived texts are exported unchanged, an experiment's as they would be launched. What a form cannot express is named.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ from fork_wrapper.sdscripts.options import effective
 Form = Literal["toml", "json", "gui-finetune", "gui-dreambooth", "command", "bundle"]
 
 GUI_FORMS: Mapping[Tab, Form] = {"finetune": "gui-finetune", "dreambooth": "gui-dreambooth"}
-"""The form of each tab."""
+"""The form of each GUI tab."""
 
 TRAIN, DATASET, CONFIG, COMMAND = "train.toml", "dataset.toml", "config.json", "command.txt"
-"""Names of the files."""
+"""Names of the exported files."""
 
 PROMPTS = "sample_prompts.txt"
-"""The file of the sample prompts, where a source holds their text alone."""
+"""The file for the sample prompts of a source that holds only their text."""
 
 NO_FILE = "it names a dataset.toml that is not there: write both with -o FOLDER"
 
@@ -44,17 +44,17 @@ class Exported:
     """One form of a configuration, ready to write."""
 
     files: Mapping[str, str]
-    """Texts by file name; the first one is what stdout gets."""
+    """Texts by file name; stdout gets the first one."""
     lost: Mapping[str, str] = field(default_factory=dict)
-    """What the form cannot say, by key, with the reason."""
+    """What the form cannot express, by key, with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configs:
-    """Both configs of a source."""
+    """Both configs of a source, for training and dataset."""
 
     name: str
-    """What its checkpoints are called."""
+    """The name of its checkpoints."""
     training: Mapping[str, Any]
     """The content of train.toml."""
     dataset: Mapping[str, Any]
@@ -62,15 +62,15 @@ class Configs:
     effective: Mapping[str, Any]
     """All options with defaults filled in."""
     train_toml: str
-    """train.toml, byte for byte."""
+    """The text of train.toml, byte for byte."""
     dataset_toml: str
-    """dataset.toml, byte for byte."""
+    """The text of dataset.toml, byte for byte."""
     prompts: str | None
-    """The text of the sample prompts, where it is known."""
+    """The text of the sample prompts, if known."""
 
 
 def export(source: Source, settings: Settings, form: Form, folder: Path | None) -> Exported:
-    """`source` in one form; an experiment's checkpoints would go to `folder`, else to its folder of runs."""
+    """Export `source` in one form; an experiment's checkpoints would go to `folder`, or else to its folder of runs."""
     configs = configs_of(source, settings, folder)
     if form == "toml":
         prompts = {PROMPTS: configs.prompts} if source.found is not None and configs.prompts and folder else {}
@@ -89,7 +89,7 @@ def export(source: Source, settings: Settings, form: Form, folder: Path | None) 
 
 
 def configs_of(source: Source, settings: Settings, folder: Path | None) -> Configs:
-    """The configs of a source: as archived, or of an experiment as they would be rendered now."""
+    """Return the configs of a source: as archived, or for an experiment as they would be rendered now."""
     name = name_of(source)
     if source.resolved is not None:
         place = RunFolder(folder=(folder or settings.outputs / name / "exported").absolute())
@@ -117,7 +117,7 @@ def configs_of(source: Source, settings: Settings, folder: Path | None) -> Confi
 
 
 def _placed(source: Source, name: str, settings: Settings, folder: Path | None) -> dict[str, Any]:
-    """The options of an archived source as they are; of a file from elsewhere with a place to write to."""
+    """Return the options of an archived source unchanged; a foreign file's get a folder to write to."""
     if source.found is None:
         return dict(source.training)
     place = RunFolder(folder=(folder or settings.outputs / name / "exported").absolute())
@@ -128,7 +128,7 @@ def _placed(source: Source, name: str, settings: Settings, folder: Path | None) 
 
 
 def name_of(source: Source) -> str:
-    """What the source's checkpoints are called; a file from elsewhere names no place outside the export."""
+    """Return the name of the source's checkpoints; a foreign file's name cannot lead out of the export folder."""
     if source.record is not None:
         return plain_name(source.record.name)
     if source.found is not None:
@@ -137,7 +137,7 @@ def name_of(source: Source) -> str:
 
 
 def _prompts(source: Source) -> str | None:
-    """The text of the sample prompts: as recorded, as found, or of the file that is named."""
+    """Return the text of the sample prompts: as recorded, as found, or from the file that is named."""
     if source.record is not None and source.record.experiment.get("sample_prompts") is not None:
         return str(source.record.experiment["sample_prompts"])
     if source.found is not None and source.found.prompts is not None:
@@ -146,7 +146,7 @@ def _prompts(source: Source) -> str | None:
 
 
 def _effective(source: Source, settings: Settings) -> Mapping[str, Any]:
-    """As recorded; a bare checkpoint holds only what was set, and its two files lay in its output folder."""
+    """Return the options with defaults: as recorded, or computed as if the two configs lay in the output folder."""
     if source.record is not None:
         return source.record.effective
     place = RunFolder(folder=Path(source.training.get("output_dir", settings.outputs)))
@@ -169,9 +169,9 @@ def _gui(configs: Configs, settings: Settings, tab: Tab, place: RunFolder, *, wr
 
 
 def _command(configs: Configs, settings: Settings, place: RunFolder, *, written: bool) -> Exported:
-    """One line for this machine's shell that sets every option by itself; the images are a file beside it."""
+    """Make one line for this machine's shell that sets every option itself; the images are in a file beside it."""
     training = without_run(configs.training)
-    if training.get("max_token_length") == 75:  # the default, which the command line knows as absent only
+    if training.get("max_token_length") == 75:  # the default, which the command line can only leave out
         del training["max_token_length"]
     words, lost = options_to_words({**training, **_run(configs.name, place)})
     launch = command(settings, real_trainer(settings), place, str(training.get("mixed_precision", "no")))
@@ -181,12 +181,12 @@ def _command(configs: Configs, settings: Settings, place: RunFolder, *, written:
 
 
 def _run(name: str, place: RunFolder) -> dict[str, str]:
-    """Where a training from the export writes: never into the folder of a run that is archived."""
+    """Return where a training from the export writes: never into an archived run's folder."""
     return {"output_dir": place.folder.as_posix(), "output_name": name, "logging_dir": place.logs.as_posix()}
 
 
 def refuse_to_overwrite(paths: list[Path]) -> None:
-    """InputError when one of the files is there already: an export never replaces a config."""
+    """Raise InputError if one of the files exists: an export never replaces a config."""
     there = [
         Finding(what="the file exists", where=str(path), todo="name another folder") for path in paths if path.exists()
     ]

@@ -1,7 +1,7 @@
-"""From what was found to the values of an experiment: everything that kft takes, and a reason for all that it leaves.
+"""Turn what was found into values for an experiment: everything that kft takes, and a reason for everything it leaves.
 
-Values are as they took effect. What kft manages, secrets, names that sdxl_train.py ignores and values that it could
-not have meant stay out, each with its reason.
+Values are as they took effect. Left out, each with a reason, are: what kft manages, secrets, names that sdxl_train.py
+ignores, and values that cannot have been meant for it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from fork_wrapper.sdscripts.options import dataset_keys, elsewhere, options
 from fork_wrapper.text import shown
 
 _ELSEWHERE = frozenset((*FOLDER_OPTIONS, "dataset_config"))
-"""Options that the dataset config takes the place of."""
+"""Options that the dataset config replaces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ class Fitted:
     dataset: Mapping[str, Any]
     """The dataset config as a tree."""
     found: Found
-    """What they are from, with every `then`, `left_out` and note in it."""
+    """The source of the values, with every `then`, `left_out` and note."""
 
 
 def fit(found: Found) -> Fitted:
-    """The experiment's values in what was found."""
+    """Return the experiment values in what was found."""
     training: dict[str, Any] = {}
     general: dict[str, Any] = {}
     left = list(found.left_out)
@@ -61,7 +61,7 @@ def fit(found: Found) -> Fitted:
 
 
 def _passed_over(key: str, found: Found) -> str:
-    """Why an option about where the images are does not count; empty where it does, or says nothing."""
+    """Return why an option about the location of images does not count; empty if it counts, or is not set."""
     value = found.options[key]
     if not value:
         return ""
@@ -81,20 +81,20 @@ def _passed_over(key: str, found: Found) -> str:
 
 
 def _safe(left: list[LeftOut]) -> tuple[LeftOut, ...]:
-    """What is left out, without the values of secrets."""
+    """Return what is left out, without the values of secrets."""
     return tuple(
         replace(one, value=NOTHING) if sounds_secret(one.key) or holds_secret(one.value) else one for one in left
     )
 
 
 def _told(then: list[Then], left: list[LeftOut]) -> tuple[Then, ...]:
-    """What is worth telling of saved and effective values: not of secrets, nor of what stays out anyway."""
+    """Return the differences between saved and effective values, except for secrets and for what is left out anyway."""
     out = {one.key for one in left}
     return tuple(one for one in then if one.key not in out and not sounds_secret(one.key))
 
 
 def _stays_out(key: str) -> str:
-    """Why a key is not for an experiment; empty for one that may be."""
+    """Return why a key is not for an experiment; empty if it may be."""
     if key in MANAGED:
         return "kft manages it"
     if key in SECRETS:
@@ -132,7 +132,7 @@ _WHY: Mapping[str, str] = {
 
 
 def _as_taken(kind: str, value: Any) -> Any:
-    """The value as the trainer used it: a switch is a Python truth value, a number in quotes is meant as a number."""
+    """Return the value as the trainer used it: a switch by Python truth, a quoted number as a number."""
     if value is None:
         return NOTHING
     if kind == "bool":
@@ -158,7 +158,7 @@ _MEANT: Mapping[str, Callable[[Any], Any]] = {
     "str": _text_meant,
     "list[str]": lambda value: value.split() if isinstance(value, str) else value,
 }
-"""What a value of another type is meant to be, by the option's type."""
+"""Conversions of a value of the wrong type to the option's type."""
 
 
 def _same_number(one: Any, two: Any) -> bool:
@@ -166,9 +166,9 @@ def _same_number(one: Any, two: Any) -> bool:
 
 
 def _dataset(found: Found, general: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The dataset config: the one that was found, or what the folder options say; with stray keys of the namespace.
+    """Return the dataset config that was found, or one made from the folder options, with stray namespace keys.
 
-    The dataset reader also looks at keys of the namespace that are no options (library/config_util.py:361-388).
+    The dataset reader also looks at keys of the namespace that are not options (library/config_util.py:361-388).
     """
     notes: tuple[str, ...] = ()
     if found.dataset is not None:
@@ -187,7 +187,7 @@ def _dataset(found: Found, general: Mapping[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _relative(training: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """A warning of relative paths: in an experiment they belong to its file, in a command to where it was typed."""
+    """Warn of relative paths: in an experiment they start from its file, in a command from where it was typed."""
     values = keypath.values({"training": {**training}, "dataset": {**dataset}})
     named = [
         value
@@ -207,12 +207,12 @@ def _is_relative(path: str) -> bool:
 
 
 def _prune(dataset: dict[str, Any], left: list[LeftOut]) -> None:
-    """Take out of a dataset config, in place, what sd-scripts refuses there."""
+    """Remove from a dataset config, in place, what sd-scripts rejects there."""
     while wrong := check_dataset(dataset, str):
         places = dict(_places(dataset))
         for finding in wrong:
             table, key = places[finding.where]
-            if key in table:  # two keys can be spelled the same: the next turn finds the other one
+            if key in table:  # two keys can share a name: the next turn gets the other
                 where = finding.where.removeprefix("dataset.")
                 left.append(LeftOut(key=where, value=table.pop(key), why=finding.what))
     for place, (table, key) in list(_places(dataset)):
@@ -226,7 +226,7 @@ def _holds_null(value: Any) -> bool:
 
 
 def _places(dataset: dict[str, Any]) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:
-    """Every place of a dataset config as a finding names it, with the table that holds it and its key there."""
+    """Yield every place in a dataset config, by the name findings use, with its table and its key there."""
     yield from ((f"dataset.{shown(key)}", (dataset, key)) for key in dataset)
     tables = [("dataset.general", dataset.get("general"))]
     for index, one in enumerate(_tables(dataset.get("datasets"))):

@@ -1,7 +1,7 @@
-"""Where sd-scripts finds its images without a dataset config, said as a dataset config.
+"""The images that sd-scripts finds without a dataset config, expressed as a dataset config.
 
-`in_json` makes one fine-tuning subset; else every REPEATS_NAME folder below `train_data_dir` and `reg_data_dir` is a
-subset (sdxl_train.py:139-170, library/config_util.py:607-644).
+`in_json` makes one fine-tuning subset; otherwise every REPEATS_NAME folder below `train_data_dir` and `reg_data_dir`
+is a subset (sdxl_train.py:139-170, library/config_util.py:607-644).
 """
 
 import re
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 IMAGES = frozenset([".jpg", ".jpeg", ".png", ".webp"])
-"""What the GUI counts as images (kohya_gui/finetune_gui.py:1026, v26.0.0)."""
+"""Suffixes that the GUI counts as images (kohya_gui/finetune_gui.py:1026, v26.0.0)."""
 
 FOLDER_OPTIONS = ("train_data_dir", "reg_data_dir", "in_json")
-"""Options that a dataset config takes the place of."""
+"""Options that a dataset config replaces."""
 
 _NUMBER = re.compile(r"[+-]?\d+(?:_\d+)*")
-"""What Python's int() takes of a folder's name."""
+"""Folder-name prefixes that Python's int() accepts."""
 
 
 def dataset_of(options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The dataset config of `train_data_dir`, `reg_data_dir` and `in_json`, and what could not be seen here."""
+    """Return the dataset config of `train_data_dir`, `reg_data_dir` and `in_json`, and what could not be seen here."""
     train = options.get("train_data_dir")
     if options.get("in_json"):
         subset = {"metadata_file": options["in_json"], **({"image_dir": train} if train else {})}
@@ -56,10 +56,10 @@ def _below(folder: str, name: str) -> str:
 
 
 def concept_folders(folder: str) -> list[tuple[str, int, str]] | None:
-    """Folders that sd-scripts would take, as (name, repeats, class tokens), by name; None when `folder` is not here."""
+    """List folders that sd-scripts would use as (name, repeats, class tokens), sorted; None if `folder` is not here."""
     try:
         names = sorted(entry.name for entry in Path(folder).iterdir() if entry.is_dir())
-    except (OSError, ValueError):  # not there, or a name that no folder can have
+    except (OSError, ValueError):  # missing, or a name that no folder can have
         return None
     parted = [(name, *name.split("_", 1)) for name in names]
     return [
@@ -70,7 +70,7 @@ def concept_folders(folder: str) -> list[tuple[str, int, str]] | None:
 
 
 def count_images(folder: str) -> int | None:
-    """Images directly in a folder, as the GUI counts them; None when it is not here."""
+    """Count the images directly in a folder, as the GUI does; None if it is not here."""
     try:
         return sum(1 for entry in Path(folder).iterdir() if entry.suffix.lower() in IMAGES)
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""What was found in a foreign file: options as sd-scripts got them, and what the file shows that it did not get.
+"""What was found in a foreign file: the options that sd-scripts got, and what the file shows that it did not get.
 
-Every reader of this package ends in a `Found`; `fit` makes an experiment's values of it.
+Every reader of this package returns a `Found`; `fit` turns it into an experiment's values.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ FoundKind = Literal[
 ]
 
 SDXL_TRAIN = "sdxl_train.py"
-"""The script of full SDXL fine-tunes, the only one that kft speaks for."""
+"""The script for full SDXL fine-tunes, the only one that kft supports."""
 
 
 class _Nothing:
-    """A value that is not there: 0, false and absent are three different things."""
+    """Marks an absent value: 0, false and absent are three different things."""
 
     def __repr__(self) -> str:
         return "nothing"
@@ -37,18 +37,18 @@ class SourceFile:
     """One file that was read."""
 
     path: Path
-    """As it was named, absolute."""
+    """The absolute path, as it was named."""
     read: str = ""
-    """Hex sha256 of its bytes, where all of them were read; empty for a model, of which the header was."""
+    """Hex sha256 of its bytes, if all were read; empty for a model, of which only the header was read."""
     what: str
-    """What it is, in words."""
+    """What the file is, in words."""
 
     @cached_property
     def sha256(self) -> str:
-        """Hex, of all its bytes: what `sha256sum` says. Gigabytes are read when it is asked for, and not before.
+        """Hex sha256 of all its bytes, as from `sha256sum`; hashing gigabytes waits until it is asked for.
 
         Raises:
-            DatasetError: the file has gone since, or changes while it is read.
+            DatasetError: the file has disappeared, or changes while it is read.
         """
         return self.read or sha256_file(self.path) or ""
 
@@ -60,13 +60,13 @@ class Then:
     key: str
     """The option's name."""
     saved: Any
-    """As the file shows it, in sd-scripts' terms; NOTHING where it shows none."""
+    """The value that the file shows, in sd-scripts' terms; NOTHING if it shows none."""
     then: Any
-    """As it took effect; NOTHING where sd-scripts got none and used its default."""
+    """The value that took effect; NOTHING if sd-scripts got none and used its default."""
     why: str
     """Who changed it."""
     overridden: bool = False
-    """Whether words on the command line said it, which win over every file."""
+    """Whether the command line, which wins over every file, set it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,11 @@ class LeftOut:
     """A value of the file that is not part of an experiment."""
 
     key: str
-    """As the file calls it."""
+    """The key as the file spells it."""
     value: Any
-    """As the file has it; NOTHING for a secret, whose value goes nowhere."""
+    """The value in the file; NOTHING for a secret, whose value is never passed on."""
     why: str
-    """Why it stays out."""
+    """Why it is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,38 +86,39 @@ class Found:
     """The content of one source, or of several that belong together."""
 
     kind: FoundKind
-    """What was read."""
+    """What kind of source was read."""
     what: str
-    """The same in words: `a kohya_ss GUI file of the finetune tab, v24.0.5 to v24.1.7`."""
+    """The kind in words: `a kohya_ss GUI file of the finetune tab, v24.0.5 to v24.1.7`."""
     files: tuple[SourceFile, ...]
-    """What it was read from, the first one named first."""
+    """The files it was read from, in the order named."""
     options: Mapping[str, Any]
-    """Options as they reached the parser's namespace, unknown ones and those that kft manages included."""
+    """Options as they reached the parser's namespace, including unknown ones and those that kft manages."""
     dataset: Mapping[str, Any] | None = None
-    """The dataset config as a tree; None where the source names it as a file, or not at all."""
+    """The dataset config as a tree; None if the source names it as a file, or has none."""
     prompts: str | None = None
-    """The text of the sample prompts; None where the source has none."""
+    """The text of the sample prompts; None if the source has none."""
     story: Mapping[str, Any] = field(default_factory=dict)
-    """The words of a kft record."""
+    """The story in a kft record."""
     acknowledged: Mapping[str, str] = field(default_factory=dict)
-    """What its experiment acknowledged: the reason by the rule's id."""
+    """What its experiment acknowledged: the reason, by rule id."""
     then: tuple[Then, ...] = ()
-    """Where the file and what took effect differ."""
+    """Differences between the file and what took effect."""
     left_out: tuple[LeftOut, ...] = ()
     """What the reader itself could not use."""
     notes: tuple[str, ...] = ()
-    """What else the user should know, one line each."""
+    """Other things the user should know, one line each."""
     guesses: frozenset[str] = frozenset()
-    """Those of the notes that guess the version that wrote the file: void where a second file settles it."""
+    """The notes that guess which version wrote the file; dropped if a second file settles it."""
     assumed: frozenset[str] = frozenset()
-    """Options, and dataset keys by their full path, that are ours and not the file's."""
+    """Options, and dataset keys by full path, that kft assumed and the file does not hold."""
     chosen: frozenset[str] = frozenset()
-    """The same for those that the user said instead."""
+    """Options, and dataset keys by full path, that the user set instead."""
     source: str = ""
-    """Of a source that is kft's own: the document that its documented values stand in."""
+    """The document that documented values come from, for kft's own sources."""
     origins: Mapping[str, str] | None = None
-    """Of a source that is kft's own: whose a value or a part of its story is, by full key path; what is not in it is
-    assumed. None where all is recovered from a file that kft did not make."""
+    """The origin of each value or part of the story, by full key path, for kft's own sources; a missing one is assumed.
+    None if everything is recovered from a file that kft did not make.
+    """
 
     @property
     def path(self) -> Path:
@@ -126,19 +127,19 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What its checkpoints were called, else the file's own stem."""
+        """The name of its checkpoints, or the file's own stem."""
         said = self.options.get("output_name")
         return said if isinstance(said, str) and said else self.path.stem
 
 
 def source_file(path: Path, text: str, what: str) -> SourceFile:
-    """The entry of a file whose text was read: by its bytes, as `sha256sum` names it; a typed text is no file."""
+    """Make the entry of a file whose text was read, with the sha256 of its bytes; a typed text is not a file."""
     data = path.read_bytes() if is_file(path) else text.encode(errors="surrogateescape")
     return SourceFile(path=path.absolute(), read=hashlib.sha256(data).hexdigest(), what=what)
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; a name that the system cannot have is none."""
+    """Return whether a file exists; a name that the system cannot have does not."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -146,7 +147,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there; likewise."""
+    """Return whether a folder exists; a name that the system cannot have does not."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -157,7 +158,7 @@ _HOLDS_SECRET = re.compile(r"(?i)(token|secret|passw\w*|api_?key)\S*[\s=:]+\S|:/
 
 
 def holds_secret(value: Any) -> bool:
-    """Whether a text holds something like `--token VALUE` or a password in an address: such text goes nowhere."""
+    """Return whether a text holds something like `--token VALUE` or a password in a URL; it is then never passed on."""
     return isinstance(value, str) and bool(_HOLDS_SECRET.search(value))
 
 
@@ -169,17 +170,17 @@ _SETS_SECRET = re.compile(
 
 
 def sets_secret(text: str) -> bool:
-    """Whether a whole file gives a value to something like a token; an empty field of a form is none."""
+    """Return whether a file sets something like a token; an empty field of a form does not count."""
     return bool(_SETS_SECRET.search(text))
 
 
 def sounds_secret(name: str) -> bool:
-    """Whether the value of a name, known or not, goes into no message: `--hf_token`."""
+    """Return whether a name, known or not, sounds like a secret (`--hf_token`), whose value no message may show."""
     return bool(re.search(r"(key|token|secret|password)$", name, re.IGNORECASE))
 
 
 def refuse(path: Path | str, what: str, todo: str) -> InputError:
-    """The error of a file that is understood and is not for kft."""
+    """Make the error for a file that is understood but is not for kft."""
     name = Path(path).name if isinstance(path, Path) else path
     return InputError(f"cannot import {name}", [Finding(what=what, where=str(path), todo=todo)])
 

@@ -1,4 +1,4 @@
-"""Several files at once: which of them speak of the same run, each group read into one value."""
+"""Several files at once: files of the same run are grouped, and each group is read into one value."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,14 +13,14 @@ from fork_wrapper.formats.kft_import import with_own_record
 from fork_wrapper.formats.recognise import is_literal_command, read_any
 
 LITERAL = Path("command line")
-"""Stands for the file of a command line that was typed as an argument."""
+"""Stands in as the file of a command line that was typed as an argument."""
 
 
 def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int | None) -> list[Found]:
-    """What the sources hold, those of one run together; InputError lists everything that cannot be read.
+    """Read the sources and join those of one run; InputError lists everything that cannot be read.
 
     A GUI JSON and the TOML of the same start are one run, and so are configs and the dataset configs they name. A
-    dataset config that nothing names belongs to the only run there is.
+    dataset config that nothing names belongs to the run, if there is only one.
     """
     found: list[Found] = []
     errors: list[Finding] = []
@@ -35,7 +35,7 @@ def read_all(sources: Sequence[str], *, gui_version: Version | None, images: int
 
 
 def read_one(source: str, gui_version: Version | None = None, images: int | None = None) -> Found:
-    """What one file holds, or a command line itself; InputError says why it is not for kft."""
+    """Read one file, or a command line itself; InputError says why it is not for kft."""
     if is_literal_command(source) and not is_file(Path(source)):
         try:
             source.encode()
@@ -46,7 +46,7 @@ def read_one(source: str, gui_version: Version | None = None, images: int | None
 
 
 def _without_what_others_read(found: list[Found]) -> list[Found]:
-    """Files that another one has brought along already count once."""
+    """Drop files that another file has already brought along."""
 
     def along(one: Found) -> bool:
         others = (file.path for other in found if other is not one for file in other.files[1:])
@@ -56,7 +56,7 @@ def _without_what_others_read(found: list[Found]) -> list[Found]:
 
 
 def _joined_tomls(found: list[Found]) -> list[Found]:
-    """GUI JSON files joined with TOMLs of the same start that were named from elsewhere."""
+    """Join GUI JSON files with TOMLs of the same start that were named from elsewhere."""
     joined = list(found)
     for form in [one for one in found if one.kind.startswith("gui-") and len(one.files) == 1]:
         own = stamp_of(form.path)
@@ -100,6 +100,6 @@ def _joined_datasets(found: list[Found]) -> list[Found]:
 
 
 def _names(run: Found, dataset: Found) -> bool:
-    """Whether the run's config names that dataset config, by the file's name: folders move."""
+    """Return whether the run's config names that dataset config, by file name, since folders move."""
     named = str(run.options.get("dataset_config", "")).replace("\\", "/")
     return named.rsplit("/", 1)[-1] == dataset.path.name

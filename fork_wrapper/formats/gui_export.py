@@ -1,9 +1,9 @@
-"""A configuration as a form of the kohya_ss GUI: every key that the newest version of a tab saves, typed as its field.
+"""A configuration as a kohya_ss GUI form: every key that the newest version of a tab saves, typed like its field.
 
-The form is filled in by name; then the model of what the GUI passes on (`gui_handed`) is asked what sd-scripts would
-get, and what is missing goes into `additional_parameters`. What still differs cannot travel, and is said.
+The form is filled in by name. Then the model of what the GUI passes on (`gui_handed`) says what sd-scripts would get,
+and what is missing goes into `additional_parameters`. Whatever still differs cannot be exported, and is reported.
 
-The images always travel as a dataset config file that the form names: the tabs' own fields cannot say them.
+The images always go into a dataset config file that the form names: the tabs' own fields cannot express them.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ from fork_wrapper.formats.gui_keys import HOLDS_ITS_OPTION, NEWEST, Tab, allows,
 from fork_wrapper.sdscripts.options import dataset_keys, options
 
 SAFE = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
-"""Words that `additional_parameters` do not spoil (shlex.quote leaves them as they are)."""
+"""Words that survive `additional_parameters` (shlex.quote leaves them unchanged)."""
 
 _ARGUMENT = re.compile(r'[^\s"=]+=[^\s"]+')
-"""Words that the two fields of arguments take (kohya_gui/common_gui.py:1779, after v26.0.0)."""
+"""Words that the two arguments fields accept (kohya_gui/common_gui.py:1779, after v26.0.0)."""
 
 _RUN_KEYS = frozenset(["output_dir", "output_name", "logging_dir", "dataset_config", "config_file"])
-"""Options that say where a run writes, which an export decides."""
+"""Options for where a run writes, which the export decides."""
 
 _OWN = "metadata_kft_"
-"""How the options begin in which kft keeps its own record: it writes them anew for every run."""
+"""The prefix of the options that hold kft's own record: kft rewrites them for every run."""
 
 _IDLE = frozenset(["wandb_run_name", "train_data_dir", "in_json", "reg_data_dir", "sample_prompts", *_RUN_KEYS])
-"""Options that a form passes in another way, or without effect beside a dataset config."""
+"""Options that a form passes in another way, or that have no effect beside a dataset config."""
 
 _RATES = ("learning_rate_te1", "learning_rate_te2")
 
@@ -42,7 +42,7 @@ TEXT_FIELDS: Mapping[Tab, frozenset[str]] = {
     "finetune": frozenset(["batch_size", "dataset_repeats", "max_bucket_reso", "min_bucket_reso"]),
     "dreambooth": frozenset(),
 }
-"""Number fields that are text boxes."""
+"""Number fields that are text boxes in the GUI."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +50,11 @@ class GuiExport:
     """A form and what goes with it."""
 
     form: dict[str, Any]
-    """The GUI's JSON: every key of the tab."""
+    """The GUI's JSON, with every key of the tab."""
     general: dict[str, Any]
-    """Keys that the dataset config must say in `[general]`, as the form would decide them otherwise."""
+    """Keys that the dataset config must set in `[general]`, because the form would decide them otherwise."""
     lost: dict[str, str]
-    """What could not travel, by option, with the reason."""
+    """What could not be exported, by option, with the reason."""
 
 
 def to_form(
@@ -65,7 +65,7 @@ def to_form(
     run: Mapping[str, str],
     prompts: str | None,
 ) -> GuiExport:
-    """The form of a configuration.
+    """Return the form of a configuration.
 
     `run` has output_dir, output_name, logging_dir and dataset_config; `prompts` is the text of the sample prompts.
     """
@@ -83,12 +83,12 @@ def to_form(
 
 
 def without_run(training: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that an export carries: none that says where a run writes, nor kft's own record."""
+    """Return the options to export: none for where a run writes, and none of kft's own record."""
     return {key: value for key, value in training.items() if key not in _RUN_KEYS and not key.startswith(_OWN)}
 
 
 def _readable(wanted: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """The options to fill in: where the dataset config says a value for all images, a reader should see that one."""
+    """Return the options to fill in; if the dataset config sets a value for all images, the form shows that one."""
     seen = dict(wanted)
     for option in _data_options():
         key = DATASET_NAMES.get(option, option)
@@ -100,14 +100,14 @@ def _readable(wanted: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str
 
 
 def _data_options() -> list[str]:
-    """Options that a dataset config can say instead."""
+    """Return the options that a dataset config can set instead."""
     return [name for name in options() if DATASET_NAMES.get(name, name) in dataset_keys()]
 
 
 def _filled(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A new form in which every field that is an option's says its value, or what stands for the default.
+    """Return a new form in which each option's field holds its value, or what stands for the default.
 
-    A field that cannot hold the value stays as it is.
+    A field that cannot hold the value keeps its own.
     """
     form = fresh_form(tab)
     for key, known in gui_keys().items():
@@ -120,7 +120,7 @@ def _filled(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _field(tab: Tab, key: str, fresh: Any, value: Any) -> Any:
-    """A value as its field has it: nothing is an empty text or 0; numbers in text boxes are texts."""
+    """Return a value in its field's type: absent is an empty text or 0, and a number in a text box is a text."""
     if isinstance(fresh, bool):
         return bool(value)
     if key in TEXT_FIELDS[tab] or isinstance(fresh, str):
@@ -129,18 +129,18 @@ def _field(tab: Tab, key: str, fresh: Any, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Pairs and lists as the form writes them."""
+    """Format pairs and lists as the form writes them."""
     if isinstance(value, list):
         return (" " if any(isinstance(item, str) for item in value) else ",").join(map(str, value))
     return str(value)
 
 
 def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that are filled in another way."""
+    """Return the fields that are filled in another way."""
     warmup = values.get("lr_warmup_steps", 0)
     percent = round(warmup * 100) if isinstance(warmup, float) else 0
     fields = {
-        "lr_warmup": percent if percent / 100 == warmup else 0,  # a GUI that loads the file cuts fractions
+        "lr_warmup": percent if percent / 100 == warmup else 0,  # the GUI truncates fractions when it loads the file
         "lr_warmup_steps": warmup if isinstance(warmup, int) else 0,
         "xformers": next((word for word in ("xformers", "sdpa") if values.get(word)), "none"),
         "optimizer": values.get("optimizer_type") or "AdamW",
@@ -148,7 +148,7 @@ def _odd_fields(tab: Tab, values: Mapping[str, Any]) -> dict[str, Any]:
         "model_list": "custom",
         "additional_parameters": "",
         "max_token_length": values.get("max_token_length") or 75,
-        "save_precision": values.get("save_precision") or "float",  # the one that loses nothing
+        "save_precision": values.get("save_precision") or "float",  # the only lossless one
     }
     boxes = {"cache_text_encoder_outputs": "sdxl_cache_text_encoder_outputs", "no_half_vae": "sdxl_no_half_vae"}
     fields |= {key: bool(values.get(option)) for option, key in boxes.items()}
@@ -167,7 +167,7 @@ def _resolution(value: Any) -> str:
 
 
 def _encoders(tab: Tab, form: dict[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Rates of the text encoders: a form has no absent ones, and the dreambooth tab trains what has one."""
+    """Fill in text encoder rates: a form cannot leave them out, and the dreambooth tab trains encoders with a rate."""
     trained = bool(wanted.get("train_text_encoder"))
     for key in _RATES:
         rate = _meant(key, wanted) if trained or tab == "finetune" else 0.0
@@ -176,20 +176,20 @@ def _encoders(tab: Tab, form: dict[str, Any], wanted: Mapping[str, Any]) -> None
 
 
 def _meant(name: str, wanted: Mapping[str, Any]) -> Any:
-    """The value of an option, said or not; a text encoder's rate is the U-Net's then (sdxl_train.py:299-300)."""
+    """Return an option's value, set or not; an unset text encoder rate is the U-Net's (sdxl_train.py:299-300)."""
     value = wanted.get(name, options()[name].default)
     return _meant("learning_rate", wanted) if value is None and name in _RATES else value
 
 
 def _passed(form: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the newest GUI would hand to sd-scripts."""
+    """Return what the newest GUI would pass to sd-scripts."""
     return handed(read_form(form, Path("form.json")), NEWEST, Images(repeated=None)).options
 
 
 def _decided(form: Mapping[str, Any], wanted: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """What `[general]` must say so that the form's fields decide nothing about the images.
+    """Return what `[general]` must set so that the form's fields decide nothing about the images.
 
-    A dataset config wins over options, so it can put right what the form has another value for.
+    A dataset config wins over options, so it can correct a value that the form gets wrong.
     """
     passed = _passed(form)
     settled = _settled(dataset)
@@ -199,13 +199,13 @@ def _decided(form: Mapping[str, Any], wanted: Mapping[str, Any], dataset: Mappin
         value = wanted.get(name, options()[name].default)
         free = key not in settled and "general" in dataset_keys()[key].levels
         if free and value is not None and not _same(name, value, passed.get(name, NOTHING)):
-            with contextlib.suppress(ValueError):  # a text that is no pair of numbers: no dataset config can say it
+            with contextlib.suppress(ValueError):  # not a pair of numbers: no dataset config can hold it
                 found[key] = _general_value(key, value)
     return found
 
 
 def _settled(dataset: Mapping[str, Any]) -> set[str]:
-    """Keys that the dataset config says for every image, so that no option counts."""
+    """Return the keys that the dataset config sets for every image, so that the option does not count."""
     datasets = dataset.get("datasets", [])
     each = [set(one) | _common(one.get("subsets", [])) for one in datasets]
     return set(dataset.get("general", {})) | (set.intersection(*each) if each else set())
@@ -216,7 +216,7 @@ def _common(tables: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _general_value(key: str, value: Any) -> Any:
-    """An option's value as the dataset config wants it: a text of a pair as a pair of numbers, else ValueError."""
+    """Return an option's value as the dataset config wants it: a pair given as text as two numbers, else ValueError."""
     kind = dataset_keys()[key].type
     if kind == "int_or_pair" and isinstance(value, str):
         sides = [int(side) for side in value.split(",")]
@@ -227,7 +227,7 @@ def _general_value(key: str, value: Any) -> Any:
 
 
 def _add(form: dict[str, Any], wanted: Mapping[str, Any], settled: Container[str]) -> dict[str, str]:
-    """Put into `additional_parameters` what the form does not pass on; return what they cannot say either."""
+    """Put what the form does not pass on into `additional_parameters`; return what cannot go there either."""
     passed = _passed(form)
     words: list[str] = []
     lost: dict[str, str] = {}
@@ -248,7 +248,7 @@ def _add(form: dict[str, Any], wanted: Mapping[str, Any], settled: Container[str
 
 
 def _harmless(name: str, wanted: Mapping[str, Any]) -> bool:
-    """Options that are not said and do what the form says, or nothing, in this configuration."""
+    """Return whether an unset option has the form's value, or no effect in this configuration."""
     conditions: Mapping[str, Callable[[], bool]] = {
         "dynamo_backend": lambda: not wanted.get("torch_compile"),
         "learning_rate_te1": lambda: not wanted.get("train_text_encoder"),
@@ -261,7 +261,7 @@ def _harmless(name: str, wanted: Mapping[str, Any]) -> bool:
 
 
 def _same(name: str, wanted: Any, passed: Any) -> bool:
-    """Whether sd-scripts sees no difference; what is not passed is the default."""
+    """Return whether two values are the same to sd-scripts; a missing one is the default."""
     got = options()[name].default if passed is NOTHING else passed
     if name == "resolution":
         return wanted is not None and _resolution(wanted) == _resolution(got)

@@ -1,10 +1,10 @@
-"""A kohya_ss GUI file as a form: its tab, the versions it can come from, its values freed of type noise, its options.
+"""A kohya_ss GUI file as a form: its tab, the versions it can come from, its values with types cleaned up, its options.
 
 The GUI's JSON holds numbers as strings, empty strings for numbers, `false` for 0, booleans where newer versions have
-words, lists where they have text. What cannot be a value of its key is kept aside, never guessed.
+words, lists where they have text. Values that their key cannot have are set aside, never guessed.
 
-A file speaks of the start that saved it. A GUI that loads it changes it first, by its own version (fractions cut by
-int(), empty fields filled with what the form shows); what it then starts it saves anew, and that is the file to read.
+A file describes the start that saved it. A GUI that loads it changes it first, depending on its own version (int()
+truncates fractions, empty fields take the form's values), and saves what it then starts to a new file: read that one.
 """
 
 import contextlib
@@ -25,38 +25,38 @@ _OLD_NAMES: Mapping[str, str] = {
     "caption_extention": "caption_extension",
     "stop_text_encoder_training_pct": "stop_text_encoder_training",
 }
-"""What early versions called a key, and what it is called since."""
+"""Key names of early versions, and their names since."""
 
 FEWEST = 8
-"""A JSON object with fewer known keys is no GUI file."""
+"""The minimum of known keys in a GUI file: a JSON object with fewer is not one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """What a GUI file says."""
+    """The content of a GUI file."""
 
     path: Path
-    """The file."""
+    """The path of the file."""
     tab: Tab
     """The tab that saved it."""
     span: Span
     """The versions it can come from."""
     values: Mapping[str, Any]
-    """Values that are said, by key, freed of type noise: an empty field is not in here, 0 and false are."""
+    """The values set, by key, with types cleaned up: an empty field is left out, 0 and false are kept."""
     left_out: tuple[LeftOut, ...]
-    """Values that are none of their key."""
+    """Values that their key cannot have."""
 
 
 def is_gui(raw: Any) -> bool:
-    """Whether a JSON value is a file of the GUI, of whichever tab."""
-    if not isinstance(raw, Mapping) or any(isinstance(value, Mapping) for value in raw.values()):  # it is flat
+    """Return whether a JSON value is a file of the GUI, from any tab."""
+    if not isinstance(raw, Mapping) or any(isinstance(value, Mapping) for value in raw.values()):  # a GUI file is flat
         return False
     known = {*gui_keys(), "LoRA_type", "network_dim", "num_vectors_per_token", "unet_lr", "text_encoder_lr"}
     return sum(1 for key in raw if key in known) >= FEWEST
 
 
 def read_form(raw: Mapping[str, Any], path: Path) -> Form:
-    """The form that a GUI file holds; InputError names what it trains when that is no full SDXL model."""
+    """Read the form in a GUI file; InputError says what it trains if that is not a full SDXL model."""
     tab = _tab(raw, path)
     values: dict[str, Any] = {}
     left_out = []
@@ -103,7 +103,7 @@ def _refuse_other_models(values: Mapping[str, Any], tab: Tab, path: Path) -> Non
 
 
 def _clean(key: str, value: Any) -> Any:
-    """The value as its key means it; None for a field left empty, ValueError for what it cannot mean."""
+    """Return the value in the type of its key; None for an empty field, ValueError for an impossible value."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     known = gui_keys().get(key)
@@ -138,7 +138,7 @@ def _number(key: str, value: Any, kind: str) -> int | float:
 
 
 def _text(key: str, value: Any) -> str | None:
-    """A text; lists of words as the text that a newer version has, an empty list as an empty field."""
+    """Return a text; a list of words becomes the text that newer versions have, an empty list an empty field."""
     if key == "xformers" and isinstance(value, bool):
         return "xformers" if value else "none"
     if not isinstance(value, list):
@@ -166,7 +166,7 @@ _ODD: Mapping[str, Callable[[Any, Collection[Quirk]], dict[str, Any]]] = {
 
 
 def shown(form: Form, quirks: Collection[Quirk]) -> dict[str, Any]:
-    """The options that the form shows, by name: what its reader would take it to say, with a version's own boxes."""
+    """Return the options that the form shows to a reader, by name, with only the boxes that the version has."""
     options: dict[str, Any] = {}
     for name, value in form.values.items():
         key = gui_keys().get(name)
@@ -208,7 +208,7 @@ def _where_the_images_are(form: Form) -> dict[str, Any]:
 
 
 def _metadata(said: Mapping[str, Any]) -> str:
-    """Which of the two metadata files is passed on (kohya_gui/finetune_gui.py:1076-1080, v26.0.0)."""
+    """Return which of the two metadata files is passed on (kohya_gui/finetune_gui.py:1076-1080, v26.0.0)."""
     if said.get("use_latent_files", "Yes") == "Yes":
         return str(said.get("latent_metadata_filename", "meta_lat.json"))
     return str(said.get("caption_metadata_filename", "meta_cap.json"))

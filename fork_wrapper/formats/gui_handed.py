@@ -1,7 +1,7 @@
-"""What a version of the kohya_ss GUI handed to sd-scripts for a form, and where that is not what the form shows.
+"""What a version of the kohya_ss GUI passed to sd-scripts for a form, and where that differs from what the form shows.
 
 Versions dropped zeros, halved steps, passed a percentage on as steps or as a fraction, left out what they took for a
-default, and let `additional_parameters` override it all.
+default, and let `additional_parameters` override everything.
 """
 
 import math
@@ -21,10 +21,10 @@ from fork_wrapper.text import counted
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """What a form trains on, as far as the GUI counted it."""
+    """The images that a form trains on, as counted by the GUI."""
 
     repeated: int | None
-    """Images times repeats, regularisation images left out; None or 0 where they are not at hand."""
+    """Images times repeats, without regularisation images; None or 0 if the images are not at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,49 +32,49 @@ class Handed:
     """What reached sd-scripts."""
 
     options: Mapping[str, Any]
-    """The values of the namespace, by option; keys that sdxl_train.py ignores are left out."""
+    """The namespace's values, by option; keys that sdxl_train.py ignores are left out."""
     then: tuple[Then, ...]
-    """Where that is not what the form shows."""
+    """Differences from what the form shows."""
     notes: tuple[str, ...]
-    """What else happened."""
+    """Notes on what else happened."""
     assumed: frozenset[str]
-    """Options that could not be computed, with values of ours."""
+    """Options that could not be computed and have values assumed by kft."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passing:
-    """A form on its way; `options` change as the version has its way with them."""
+    """A form on its way to sd-scripts; `options` change as the version processes them."""
 
     form: Form
-    """What was filled in."""
+    """The form as filled in."""
     quirks: frozenset[Quirk]
-    """What the version does differently."""
+    """What this version does differently."""
     options: dict[str, Any]
-    """What is passed on."""
+    """The options passed on."""
     why: dict[str, str] = field(default_factory=dict)
-    """A reason for every option that is not as shown."""
+    """The reason for each option that is not as shown."""
     assumed: set[str] = field(default_factory=set)
-    """Options with values of ours."""
+    """Options with values assumed by kft."""
     overridden: set[str] = field(default_factory=set)
-    """Options that `additional_parameters` say."""
+    """Options that `additional_parameters` set."""
 
     def put(self, key: str, value: Any, reason: str) -> None:
-        """Pass something else on than is shown."""
+        """Pass on another value than the one shown."""
         self.options[key] = value
         self.why[key] = reason
 
     def drop(self, key: str, reason: str) -> None:
-        """Pass nothing on, where something is shown."""
+        """Pass nothing on, although a value is shown."""
         if key in self.options:
             del self.options[key]
             self.why[key] = reason
 
 
 def handed(form: Form, version: Version, images: Images) -> Handed:
-    """What `version` of the GUI handed over for `form`."""
+    """Return what `version` of the GUI passed on for `form`."""
     quirks = quirks_of(form.tab, version)
     passing = Passing(form=form, quirks=quirks, options=shown(form, quirks))
-    percent = form.values.get("lr_warmup")  # a reader of the form sees a share of all steps
+    percent = form.values.get("lr_warmup")  # the form shows it as a share of all steps
     first = passing.options | ({"lr_warmup_steps": percent / 100} if percent else {})
     _steps(passing, images)
     _warmup(passing)
@@ -98,13 +98,13 @@ def handed(form: Form, version: Version, images: Images) -> Handed:
 
 
 def differ(key: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
-    """Whether sd-scripts gets two values for an option: absent is its default."""
+    """Return whether sd-scripts gets different values for an option; an absent one is its default."""
     usual = options()[key].default if key in options() else None
     return repr(one.get(key, usual)) != repr(two.get(key, usual))
 
 
 def _steps(passing: Passing, images: Images) -> None:
-    """`max_train_steps`, which the GUI computes from the epochs where the form says 0 or nothing."""
+    """Set `max_train_steps`, which the GUI computes from the epochs if the form has 0 or nothing."""
     form = passing.form
     said = form.values.get("max_train_steps", 0)
     if "dataset_config" in form.values:
@@ -148,7 +148,7 @@ def _computed(form: Form, repeated: int, *, halved: bool) -> int:
 
 
 def _warmup(passing: Passing) -> None:
-    """`lr_warmup_steps`: a fraction of all steps since v25, before that steps of a percentage."""
+    """Set `lr_warmup_steps`: since v25 a fraction of all steps, before that a number of steps from a percentage."""
     said, options = passing.form.values, passing.options
     percent, absolute = said.get("lr_warmup", 0.0), said.get("lr_warmup_steps", 0.0)
     if "warmup_fraction" in passing.quirks:
@@ -172,7 +172,7 @@ _NEUTRAL: Mapping[str, Any] = {
     "gradient_accumulation_steps": 1,
     "max_token_length": 75,
 }
-"""Values that were left out, as they change nothing."""
+"""Values that were left out because they change nothing."""
 
 _NO_ZEROS: Sequence[tuple[str, Quirk, str]] = (
     ("multires_noise_discount", "command_line", "versions before v24 pass no 0 for it"),
@@ -181,14 +181,14 @@ _NO_ZEROS: Sequence[tuple[str, Quirk, str]] = (
     ("learning_rate_te1", "drops_te_rates", "v22.6.1 and v22.6.2 pass no rate of 0"),
     ("learning_rate_te2", "drops_te_rates", "v22.6.1 and v22.6.2 pass no rate of 0"),
 )
-"""Options whose 0 means something and was not passed on, with the quirk and the reason."""
+"""Options whose 0 has a meaning but was not passed on, with the quirk and the reason."""
 
 _ORIGINAL = ("noise_offset", "adaptive_noise_scale", "noise_offset_random_strength")
 _MULTIRES = ("multires_noise_iterations", "multires_noise_discount")
 
 
 def _as_flags(passing: Passing) -> None:
-    """What versions before v24 left out of their command line (common_gui.py:run_cmd_advanced_training, v23.1.5)."""
+    """Drop what versions before v24 left off the command line (common_gui.py:run_cmd_advanced_training, v23.1.5)."""
     form, quirks, options = passing.form, passing.quirks, passing.options
     if options.get("lr_scheduler") == "constant":
         passing.drop("lr_warmup_steps", "versions before v24 pass no warm-up with the scheduler constant")
@@ -218,7 +218,7 @@ def _cycles(passing: Passing) -> None:
 
 
 def _left_out(options: dict[str, Any]) -> None:
-    """Options that were not passed as they could not matter."""
+    """Remove options that were not passed on because they could not matter."""
     if not options.get("enable_bucket"):
         options.pop("min_bucket_reso", None)
         options.pop("max_bucket_reso", None)
@@ -230,7 +230,7 @@ def _left_out(options: dict[str, Any]) -> None:
 
 
 def _deadly_flags(form: Form, quirks: Collection[Quirk]) -> tuple[str, ...]:
-    """Flags that sdxl_train.py does not know, and so refused to start with."""
+    """Return flags that sdxl_train.py does not know, and which kept it from starting."""
     if "drops_te_rates" in quirks and "block_lr" in form.values:
         return ("v22.6.1 and v22.6.2 pass the word (block_lr) in place of its rates: such a run died",)
     if "command_line" not in quirks or form.tab == "finetune":
@@ -243,7 +243,7 @@ def _deadly_flags(form: Form, quirks: Collection[Quirk]) -> tuple[str, ...]:
 
 
 def _as_file(passing: Passing, version: Version) -> None:
-    """What versions since v24 wrote into their config file, and what they dropped from it."""
+    """Apply what versions since v24 wrote into their config file, and what they dropped from it."""
     form, options = passing.form, passing.options
     if form.values.get("save_model_as") == SAME_AS_SOURCE:
         reason = "since v24 the words themselves are passed on, and sd-scripts saves a Diffusers folder"
@@ -264,7 +264,7 @@ def _as_file(passing: Passing, version: Version) -> None:
 
 
 def _encoders(passing: Passing) -> tuple[str, ...]:
-    """The dreambooth tab has no box for training the text encoders."""
+    """Decide whether text encoders are trained: the dreambooth tab has no box for it."""
     said = passing.form.values
     rates = [key for key in ("learning_rate_te1", "learning_rate_te2") if said.get(key, 0) > 0]
     if passing.form.tab == "finetune" or not rates:
@@ -276,7 +276,7 @@ def _encoders(passing: Passing) -> tuple[str, ...]:
 
 
 def _additional(passing: Passing) -> tuple[str, ...]:
-    """`additional_parameters`: last on the command line they win over everything, first they lose."""
+    """Apply `additional_parameters`: last on the command line they win over everything, first they lose."""
     words, spoilt = additional_words(str(passing.form.values.get("additional_parameters", "")), passing.quirks)
     options, problems = words_to_options(words)
     notes = [f"{word!r} reached the trainer with quotes around it, as it holds unusual characters" for word in spoilt]
@@ -293,7 +293,7 @@ def _additional(passing: Passing) -> tuple[str, ...]:
 
 
 def additional_words(text: str, quirks: Collection[Quirk]) -> tuple[list[str], list[str]]:
-    """The words of `additional_parameters` as they reached the trainer, and those that were spoilt on the way."""
+    """Return the words of `additional_parameters` as they reached the trainer, and those mangled on the way."""
     if "keeps_quotes" in quirks:
         return [word for command in commands(text) for word in command.words], []
     words = [shlex.quote(word) if "adds_quotes" in quirks else word for word in text.replace('"', "").split()]

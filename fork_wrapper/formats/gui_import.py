@@ -1,4 +1,4 @@
-"""A kohya_ss GUI file, and the TOML of the same start beside it, as what was found."""
+"""Import of a kohya_ss GUI file, together with the TOML of the same start beside it."""
 
 import re
 from collections.abc import Mapping
@@ -31,26 +31,26 @@ from fork_wrapper.sdscripts.options import options
 from fork_wrapper.text import counted
 
 STAMP = re.compile(r"(\d{8}-\d{6})(?=\.\w+$)")
-"""The time stamp at the end of the names of the GUI's files."""
+"""The time stamp at the end of the GUI's file names."""
 
 SINCE = (24, 0, 0)
 """The first version that wrote a TOML."""
 
 APART = 2
-"""Seconds that the stamps of one start's two files may differ."""
+"""How many seconds the stamps of the two files of one start may differ."""
 
 _IGNORED = frozenset(["dynamo_backend", "epoch", "no_token_padding", "noise_offset_type", "prior_loss_weight"])
 _IGNORED |= {"stop_text_encoder_training", "train_inpainting"}
 """Keys of the GUI's TOML that sdxl_train.py ignores."""
 
 _NOISE = _IGNORED | {"wandb_run_name", "sample_prompts"}
-"""Those, and what names a file of the run."""
+"""The ignored keys, and those that name a file of the run."""
 
 
 def read_gui(
     raw: Mapping[str, Any], text: str, path: Path, *, version: Version | None = None, images: int | None = None
 ) -> Found:
-    """What a GUI file trained, by the version that saved it, or by `version`; `images` where they are not at hand."""
+    """Read what a GUI file trained, by the version that saved it or by `version`; `images` counts absent images."""
     form = read_form(raw, path)
     seen = _images(form, images)
     result, doubt = (handed(form, version, seen), "") if version else _handed_by_one_of(form, seen)
@@ -73,9 +73,9 @@ def read_gui(
 def read_gui_and_toml(
     raw: Mapping[str, Any], text: str, path: Path, *, version: Version | None = None, images: int | None = None
 ) -> Found:
-    """`read_gui`, together with the TOML of the same start where that lies beside the file and can be read.
+    """Call `read_gui`, and add the TOML of the same start if it lies beside the file and can be read.
 
-    Versions wrote such TOMLs since v24.0.0, so a file with one is of no older version, whatever its keys are.
+    The GUI has written such TOMLs since v24.0.0, so a file with one is not older, whatever its keys are.
     """
     form = read_form(raw, path)
     beside = tomls_beside(path, form.tab)
@@ -95,11 +95,11 @@ def read_gui_and_toml(
 
 
 def _handed_by_one_of(form: Form, images: Images) -> tuple[Handed, str]:
-    """What the newest of the versions that a form can come from handed over, and a doubt where others did otherwise."""
+    """Return what the newest version that fits the form passed on, and a warning if other versions differ."""
     span = form.span
     fitting = [number for number in versions() if span.first <= number <= span.last] or [NEWEST]
     newest = handed(form, fitting[-1], images)
-    kinds = {quirks_of(form.tab, number): number for number in fitting}  # of each kind the newest
+    kinds = {quirks_of(form.tab, number): number for number in fitting}  # the newest of each kind
     for number in sorted(kinds.values(), reverse=True)[1:]:
         other = handed(form, number, images).options
         apart = [key for key in other.keys() | newest.options.keys() if differ(key, other, newest.options)]
@@ -114,7 +114,7 @@ def _handed_by_one_of(form: Form, images: Images) -> tuple[Handed, str]:
 
 
 _IDLE_WITHOUT = {"multires_noise_discount": "multires_noise_iterations", "adaptive_noise_scale": "noise_offset"}
-"""Options that do nothing where another one is absent: a doubt about them would be idle."""
+"""Options without effect unless another one is set: a warning about them would be pointless."""
 
 
 def _missing(form: Form) -> tuple[str, ...]:
@@ -128,12 +128,12 @@ def _missing(form: Form) -> tuple[str, ...]:
 
 
 def _is_guess(form: Form) -> bool:
-    """Whether so many keys are missing that the version is hardly told by those that are there."""
+    """Return whether so many keys are missing that the rest hardly identify the version."""
     return 4 * len(form.span.missing) > len(form.values)
 
 
 def _unused(form: Form, result: Handed) -> tuple[LeftOut, ...]:
-    """What the form says and nothing came of: no value of a key that says more than a new form vanishes."""
+    """Return the form's values that had no effect, so that no value other than a new form's disappears unreported."""
     fresh = fresh_form(form.tab)
     told = {one.key for one in result.then}
     left = []
@@ -149,7 +149,7 @@ def _unused(form: Form, result: Handed) -> tuple[LeftOut, ...]:
 
 
 def _is_idle(value: Any, usual: Any) -> bool:
-    """Whether a value says nothing: as in a new form, or empty, unticked or zero where that field holds nothing."""
+    """Return whether a value is as in a new form, or is empty, unticked or zero where a new form's field is empty."""
     texts = [str(one).strip().lower() for one in (value, usual)]
     if texts[0] == texts[1] or (texts[0] in _EMPTY and (usual is None or texts[1] in _EMPTY)):
         return True
@@ -163,7 +163,7 @@ _EMPTY = frozenset(["", "false", "none", "0", "0.0"])
 
 
 def _arrived(key: GuiKey, value: Any, form: Form, result: Handed, told: set[str]) -> bool:
-    """Whether a value reached sd-scripts under its option's name or another one, or what became of it is told."""
+    """Return whether a value reached sd-scripts, under its option's name or another, or its fate is reported."""
     if key.name in ("caption_metadata_filename", "latent_metadata_filename"):
         return str(result.options.get("in_json", "")).endswith(f"/{value}")
     if key.name == "epoch":
@@ -188,13 +188,13 @@ def _why_unused(key: GuiKey, form: Form, value: Any) -> str:
 
 
 def _why_ignored(option: str) -> str:
-    """Why sdxl_train.py makes nothing of a key of the GUI's TOML."""
+    """Return why sdxl_train.py ignores a key of the GUI's TOML."""
     key = gui_keys().get(option)
     return (key.unused if key else "") or "sdxl_train.py ignores it"
 
 
 def _images(form: Form, said: int | None) -> Images:
-    """Images times repeats as the GUI counted them: in the finetune tab's folder, or in dreambooth's folders."""
+    """Return images times repeats as the GUI counted them, in the finetune tab's folder or in dreambooth's folders."""
     if form.tab == "finetune":
         count = said if said is not None else count_images(str(form.values.get("image_folder", "")))
         if not form.values.get("image_folder") and said is None:
@@ -210,7 +210,7 @@ def _images(form: Form, said: int | None) -> Images:
 
 
 def stamp_of(path: Path) -> datetime | None:
-    """The time in the name of a file of the GUI."""
+    """Return the time in the name of a GUI file; None if it has none."""
     found = STAMP.search(path.name)
     try:
         return datetime.strptime(found[1], "%Y%m%d-%H%M%S") if found else None  # noqa: DTZ007 - only differences count
@@ -219,7 +219,7 @@ def stamp_of(path: Path) -> datetime | None:
 
 
 def tomls_beside(path: Path, tab: Tab) -> list[Path]:
-    """The TOMLs of a tab beside a GUI JSON whose stamps are the same within two seconds, nearest first."""
+    """Return the TOMLs of a tab beside a GUI JSON with stamps at most two seconds apart, nearest first."""
     own = stamp_of(path)
     if own is None:
         return []
@@ -232,10 +232,10 @@ def tomls_beside(path: Path, tab: Tab) -> list[Path]:
 
 
 def with_toml(found: Found, path: Path) -> Found:
-    """A GUI file together with the TOML of its start: the TOML is what sd-scripts read, so it counts.
+    """Combine a GUI file with the TOML of its start, which counts because sd-scripts read it.
 
-    What the form would have given by kft's account of the GUI is compared with it; differences are said. The form's
-    `additional_parameters` were on the command line, and win over both.
+    Differences from what kft thinks the GUI would have passed on are reported. The form's `additional_parameters` were
+    on the command line, and win over both.
     """
     raw, text, notes = read_config_toml(path)
     written, left, more = flat(raw)
@@ -277,7 +277,7 @@ def with_toml(found: Found, path: Path) -> Found:
 
 
 def _alike(key: str, one: Any, two: Any) -> bool:
-    """Whether two values of an option are the same to sd-scripts: absent, an empty list or an idle 0 is the default."""
+    """Return whether two values are the same to sd-scripts: absent, an empty list or an idle 0 is the default."""
     option, known = options().get(key), gui_keys().get(key)
     default = option.default if option else NOTHING
     idle = known is not None and known.how == "zero"

@@ -1,4 +1,4 @@
-"""From foreign files to experiment files: what would be written, and writing it. Nothing existing is replaced."""
+"""From foreign files to experiment files: planning what to write, and writing it. No existing file is replaced."""
 
 import math
 import os
@@ -24,26 +24,26 @@ PROMPTS = "prompts"
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """One experiment that is about to be written."""
+    """One experiment to be written."""
 
     name: str
-    """Its name."""
+    """The experiment's name."""
     path: Path
-    """Its file."""
+    """The experiment's file."""
     text: str
     """The file's text."""
     prompts: tuple[Path, str] | None
-    """The file of its sample prompts and their text, where the source holds some."""
+    """The file and text of its sample prompts, if the source holds any."""
     fitted: Fitted
-    """Its values and what there is to say of them."""
+    """Its values and what there is to report about them."""
 
 
 def plan_imports(
     found: Sequence[Found], settings: Settings, name: str | None, now: datetime, *, replace: bool = False
 ) -> list[Import]:
-    """The experiments of what was found; InputError when a name cannot be used.
+    """Plan the experiments of what was found; InputError if a name cannot be used.
 
-    Likewise when a file is there already, unless they are to `replace` it, or never to be written.
+    InputError also if a file exists already, unless `replace`, which is for files to be replaced or never written.
     """
     if name is not None and len(found) > 1:
         what = f"--name is for one run, and these files are of {len(found)}"
@@ -74,7 +74,7 @@ def _plan(found: Found, settings: Settings, name: str, now: datetime) -> Import:
 
 
 def import_of(fitted: Fitted, settings: Settings, name: str, now: datetime) -> Import:
-    """The experiment of these values, unless its name cannot be used, and whatever is there already."""
+    """Make the experiment of these values, whether or not its files exist; InputError if its name cannot be used."""
     found = fitted.found
     path = settings.experiments / f"{name}{SUFFIX}"
     prompts = None
@@ -86,13 +86,13 @@ def import_of(fitted: Fitted, settings: Settings, name: str, now: datetime) -> I
 
 
 def _form(found: Found) -> str:
-    """The suffix by which sd-scripts knows how the prompts are written (library/train_util.py:load_prompts)."""
+    """Return the suffix that tells sd-scripts the format of the prompts (library/train_util.py:load_prompts)."""
     suffix = Path(str(found.options.get("sample_prompts", ""))).suffix
     return suffix if found.origins is not None and suffix in SUFFIXES else ".txt"
 
 
 def files_of(one: Import) -> list[Path]:
-    """What would be written, without prompts that are there already, word for word."""
+    """Return the files that would be written, without a prompt file that exists with the same text."""
     if one.prompts is None or (one.prompts[0].is_file() and one.prompts[0].read_bytes() == one.prompts[1].encode()):
         return [one.path]
     return [one.path, one.prompts[0]]
@@ -110,7 +110,7 @@ def _check_name(name: str) -> None:
 
 
 def to_json(one: Import) -> Mapping[str, Any]:
-    """The report of an import as plain values; what is not there is null."""
+    """Return the report of an import as plain values; absent ones are null."""
     found = one.fitted.found
 
     return {
@@ -135,7 +135,7 @@ def to_json(one: Import) -> Mapping[str, Any]:
 
 
 def _plain(value: Any, key: str = "") -> Any:
-    """A value as JSON has it: nothing and secrets as null, what JSON cannot say as text."""
+    """Return a value for JSON: NOTHING and secrets as null, what JSON cannot hold as text."""
     if value is NOTHING or sounds_secret(key):
         return None
     if isinstance(value, Mapping):

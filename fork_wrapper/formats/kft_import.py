@@ -1,4 +1,4 @@
-"""kft's own records, sidecars, exports and checkpoints, and the headers that sd-scripts itself writes."""
+"""Import of kft's own records, sidecars, exports and checkpoints, and of the headers that sd-scripts itself writes."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ _PLAIN = (
 
 
 def read_record_file(raw: Any, text: str, path: Path) -> Found:
-    """A run record or a sidecar: all that a run was launched with."""
+    """Read a run record or a sidecar: everything that a run was launched with."""
     record = from_json(raw, path)
     kind = "run" if raw["kind"] == "run" else "sidecar"
     what = f"the {'record of a run' if kind == 'run' else 'sidecar of a checkpoint'} of kft"
@@ -50,16 +50,16 @@ def read_record_file(raw: Any, text: str, path: Path) -> Found:
 
 
 def _launched(record: Record) -> tuple[LeftOut, ...]:
-    """What its launch said beyond the options: how many processes, on how many machines, in what way."""
+    """Return what the launch set beyond the options: how many processes, on how many machines, how started."""
     argv = record.launch.get("argv")
     words = [str(word) for word in argv] if isinstance(argv, list) and not record.rehearsal else []
     at = next((index for index, word in enumerate(words) if word.endswith(".py")), 0)
-    ours = ("--mixed_precision", "--num_cpu_threads_per_process")  # the option's own, and what kft always says
+    ours = ("--mixed_precision", "--num_cpu_threads_per_process")  # the option itself, and what kft always sets
     return tuple(one for one in launch_left(words[:at]) if one.key not in ours)
 
 
 def _origins(record: Record) -> Mapping[str, str]:
-    """Whose its values are: an archive makes nobody else's of them. What kft set for a rehearsal is assumed."""
+    """Return the origins of its values, which archiving does not change. What kft set for a rehearsal is assumed."""
     known = {path: str(origin["kind"]) for path, origin in record.experiment["origins"].items()}
     files = record.experiment["files"]
     told = origins_of(_tables(str(files[-1]["text"]))) if files else {}
@@ -68,20 +68,20 @@ def _origins(record: Record) -> Mapping[str, str]:
 
 
 def _sources(record: Record) -> Iterator[str]:
-    """The documents that its experiment files name."""
+    """Yield the documents that its experiment files name."""
     for file in record.experiment["files"]:
         if said := source_of(_tables(str(file["text"]))):
             yield said
 
 
 def _story(record: Record) -> Mapping[str, Any]:
-    """The story as far as an experiment can tell it."""
+    """Return the parts of the story that an experiment can hold."""
     story = record.experiment.get("story")
     return story if isinstance(story, Mapping) and not story_findings(story, str) else {}
 
 
 def _tables(text: str) -> Mapping[str, Any]:
-    """The tables of an archived experiment file; none of one that cannot be read."""
+    """Return the tables of an archived experiment file; none if it cannot be read."""
     with contextlib.suppress(InputError):
         return {key: value for key, value in parse_toml(text, Path("experiment")).items() if isinstance(value, dict)}
     return {}
@@ -98,7 +98,7 @@ def _rehearsed(record: Record) -> tuple[str, ...]:
 
 
 def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:
-    """What `kft export-config --format json` wrote."""
+    """Read what `kft export-config --format json` wrote."""
     what = "an export of kft"
     return Found(
         kind="config",
@@ -112,12 +112,12 @@ def read_export(raw: Mapping[str, Any], text: str, path: Path) -> Found:
 
 
 def is_export(raw: Any) -> bool:
-    """Whether a JSON value is such an export."""
+    """Return whether a JSON value is an export of kft."""
     return isinstance(raw, Mapping) and all(isinstance(raw.get(key), Mapping) for key in ("training", "dataset"))
 
 
 def read_checkpoint(path: Path) -> Found:
-    """A checkpoint: all of its configuration where kft made it, else the little that sd-scripts writes."""
+    """Read a checkpoint: its full configuration if kft made it, otherwise the little that sd-scripts writes."""
     if not path.is_file():
         finding = Finding(what="no such file", where=str(path), todo="check the path")
         raise InputError(f"cannot read {path.name}", [finding])
@@ -139,7 +139,7 @@ def read_checkpoint(path: Path) -> Found:
 
 
 def with_own_record(found: Found) -> Found:
-    """A train.toml that kft rendered holds the dataset config, too: taken where the source has no other."""
+    """Take the dataset config from a train.toml that kft rendered, if the source has no other."""
     record = found.options.get("metadata_kft_config")
     if found.dataset is not None or not isinstance(record, str):
         return found
@@ -187,7 +187,7 @@ def _foreign(path: Path, metadata: Mapping[str, str]) -> Found:
 
 
 def _refuse_others(path: Path, metadata: Mapping[str, str]) -> None:
-    """InputError for headers of what is no full SDXL model."""
+    """Raise InputError for the header of anything but a full SDXL model."""
     todo = "kft is for full fine-tunes of SDXL"
     architecture = metadata.get(f"{SPEC}architecture", "")
     if "ss_network_module" in metadata or architecture.endswith("/lora"):

@@ -1,7 +1,7 @@
-"""The words before the script: which program starts it, on how many GPUs and machines, and in what environment.
+"""The words before the script: the program that starts it, the number of GPUs and machines, the environment.
 
-None of them is an option of sdxl_train.py, so that none is part of an experiment. What kft has a setting for is said
-as that setting; everything else is named.
+None of them is an option of sdxl_train.py, so none is part of an experiment. Those that match a setting of kft are
+reported as that setting; all others are named.
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Any
 from fork_wrapper.formats.found import LeftOut
 
 ENVIRONMENT = re.compile(r"^([A-Za-z_]\w*)=(.*)$", re.DOTALL)
-"""A word that sets a variable for the command behind it."""
+"""A word that sets a variable for the command after it."""
 
 SILENT = frozenset(
     ["nohup", "time", "exec", "eval", "env", "command", "call", "start", "sudo", "cmd", "bash", "sh", "zsh"]
 )
-"""Programs that change nothing of what is trained."""
+"""Programs that do not affect the training."""
 
 _PYTHONS = re.compile(r"(?:python|pypy)[\d.]*(?:w)?$")
 
@@ -44,7 +44,7 @@ LAUNCHERS: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(["mpirun", "mpiexec"], dict.fromkeys(["n", "np", "c"], "num_processes")),
     **dict.fromkeys(["srun", "sbatch"], _SRUN),
 }
-"""Programs that start one process for each GPU, with the setting of kft that each of their flags is."""
+"""Programs that start one process per GPU, with the kft setting that matches each of their flags."""
 
 WRAPPERS = frozenset(
     (
@@ -52,21 +52,21 @@ WRAPPERS = frozenset(
         *("numactl", "taskset", "nice", "ionice", "timeout", "xvfb-run", "screen", "tmux", "stdbuf", "unbuffer", "ssh"),
     )
 )
-"""Programs that start another one in a place or a manner of their own."""
+"""Programs that start another one in some place or manner of their own."""
 
 _MODULES: Mapping[str, str] = {
     "accelerate.commands.launch": "accelerate",
     **dict.fromkeys(["torch.distributed.run", "torch.distributed.launch"], "torchrun"),
 }
-"""Modules that `python -m` starts, and the programs that they are."""
+"""Modules that `python -m` starts, and the programs they stand for."""
 
 _TOTALS = {"nproc_per_node": "nnodes", "num_gpus": "num_nodes"}
-"""Flags that count for each machine, and the flag that counts the machines."""
+"""Flags that count per machine, and the flag for the number of machines."""
 
 _USUAL = frozenset(
     [("accelerate", "num_processes", "1"), ("accelerate", "num_machines", "1"), ("accelerate", "dynamo_backend", "no")]
 )
-"""What accelerate does anyway."""
+"""Flags that repeat accelerate's defaults."""
 
 _ACCELERATES = "accelerate's: the setting accelerate_args can hold it"
 
@@ -78,18 +78,18 @@ _WHY: Mapping[str, str] = {
 
 
 def program_name(word: str) -> str:
-    """The name of a program or a script, without its folder."""
+    """Return the name of a program or a script, without its folder."""
     return word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe").lstrip("!")
 
 
 def is_launcher(word: str) -> bool:
-    """Whether a word starts a program that starts the trainer, or a Python."""
+    """Return whether a word starts Python, or a program that starts the trainer."""
     name = program_name(word)
     return name in LAUNCHERS or word in _MODULES or _PYTHONS.match(name) is not None
 
 
 def begins(words: Sequence[str]) -> int:
-    """Where the launch begins among the words before a script: what a log printed before it is no part of it."""
+    """Return where the launch begins among the words before a script; text that a log printed before it is skipped."""
     for index, word in enumerate(words):
         if is_launcher(word) or program_name(word) in WRAPPERS or program_name(word) in SILENT or _sets(word):
             return index
@@ -101,9 +101,9 @@ def _sets(word: str) -> bool:
 
 
 def launch_left(words: Sequence[str]) -> list[LeftOut]:
-    """What the words before a script say, each as a setting of kft or by its name."""
+    """Return what the words before a script set, each as a setting of kft or by its name."""
     left: dict[str, LeftOut] = {}
-    if not any(map(is_launcher, words)):  # a variable stands for it: what it is given is most likely accelerate's
+    if not any(map(is_launcher, words)):  # a variable stands for it, most likely for accelerate
         first = next((index for index, word in enumerate(words) if word.startswith("--")), len(words))
         left |= {f"accelerate {one.key}": one for one in _flags("accelerate", words[first:])}
         words = words[:first]
@@ -124,7 +124,7 @@ def _variable(name: str, value: str) -> LeftOut:
 
 
 def _parts(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each program with the words up to the next one; variables before one come under an empty name."""
+    """Yield each program with the words up to the next one; variables before one have an empty name."""
     name, own = "", list[str]()
     for word in words:
         known = _MODULES.get(word, program_name(word))
@@ -137,7 +137,7 @@ def _parts(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _flags(name: str, words: Sequence[str]) -> Iterator[LeftOut]:
-    """The flags of one launcher."""
+    """Yield the flags of one launcher."""
     if _PYTHONS.match(name):
         return
     said = dict(_pairs(words))
@@ -160,21 +160,21 @@ def _flags(name: str, words: Sequence[str]) -> Iterator[LeftOut]:
 
 
 def gui_launch(key: str, value: Any) -> str:
-    """Why a field of the GUI's about the launch is no part of an experiment: its setting, where there is one."""
+    """Return why a launch field of the GUI is not part of an experiment: the matching setting, if any."""
     if key in _ACCELERATE:
         return f"a setting: {key} = {value} in kft.local.toml"
     return _ACCELERATES
 
 
 def _in_all(key: str, value: str, said: Mapping[str, str]) -> str:
-    """What counts for each machine times the machines."""
+    """Multiply a count per machine by the number of machines."""
     plain = {flag.lstrip("-").replace("-", "_"): number for flag, number in said.items()}
     machines = plain.get(_TOTALS.get(key, ""), "1")
     return str(int(value) * int(machines)) if value.isdecimal() and machines.isdecimal() else value
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Flags with their values, both as they are spelt; words that belong to no flag go with the one before."""
+    """Yield flags with their values, as spelt; words without a flag go with the one before."""
     flag, values = "", list[str]()
     for word in [*words, "-"]:
         if word.startswith("-"):
@@ -190,7 +190,7 @@ _DIRECTIVE = re.compile(r"^\s*#\s?(SBATCH|PBS|BSUB)\s+(.*)$", re.MULTILINE)
 
 
 def directives(text: str) -> list[LeftOut]:
-    """What comments say to a cluster's scheduler: `#SBATCH --nodes=2`."""
+    """Return what comments tell a cluster's scheduler, such as `#SBATCH --nodes=2`."""
     left = []
     for found in _DIRECTIVE.finditer(text):
         words = re.sub(r"\s#.*", "", found[2]).split()

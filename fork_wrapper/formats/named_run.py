@@ -1,6 +1,6 @@
-"""The run that a command is about: by its id, its folder, its record, a sidecar or a checkpoint in it.
+"""The run that a command works on, named by its id, its folder, its record, or a sidecar or checkpoint in it.
 
-An experiment's name is not one of its runs: which is meant is not guessed, its runs are named.
+An experiment's name alone does not name a run: instead of guessing, the error lists its runs.
 """
 
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ from fork_wrapper.records.record import Record, read_record
 from fork_wrapper.records.run_folder import RunFolder, newest_records
 
 OFFERED = 3
-"""Runs that are named where an experiment was."""
+"""The number of runs suggested if an experiment was named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedRun:
-    """A run that is here."""
+    """A run on this machine."""
 
     folder: RunFolder
-    """Where it lies."""
+    """The run's folder."""
     record: Record
-    """What is known of it."""
+    """The run's record."""
 
 
 def named_run(text: str, settings: Settings) -> NamedRun:
-    """The run that `text` names; InputError says what to name where it is not a run, or one that is not here."""
+    """Return the run that `text` names; InputError, with what to name instead, if it is not a run on this machine."""
     source = open_source(text, settings)
     found = run_of(source, settings)
     if found is not None:
@@ -41,9 +41,9 @@ def named_run(text: str, settings: Settings) -> NamedRun:
 
 
 def run_of(source: Source, settings: Settings) -> NamedRun | None:
-    """The run that a source is, or was made by, if its folder is here; None otherwise.
+    """Return the run that a source is, or was made by, if its folder is here; None otherwise.
 
-    A sidecar or a checkpoint lies in it, or names it; a copy of one elsewhere leads back to it.
+    A sidecar or a checkpoint lies in the folder, or names it; a copy elsewhere leads back to it.
     """
     run_id = _id_of(source)
     if run_id is None:

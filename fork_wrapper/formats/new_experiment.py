@@ -1,6 +1,6 @@
-"""A new experiment made of something that exists: a child of an experiment, or a whole one of a run or a foreign file.
+"""A new experiment based on something existing: a child of an experiment, or a whole one from a run or foreign file.
 
-Its text is read back and resolved before anything is written: it must come to exactly what was asked for.
+Its text is read back and resolved before anything is written: it must resolve to exactly what was asked for.
 """
 
 import os
@@ -27,35 +27,35 @@ from fork_wrapper.run.render import dataset_text
 from fork_wrapper.text import as_toml, counted
 
 OUTCOMES = ("problems", "solutions", "effect", "decision", "notes", "hardware", "duration")
-"""Parts of a story that are about a training that was, and not about its values or its images."""
+"""Parts of a story that are about a past training, and not about its values or images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What somebody has, to make an experiment of."""
+    """What the user supplies for an experiment."""
 
     images: OwnImages | None = None
-    """Images."""
+    """The user's images."""
     base: str | None = None
-    """A base model: an absolute path, or a name on the Hugging Face Hub."""
+    """The base model: an absolute path, or a name on the Hugging Face Hub."""
     story: Mapping[str, Any] = field(default_factory=dict)
-    """What is said of it."""
+    """The story."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewExperiment:
-    """An experiment that is about to be written."""
+    """An experiment to be written."""
 
     name: str
-    """Its name."""
+    """The experiment's name."""
     source: str
-    """What it is made of, as it is called."""
+    """The name of its source."""
     files: Mapping[Path, str]
-    """What is to be written: its file, and the one of its sample prompts where the source holds some."""
+    """The files to be written: the experiment, and its sample prompts if the source holds any."""
     is_child: bool
     """Whether it extends its source."""
     findings: tuple[Finding, ...]
-    """What would stop it, as warnings."""
+    """What would stop it from running, as warnings."""
 
 
 def plan_new(
@@ -66,10 +66,10 @@ def plan_new(
     given: Given,
     now: datetime,
 ) -> NewExperiment:
-    """The experiment `name`, made of `source` with these changes; InputError, and nothing written, when it cannot be.
+    """Plan the experiment `name`, based on `source` with these changes; InputError, before any writing, if impossible.
 
-    `overrides` are the user's: their values are `chosen`. `given` holds what is said of it, and what takes
-    the place of the source's images and base model.
+    `overrides` are the user's: their values are `chosen`. `given` holds the story, and what replaces the source's
+    images and base model.
     """
     raise_if_any("nothing was written", _name_findings(name, settings))
     both = {one.key for one in overrides if one.text is None} & {one.key for one in overrides if one.text is not None}
@@ -105,9 +105,9 @@ def plan_new(
 def plan_own(
     name: str, given: Given, settings: Settings, overrides: Sequence[Override], allow: Sequence[str] = ()
 ) -> NewExperiment:
-    """The experiment `name` of somebody's own images: whole, from kft's bare base, every value `chosen`.
+    """Plan the experiment `name` for the user's own images: whole, from kft's bare base, every value `chosen`.
 
-    InputError, and nothing written, when it cannot be.
+    InputError, before anything is written, if that is impossible.
     """
     raise_if_any("nothing was written", _name_findings(name, settings))
     assert given.images is not None
@@ -135,7 +135,7 @@ def plan_own(
 
 
 def overrides_of(name: str, parent: Resolved, given: Given, settings: Settings) -> list[Override]:
-    """Somebody's own images and base model as changes of an experiment that has one subset of images."""
+    """Return the user's images and base model as changes to an experiment that has one subset of images."""
     found = [("pretrained_model_name_or_path", given.base)] if given.base else []
     if (images := given.images) is not None:
         subsets = [one for dataset in parent.dataset.get("datasets", []) for one in dataset.get("subsets", [])]
@@ -158,7 +158,7 @@ def overrides_of(name: str, parent: Resolved, given: Given, settings: Settings) 
 
 
 def _prompts_of(name: str, given: Given, settings: Settings) -> dict[Path, str]:
-    """The file of sample prompts made of the images' captions; InputError where it is taken."""
+    """Return the file of sample prompts made from the images' captions; InputError if it exists already."""
     if given.images is None:
         return {}
     path = settings.experiments / PROMPTS / f"{name}.txt"
@@ -173,13 +173,13 @@ def _own_head(name: str, where: str) -> Iterator[str]:
 
 
 def write_new(new: NewExperiment) -> None:
-    """Write it; what the experiment names is there before it."""
+    """Write the experiment, after the files that it names."""
     for path, text in reversed(list(new.files.items())):
         write_whole(path, text)
 
 
 def next_steps(new: NewExperiment, *, own: bool = False) -> list[str]:
-    """What a person does with it now, as commands; with images of their `own` they are looked at first."""
+    """Return the next steps as commands; with images of the user's `own`, they are looked at first."""
     name = shlex.quote(new.name)
     compare = [f"kft diff {shlex.quote(new.source)} {name}"] if new.is_child else []
     if new.source and not own:
@@ -204,7 +204,7 @@ def _taken(path: Path) -> Finding:
 
 
 def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], story: Mapping[str, Any]) -> Fitted:
-    """Recovered values with the user's changes, which are told in its notes, and with the story that is said."""
+    """Apply the user's changes, which are listed in the notes, and the story to recovered values."""
     tree: keypath.Tree = keypath.merge({"training": fitted.training, "dataset": fitted.dataset}, {})
     before = flatten(tree)
     origins = dict.fromkeys(before, Origin(kind="recovered", by=fitted.found.path.name))
@@ -236,7 +236,7 @@ def _changed(fitted: Fitted, settings: Settings, overrides: Sequence[Override], 
 
 
 def _still_true(story: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A story without what came of the training that it tells of: a new experiment is neither selected nor praised."""
+    """Return a story without the outcome of its training: a new experiment is neither selected nor praised."""
     texts = {key: value for key, value in story.items() if key not in OUTCOMES}
     kept = {key: _still_true(value) if isinstance(value, Mapping) else value for key, value in texts.items()}
     return {key: value for key, value in kept.items() if value or not isinstance(value, Mapping)}
@@ -247,13 +247,13 @@ def _shown(values: Mapping[str, Any], path: str) -> str:
 
 
 def _read_back(path: Path, files: Mapping[Path, str], settings: Settings, allow: Sequence[str]) -> Resolved:
-    """What the text comes to, by the same way as a file's."""
+    """Resolve the text, in the same way as a file's."""
     experiment = parse_experiment(files[path], path, allow)
     return resolve_chain(chain_of(experiment, settings.experiments, allow), settings, allow=allow)
 
 
 def _prove(resolved: Resolved, wanted: Resolved) -> None:
-    """ValueError, which is a bug, where the text would come to something else than what was asked for."""
+    """Raise ValueError, which is a bug, if the text resolves to something else than what was asked for."""
     one, two = (flatten({"training": each.training, "dataset": each.dataset}) for each in (resolved, wanted))
     wrong = sorted(path for path in {*one, *two} if repr(one.get(path)) != repr(two.get(path)))
     if wrong:

@@ -1,6 +1,6 @@
-"""A new project: settings, experiments to begin with, what git is to leave alone, and a page that says what to do.
+"""A new project: settings, first experiments, a .gitignore, and a page that says what to do.
 
-The experiments are those that kft comes with: from its checkout, or from inside the installed package.
+The experiments are those that come with kft, from its checkout or from inside the installed package.
 """
 
 import os
@@ -17,7 +17,7 @@ from fork_wrapper.formats.own_images import BARE
 from fork_wrapper.machine.settings import LOCAL_FILE, SETTINGS_FILE, Settings
 
 BASE = ("sdxl_base.toml", "prompts/standard.txt")
-"""What every experiment goes on from."""
+"""The files that every experiment builds on."""
 
 EXAMPLES = (*(f"humanoid_{number:02}.toml" for number in range(2, 8)), "humanoid_05_24gb.toml")
 """Six iterations of one fine-tune, and one of them for smaller GPUs."""
@@ -27,7 +27,7 @@ FIRST = "humanoid_05"
 """The example that a newcomer is shown."""
 
 OWN = ("models", "datasets", "sd_scripts", "python")
-"""Settings of one machine."""
+"""The settings that belong to one machine."""
 
 _SETTINGS = """\
 # Defaults of this project, to be committed. Override them, weakest first, in ~/.config/kft/kft.toml (this user), in
@@ -82,27 +82,27 @@ _PAGE = "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0"
 
 @dataclass(frozen=True, kw_only=True)
 class NewProject:
-    """A project that is about to be written."""
+    """A project to be written."""
 
     folder: Path
-    """Its folder, absolute."""
+    """The project folder, absolute."""
     files: Mapping[str, bytes]
-    """What is to be written, by relative path with forward slashes."""
+    """The files to be written, by relative path with forward slashes."""
     first: str
     """The experiment to try first."""
     steps: tuple[str, ...]
-    """What a person does in it, as commands."""
+    """The next steps in the project, as commands."""
 
 
 def plan_project(
     folder: Path, settings: Settings, *, bare: bool, elsewhere: Sequence[str], own: Given | None = None
 ) -> NewProject:
-    """The files of a project in `folder`; InputError when one of them is there already.
+    """Plan the files of a project in `folder`; InputError if one of them exists already.
 
-    `bare` leaves the examples out, and whatever of the base tells of them. `own` are somebody's images, and a base
-    model: they become the one experiment, and this machine's settings are pointed at the folders that hold them. Of
-    this machine's settings, those of `OWN` are written that lead somewhere and that `elsewhere` does not name: what
-    the user's own file or a variable says holds in every project.
+    `bare` leaves out the examples, and the parts of the base that mention them. `own` holds the user's images and base
+    model: they become the only experiment, and this machine's settings point to the folders that hold them. Settings in
+    `OWN` are written if they lead somewhere and are not in `elsewhere`: those come from the user's own file or a
+    variable, and hold in every project anyway.
     """
     folder = folder.absolute()
     local = {name: value for name, value in _found(settings).items() if name not in elsewhere}
@@ -122,20 +122,20 @@ def plan_project(
     there = [
         Finding(what="the file exists", where=str(folder / name), todo="move it, or name another folder")
         for name in files
-        if os.path.lexists(folder / name)  # a link to nowhere is somebody's, too
+        if os.path.lexists(folder / name)  # a dangling link counts too
     ]
     raise_if_any("nothing was written", there)
     return NewProject(folder=folder, files=files, first=first, steps=steps)
 
 
 def write_project(project: NewProject) -> None:
-    """Write it; the settings, which make a folder a project, come last."""
+    """Write the project; the settings, which make a folder a project, come last."""
     for name, data in sorted(project.files.items(), key=lambda file: file[0] == SETTINGS_FILE):
         write_whole(project.folder / name, data)
 
 
 def _found(settings: Settings) -> dict[str, str]:
-    """Settings of this machine that somebody said, or that lead somewhere."""
+    """Return this machine's settings that someone set, or that lead somewhere."""
     here = {"sd_scripts"} if (settings.sd_scripts / "sdxl_train.py").is_file() else set()
     said = {name for name in OWN if settings.sources[name] == "command line"}
     return {name: Path(getattr(settings, name)).as_posix() for name in OWN if name in here | said}
@@ -144,7 +144,7 @@ def _found(settings: Settings) -> dict[str, str]:
 def _own(
     folder: Path, settings: Settings, own: Given, local: Mapping[str, str], elsewhere: Sequence[str]
 ) -> tuple[str, dict[str, bytes], tuple[str, ...], dict[str, str]]:
-    """The experiment of somebody's own images: its name, its files, what to do next, settings that lead to them."""
+    """Return the experiment of the user's images: its name, files and next steps, and settings that lead to them."""
     assert own.images is not None
     name = plain_name(own.images.folder.name.replace(" ", "_"))
     fixed = {*local, *elsewhere}
@@ -187,12 +187,12 @@ def _readme(title: str, first: str, *, bare: bool, own: Given | None) -> str:
 
 
 def _bare(name: str) -> bytes:
-    """A file of `BASE` that tells of nobody's project."""
+    """Return the bare version of a file in `BASE`, which describes no particular project."""
     return (BARE / Path(name).name).read_bytes()
 
 
 def _shipped(name: str) -> bytes:
-    """An experiment or a prompt file that kft comes with."""
+    """Return an experiment or prompt file that comes with kft."""
     package = Path(__file__).resolve().parents[1]
     for place in (package / "examples", package.parent / EXPERIMENTS):
         if (place / name).is_file():

@@ -1,6 +1,6 @@
-"""Somebody's own images as an experiment: what a folder holds, and the values that follow from it.
+"""The user's own images as an experiment: what a folder holds, and the values that follow from it.
 
-The folder is only read. Whole experiments begin with the values of `bare/sdxl_base.toml`, which nobody's team has told.
+The folder is only read. Whole experiments start with the values of `bare/sdxl_base.toml`, which tells no one's story.
 """
 
 import os
@@ -25,16 +25,16 @@ BARE = Path(__file__).with_name("bare")
 """The base experiment and its prompts, as `kft init --bare` writes them."""
 
 SIDES = (1024, 768, 512)
-"""Resolutions to choose from, the best first."""
+"""The resolutions to choose from, best first."""
 
 REGULARISING = ("reg", "regularization", "regularisation")
-"""What kohya's tools call the folder of regularisation images."""
+"""The names that kohya's tools use for the folder of regularisation images."""
 
 PROMPTS = 4
-"""Captions that become sample prompts."""
+"""The number of captions that become sample prompts."""
 
 LONGEST = 300
-"""Letters of a sample prompt; CLIP reads about 75 tokens of one."""
+"""The longest sample prompt, in characters; CLIP reads about 75 tokens of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,44 +42,44 @@ class ImageFolder:
     """One folder that becomes a subset."""
 
     path: Path
-    """Absolute, as typed."""
+    """The absolute path, as typed."""
     scan: FolderScan
-    """Its images, and their captions by the extension of all."""
+    """Its images, and their captions by the extension used for all folders."""
     repeats: int
-    """From a name like `10_luna`, else 1."""
+    """Repeats, from a name like `10_luna`, otherwise 1."""
     name: str
-    """What it is called in words: its name without the number."""
+    """The name for display, without the number."""
     is_reg: bool
-    """Whether it lies in a folder for regularisation images, as kohya's tools call it."""
+    """Whether it lies in a folder for regularisation images, as kohya's tools name it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnImages:
-    """What a folder holds."""
+    """The content of a folder."""
 
     folder: Path
-    """Absolute, as typed."""
+    """The absolute path, as typed."""
     folders: tuple[ImageFolder, ...]
-    """At least one, each with images."""
+    """Folders with images, at least one."""
     caption_extension: str
-    """Of most captions; `.txt` where there are none."""
+    """The extension of most captions; `.txt` if there are none."""
     resolution: int
-    """What most images have pixels enough for."""
+    """The resolution that most images have enough pixels for."""
     left_out: Mapping[str, int]
-    """Folders below one that holds images itself, with how many images they have: sd-scripts does not look there."""
+    """Subfolders of a folder with images, and their image counts: sd-scripts does not look there."""
 
     @property
     def images(self) -> int:
-        """How many."""
+        """The number of images."""
         return sum(one.scan.images for one in self.folders)
 
     @property
     def captioned(self) -> int:
-        """How many of them have a caption."""
+        """The number of images with a caption."""
         return sum(one.scan.captioned for one in self.folders)
 
     def subsets(self) -> list[dict[str, Any]]:
-        """As tables of a dataset config; a folder without any caption is told by its name."""
+        """Return the folders as tables of a dataset config; one without captions uses its name instead."""
         return [
             {
                 "image_dir": one.path.as_posix(),
@@ -92,10 +92,10 @@ class OwnImages:
 
 
 def look_at_images(folder: Path, settings: Settings) -> OwnImages:
-    """What a folder of images holds; InputError where it holds nothing to train on.
+    """Look at a folder of images; InputError if it holds nothing to train on.
 
-    Images directly in it are one subset. Where there are none, each folder below that has images is one, and a name
-    like `10_luna` says how often its images are repeated.
+    Images directly in it are one subset. If there are none, each subfolder with images is one, and a name like
+    `10_luna` sets the number of repeats.
     """
     folder = _absolute(folder)
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def look_at_images(folder: Path, settings: Settings) -> OwnImages:
 
 
 def base_of(text: str) -> str:
-    """The base model that `--base` names: an absolute path, or a name on the Hugging Face Hub; InputError for none."""
+    """Return the base model in `--base`: an absolute path or a Hugging Face Hub name; InputError if it is neither."""
     path = _absolute(Path(text))
     if path.exists():
         return path.as_posix()
@@ -132,7 +132,7 @@ def base_of(text: str) -> str:
 
 
 def own_values(images: OwnImages, base: str | None, prompts: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Training options and dataset config of a whole experiment: those of the bare base, with what is given."""
+    """Return training options and dataset config of a whole experiment: the bare base with what is given."""
     tree = parse_toml(read_text(BARE / "sdxl_base.toml"), BARE / "sdxl_base.toml")
     training, dataset = dict(tree["training"]), dict(tree["dataset"])
     if base is not None:
@@ -146,7 +146,7 @@ def own_values(images: OwnImages, base: str | None, prompts: str) -> tuple[dict[
 
 
 def sample_prompts(images: OwnImages) -> str:
-    """Prompts made of the person's own captions, evenly taken; of folders' names where there are none."""
+    """Make prompts from the user's captions, evenly spaced; from folder names if there are none."""
     folders = [one for one in images.folders if not one.is_reg] or images.folders
     texts = [text for one in folders for text in _captions(one.scan)] or [one.name for one in folders]
     distinct = list(dict.fromkeys(texts))
@@ -162,7 +162,7 @@ def sample_prompts(images: OwnImages) -> str:
 
 
 def described(images: OwnImages) -> list[str]:
-    """What was found, for people."""
+    """Describe what was found, for users."""
     captions = f"{images.captioned} with a {images.caption_extension} caption"
     if not images.captioned:
         captions = "none with a caption: the folder's name is told for each"
@@ -176,13 +176,13 @@ def described(images: OwnImages) -> list[str]:
 
 
 def _line(one: ImageFolder, home: Path) -> str:
-    """One of several folders."""
+    """Describe one of several folders."""
     place, more = one.path.relative_to(home).as_posix(), ", for regularisation" if one.is_reg else ""
     return f"  {place}: {counted(one.scan.images, 'image')}, x {one.repeats}{more}"
 
 
 def _folder(path: Path, below: tuple[str, ...], scan: FolderScan, extension: str) -> ImageFolder:
-    """A subset; the folder that was named itself is never one of many, so its name says no repeats."""
+    """Make a subset; the folder that the user named is never one of many, so its name sets no repeats."""
     concepts = {name: (repeats, words) for name, repeats, words in concept_folders(str(path.parent)) or []}
     repeats, words = concepts.get(path.name, (1, "")) if below else (1, "")
     return ImageFolder(
@@ -203,7 +203,7 @@ def _refused(what: str, where: Path, todo: str) -> InputError:
 
 
 def _with_images(folder: Path) -> dict[Path, FolderScan]:
-    """Every folder at or below this one that holds images, and what it holds; links to folders are not followed."""
+    """Return every folder at or below this one with images, and its content; links to folders are not followed."""
     found = {}
     for place, folders, _ in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -217,7 +217,7 @@ def _with_images(folder: Path) -> dict[Path, FolderScan]:
 
 
 def _nothing_in(folder: Path) -> tuple[str, Path, str]:
-    """Why there is nothing to train on."""
+    """Return why there is nothing to train on."""
     ignored = Counter(scan_folder(folder, CAPTION_EXTENSION).ignored_images)
     if ignored:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in ignored.most_common())
@@ -231,7 +231,7 @@ def _nothing_in(folder: Path) -> tuple[str, Path, str]:
 
 
 def _extension(scans: list[FolderScan]) -> str:
-    """The extension by which most images have a caption."""
+    """Return the extension with which most images have a caption."""
     counts: Counter[str] = Counter({CAPTION_EXTENSION: sum(one.captioned for one in scans)})
     for one in scans:
         counts.update(one.other_extensions)
@@ -239,7 +239,7 @@ def _extension(scans: list[FolderScan]) -> str:
 
 
 def _resolution(folders: list[ImageFolder], settings: Settings) -> int:
-    """The greatest of `SIDES` that at least half of the images fill without being enlarged much."""
+    """Return the largest of `SIDES` that at least half of the images fill without much enlargement."""
     memory = SurveyCache(settings.cache / "survey.json")
     sizes = [
         width * height
@@ -252,12 +252,12 @@ def _resolution(folders: list[ImageFolder], settings: Settings) -> int:
 
 
 def _captions(scan: FolderScan) -> list[str]:
-    """First lines of captions, as prompts: nothing in them is taken for a flag or a comment."""
+    """Return first lines of captions as prompts; nothing in them is read as a flag or a comment."""
     found = []
     for picture in scan.pictures:
         try:
             lines = picture.caption.read_text(encoding="utf-8-sig").splitlines() if picture.caption else []
-        except (OSError, UnicodeDecodeError):  # `kft dataset check` says it
+        except (OSError, UnicodeDecodeError):  # `kft dataset check` reports it
             continue
         words = " ".join(next((line for line in lines if line.strip()), "").replace("--", "-").split()).lstrip("# ")
         if words and words.isprintable():

@@ -1,4 +1,4 @@
-"""What a file is, by its content, and its reader: the one door to this package for single files."""
+"""Recognise a file by its content and read it: the single entry to this package for single files."""
 
 import json
 import re
@@ -35,10 +35,10 @@ _OTHER_MODELS: Mapping[str, str] = {
     "byt5": "a HunyuanImage model",
     "t5xxl": "a FLUX.1 or SD3 model",
 }
-"""Options that name a part which SDXL has not, and what has it; the surest first."""
+"""Options for a part that SDXL does not have, and the model that has it; the surest first."""
 
 _OLD_BASE = re.compile(r"(?:^|[/\\])(?:stable-diffusion-v1-|v1-5-pruned|sd-?v?1[-.]?5)", re.IGNORECASE)
-"""Base models of SD 1.x, by the names that everyone has them under."""
+"""Base models of SD 1.x, by their common file names."""
 
 _FORMS = (
     "a kohya_ss GUI JSON, a TOML of sd-scripts or the GUI, a dataset config, a command line or script, a sidecar, "
@@ -47,10 +47,10 @@ _FORMS = (
 
 
 _DATASET_NAME = re.compile("data", re.IGNORECASE)
-"""In the name of a dataset config that may be empty, as that of a training without images is."""
+"""Matches the name of a dataset config, which may be empty, as for a training without images."""
 
 LARGEST = 10_000_000
-"""Characters of a config; only logs are longer."""
+"""The longest config accepted, in characters; only logs are longer."""
 
 _PROGRAMS: Sequence[tuple[frozenset[str], str]] = (
     (frozenset(["training_method", "model_type"]), "a config of OneTrainer"),
@@ -68,23 +68,23 @@ _TEXTS: Mapping[str, str] = {
     "a config of ai-toolkit": r"(?m)^job:\s*\S[\s\S]*^config:",
     "a config of accelerate": r"(?m)^compute_environment:",
 }
-"""Other files of other programs, by what stands in them."""
+"""Other files of other programs, by their content."""
 
 
 def is_literal_command(text: str) -> bool:
-    """Whether an argument is a command line itself and no file's name."""
+    """Return whether an argument is a command line itself, not a file name."""
     return bool(re.search(r"\s", text)) and mentions_training(text)
 
 
 def is_experiment(raw: Mapping[str, Any]) -> bool:
-    """Whether a parsed TOML is an experiment of kft: tables of an experiment, and nothing else."""
+    """Return whether a parsed TOML is an experiment of kft: it has tables of an experiment, and nothing else."""
     return bool(raw) and raw.keys() <= TABLES.keys()
 
 
 def read_any(path: Path, *, gui_version: Version | None = None, images: int | None = None, pairs: bool = True) -> Found:
-    """What the file holds; InputError says what it is when it is not for kft, or that nobody knows it.
+    """Read a file of any kind; InputError says what it is if it is not for kft, or that it is unknown.
 
-    With `pairs`, a GUI JSON is read together with the TOML of the same start, where that lies beside it.
+    With `pairs`, a GUI JSON is read together with the TOML of the same start, if that lies beside it.
     """
     suffix = path.suffix.lower()
     if is_folder(path):
@@ -113,7 +113,7 @@ def read_any(path: Path, *, gui_version: Version | None = None, images: int | No
 
 
 def _empty(text: str, path: Path) -> Found:
-    """The dataset config of a training without images, which an export of kft has; InputError for other empty files."""
+    """Read an empty dataset config, as kft exports for a training without images; InputError for other empty files."""
     if path.suffix.lower() == ".toml" and _DATASET_NAME.search(path.name):
         return _dataset({}, text, ["it is empty: it names no images"], path)
     raise refuse(path, "it is empty", f"name {_FORMS}")
@@ -127,7 +127,7 @@ def _is_json(text: str) -> bool:
 
 
 def _unknown(text: str, path: Path) -> InputError:
-    """The error of a text that is no config of the family: what it starts or sets up, as far as that can be seen."""
+    """Make the error for a text that is no sd-scripts config: what the text starts or sets up, if that shows."""
     if started := re.search(r"(?:accelerate launch|torchrun|python\d?)\b[^\n;|&]*?([\w-]*train[\w-]*\.py)\b", text):
         what = f"it starts {started[1]}, which is no script of sd-scripts"
     else:
@@ -137,7 +137,7 @@ def _unknown(text: str, path: Path) -> InputError:
 
 def _json(path: Path, text: str, version: Version | None, images: int | None, *, pairs: bool) -> Found:
     raw = read_plain_json(path)
-    if isinstance(raw, str) and _is_json(raw):  # a JSON that someone has put into quotes once more
+    if isinstance(raw, str) and _is_json(raw):  # JSON that was quoted twice
         raw = json.loads(raw)
         refuse_odd(raw, path)
     if isinstance(raw, Mapping) and raw.get("kind") in ("run", "sidecar"):
@@ -155,13 +155,13 @@ def _json(path: Path, text: str, version: Version | None, images: int | None, *,
 
 
 def _cells(cells: Sequence[Any]) -> str:
-    """The text of a notebook's cells of code."""
+    """Return the text of a notebook's code cells."""
     code = [cell.get("source", "") for cell in cells if isinstance(cell, Mapping) and cell.get("cell_type") == "code"]
     return "\n".join("".join(map(str, source)) if isinstance(source, list) else str(source) for source in code)
 
 
 def _shape(raw: Any) -> str:
-    """What a foreign JSON looks like, for a message."""
+    """Describe what a foreign JSON looks like, for a message."""
     if isinstance(raw, Mapping) and raw and all(isinstance(value, Mapping) for value in raw.values()):
         keys = {key for value in raw.values() for key in value}
         if keys & {"caption", "tags", "train_resolution"}:
@@ -198,7 +198,7 @@ def _toml(raw: Mapping[str, Any], text: str, notes: Sequence[str], path: Path) -
 
 
 def _refuse_foreign(written: Mapping[str, Any], path: Path) -> None:
-    """InputError for a TOML of another script, or of no script at all."""
+    """Raise InputError for a TOML of another script, or of no script at all."""
     todo = "kft is for full fine-tunes of SDXL, which are sdxl_train.py's"
     if lora := [key for key in _LORA if written.get(key)]:
         raise refuse(path, f"it trains a LoRA: it sets {', '.join(lora[:3])}", todo)
@@ -227,7 +227,7 @@ def _dataset(raw: Mapping[str, Any], text: str, notes: Sequence[str], path: Path
 
 
 def with_dataset_config(found: Found) -> Found:
-    """`found` with the dataset config that it names, where that file can be found."""
+    """Add to `found` the dataset config that it names, if that file can be found."""
     named = found.options.get("dataset_config")
     path = nearby(str(named), found.path.parent) if named and found.dataset is None else None
     if path is None:

@@ -25,7 +25,7 @@ _WINDOWS = re.compile(
     r"(?:^|[\s\"'=])[A-Za-z]:\\|(?:^|[\s\"'=])\.{1,2}\\|\\\\\w|\.exe\b|(?:[%}]|\$\w+)\\\w", re.IGNORECASE
 )
 _SAID_BY = re.compile(r"\s\w+\.py:\d+$")
-"""What a log puts at the end of a line: the place in the program that says it."""
+"""What a log appends to a line: the place in the program that logs it."""
 _OPTION = re.compile(r"\s*(--[A-Za-z]|[\"']?[\w./\\:-]*\bsdxl_train\.py\b)")
 
 
@@ -34,15 +34,15 @@ class Command:
     """One command of a text."""
 
     line: int
-    """The line on which it begins, from 1."""
+    """The line where it begins, from 1."""
     words: tuple[str, ...]
-    """Its words, quotes removed, known variables filled in."""
+    """Its words, with quotes removed and known variables filled in."""
     folder: str = ""
-    """Where the text changes to before it; empty where it does not."""
+    """The folder that the text changes to before it; empty if none."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the text has set for programs that it starts."""
+    """The variables that the text has set for programs that it starts."""
     notes: tuple[str, ...] = ()
-    """What was mended to read it."""
+    """What was repaired to read it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +50,13 @@ class Variable:
     """A variable that the text sets."""
 
     text: str
-    """As it stands in a longer word or within quotes."""
+    """Its value inside a longer word or within quotes."""
     words: tuple[str, ...]
-    """What it becomes where it stands alone."""
+    """The words that it expands to when it stands alone."""
 
 
 def commands(text: str, *, program: bool = False) -> Iterator[Command]:
-    """Every command of the text, in order. In a `program`, `{name}` stands for a variable."""
+    """Yield every command of the text, in order. In a `program`, `{name}` stands for a variable."""
     known: dict[str, Variable] = {}
     exported: dict[str, str] = {}
     folder = ""
@@ -83,7 +83,7 @@ def commands(text: str, *, program: bool = False) -> Iterator[Command]:
 
 
 def _opened(words: list[str], known: Mapping[str, Variable]) -> Iterator[str]:
-    """The words, with a command that is one of them taken apart; what it does before the training is no part of it."""
+    """Yield the words, and split a word that is itself a command; what it does before the training is dropped."""
     for word in words:
         if holds_a_command(word):
             yield from next((own for own in _split(word, known) if any("sdxl_train" in one for one in own)), [word])
@@ -95,9 +95,9 @@ _CHANGES = frozenset(["cd", "%cd", "pushd", "set-location", "chdir"])
 
 
 def _as_shell(found: re.Match[str]) -> str:
-    """A command that Python shows as a list, in a log or a program, as shell words: `['python', 'sdxl_train.py']`.
+    """Return a command that a log or program shows as a Python list, `['python', 'sdxl_train.py']`, as shell words.
 
-    What a program puts in when it runs stays in braces: `f"--vae={vae}"`, `str(steps)`.
+    What a program fills in at run time stays in braces: `f"--vae={vae}"`, `str(steps)`.
     """
     with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
         listed = ast.parse(found[0].strip("'"), mode="eval").body
@@ -108,7 +108,7 @@ def _as_shell(found: re.Match[str]) -> str:
 
 
 def _element(node: ast.expr) -> str:
-    """One item of a list in a program, as a word."""
+    """Return one item of a list in a program, as a word."""
     if isinstance(node, ast.JoinedStr):
         return "".join(_element(part) for part in node.values)
     if isinstance(node, ast.FormattedValue):
@@ -119,23 +119,23 @@ def _element(node: ast.expr) -> str:
 
 
 def _on_one_line(found: re.Match[str]) -> str:
-    """An array over several lines on its first one, without its comments."""
+    """Join an array over several lines onto its first line, without its comments."""
     lines = [re.sub(r"(^|\s)#.*", "", line) for line in found[0].splitlines()]
     return " ".join(lines) + "\n" * (len(lines) - 1)
 
 
 def _assign(line: str, known: dict[str, Variable], exported: dict[str, str], *, program: bool) -> bool:
-    """Take a line that sets a variable into `known`; False for a line that does something else as well."""
+    """Add a line that sets a variable to `known`; False if the line also does something else."""
     found = _ASSIGNMENT.match(line)
     if found is None:
         return False
     how, value = (found["how"] or "").strip().lower(), found["value"]
     if program and how != "%env":
         value = re.sub(r"^[rRfFbBuU]{1,2}(?=[\"'])", "", value)
-        if re.match(r"[^\"'#]*\(", value):  # what a function makes is not known here
+        if re.match(r"[^\"'#]*\(", value):  # the result of a function is unknown here
             return False
     array = re.fullmatch(r"@?\((.*)\)", value)
-    whole = how == "set"  # cmd.exe takes all of the line
+    whole = how == "set"  # cmd.exe takes the whole line
     if whole or how == "%env":
         parts = [[_filled(value.strip('"'), known, program=program)]]
     else:
@@ -152,14 +152,15 @@ def _assign(line: str, known: dict[str, Variable], exported: dict[str, str], *, 
 
 
 _EXPORTS = frozenset(["export", "set", "$env:", "%env"])
-"""How a text sets a variable for the programs that it starts."""
+"""The ways that a text sets a variable for the programs it starts."""
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Lines with their continuations joined, each with the number of its first one and what was mended.
+    """Yield lines with their continuations joined, each with the number of its first line and what was repaired.
 
-    A line that begins with an option goes on with the one above: people keep commands so, to paste them as one line.
-    A comment within a continued command would end it in a shell; what follows is meant to belong to it all the same.
+    A line that begins with an option continues the line above: people keep commands like this to paste them as one
+    line. A comment inside a continued command would end it in a shell; here the lines after it still belong to the
+    command.
     """
     parts: list[str] = []
     start, goes_on, notes = 1, False, list[str]()
@@ -180,21 +181,21 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str, tuple[str, ...]]]:
 
 
 _WITHIN = re.compile(r"\s*#.*?(?P<on>\s[\\^`])?$")
-"""A line of comment; it goes on like the command where it ends like one."""
+"""A comment line inside a command, which continues if it ends with a continuation sign."""
 
 _BEHIND = re.compile(r"(\s[\\^`])\s+#.*$")
-"""A comment behind a sign of continuation."""
+"""A comment after a continuation sign."""
 
 
 def _goes_on(line: str) -> bool:
-    """Whether a line ends in a sign of continuation; a path of Windows may end in a backslash that is none."""
+    """Return whether a line ends in a continuation sign; a Windows path may end in a backslash that is not one."""
     if line.endswith("\\"):
         return line[-2:-1].isspace() or "\\" not in line[:-1]
     return line.endswith(("^", " `", "\t`"))
 
 
 def _split(line: str, known: Mapping[str, Variable], *, program: bool = False) -> Iterator[list[str]]:
-    """The commands of one line as lists of words."""
+    """Yield the commands of one line as lists of words."""
     windows = bool(_WINDOWS.search(line))
     words: list[str] = []
     word: str | None = None
@@ -220,11 +221,11 @@ _TOKEN = re.compile(
     | "(?P<double>(?:[^"\\]|\\.)*)" | (?P<escape>\\.) | (?P<plain>[^\s;|&<>'"\\#]+|.)""",
     re.VERBOSE,
 )
-"""The smallest pieces of a line; the last branch also takes a lone quote, and `<name>` that stands for a value."""
+"""The smallest pieces of a line; the last branch also takes a lone quote, and a `<name>` placeholder."""
 
 
 def _unquoted(token: re.Match[str], known: Mapping[str, Variable], *, windows: bool, program: bool) -> str:
-    """What a piece of a word stands for; on Windows a backslash is a letter like any other."""
+    """Return what a piece of a word stands for; on Windows a backslash is an ordinary character."""
     if token["single"] is not None:
         return _braces(token["single"], known) if program else token["single"]
     if token["double"] is not None:
@@ -236,13 +237,13 @@ def _unquoted(token: re.Match[str], known: Mapping[str, Variable], *, windows: b
 
 
 def _spread(word: str, known: Mapping[str, Variable]) -> list[str]:
-    """A variable that stands alone: the shell makes words of it."""
+    """Expand a variable that stands alone into words, as the shell does."""
     name = re.sub(r"\W", "", word)
     return list(known[name].words) if name in known else [word.strip('"')]
 
 
 def _braces(word: str, known: Mapping[str, Variable]) -> str:
-    """`{name}` of a notebook or an f-string."""
+    """Fill in `{name}` of a notebook or an f-string."""
     return re.sub(r"\{(\w+)\}", lambda match: known[match[1]].text if match[1] in known else match[0], word)
 
 

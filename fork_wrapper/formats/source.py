@@ -1,7 +1,7 @@
-"""A configuration from wherever it lies: an experiment, a run, a sidecar, a checkpoint, or a file of another program.
+"""A configuration from any source: an experiment, a run, a sidecar, a checkpoint, or another program's file.
 
-Every reader takes all of them by name, id or path. A run is never guessed: an experiment's name means the experiment
-file; `short_names` has the names that stand for its runs.
+Every verb that reads accepts all of them by name, id or path. A run is never guessed: an experiment's name means the
+experiment file; names that stand for its runs are in `short_names`.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fork_wrapper.formats.fitted import Fitted
 
 SCRIPT_SUFFIXES = frozenset([".sh", ".bash", ".bat", ".cmd", ".ps1", ".txt", ".log", ".ipynb"])
-"""Files in which a command line may stand."""
+"""Suffixes of files that may hold a command line."""
 
 SourceKind = Literal["experiment", "run", "sidecar", "checkpoint", "file"]
 
@@ -36,33 +36,33 @@ class Source:
     """One configuration and what else is known about it."""
 
     kind: SourceKind
-    """What was named."""
+    """The kind of source that was named."""
     label: str
-    """How output names it: an experiment's name, a run id, a file name."""
+    """The name used in output: an experiment's name, a run id, a file name."""
     path: Path
     """The file it was read from."""
     training: Mapping[str, Any]
-    """Training options as they are set."""
+    """The training options that are set."""
     dataset: Mapping[str, Any]
     """The dataset config as a tree."""
     origins: Mapping[str, Origin]
-    """By full key path; empty for a bare checkpoint."""
+    """Origins by full key path; empty for a bare checkpoint."""
     resolved: Resolved | None = None
-    """Of an experiment."""
+    """The resolved experiment, if it is one."""
     record: Record | None = None
-    """Of a run or a sidecar."""
+    """The record, for a run or a sidecar."""
     checkpoint: Mapping[str, Any] | None = None
-    """The `checkpoint` section of a sidecar."""
+    """The `checkpoint` section, for a sidecar."""
     header: Mapping[str, Any] | None = None
-    """What a checkpoint's header holds: identity, run, and all `modelspec.*`."""
+    """The header of a checkpoint: identity, run, and all `modelspec.*`."""
     found: Found | None = None
-    """Of a file of another program: what it is, and what there is to say of it."""
+    """For another program's file: what it is, and what there is to report about it."""
 
 
 def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Source:
-    """The configuration that `text` names; InputError says what kinds of names there are.
+    """Open the configuration that `text` names; InputError lists the kinds of names there are.
 
-    `allow` is for an experiment: names that pass although kft does not know them.
+    `allow` is for an experiment: unknown keys that are accepted.
     """
     path = Path(text)
     suffix = path.suffix.lower()
@@ -84,7 +84,7 @@ def open_source(text: str, settings: Settings, allow: Sequence[str] = ()) -> Sou
 
 
 def is_run(text: str, settings: Settings) -> bool:
-    """Whether a text names a run, by its id or its folder."""
+    """Return whether a text names a run, by its id or its folder."""
     return _run_folder(text, settings) is not None
 
 
@@ -97,7 +97,7 @@ def _run_folder(text: str, settings: Settings) -> RunFolder | None:
 
 
 def open_run(text: str, settings: Settings) -> RunFolder:
-    """The run folder that `text` names; InputError when it names anything else."""
+    """Return the run folder that `text` names; InputError if it names anything else."""
     source = open_source(text, settings)
     if source.kind != "run":
         todo = "name EXPERIMENT/RUN, or its folder; `kft list` shows them"
@@ -173,7 +173,7 @@ def _checkpoint(path: Path) -> Source:
 
 
 def _is_experiment(path: Path) -> bool:
-    """Whether a TOML file holds tables of an experiment alone; a broken one is taken for one, and its error told."""
+    """Return whether a TOML file holds only tables of an experiment; a broken one counts, to have its error shown."""
     try:
         raw = parse_toml(read_text(path), path)
     except InputError:
@@ -182,12 +182,12 @@ def _is_experiment(path: Path) -> bool:
 
 
 def _is_command(text: str) -> bool:
-    """Whether a text is a command line itself, and no file's name."""
+    """Return whether a text is a command line itself, not a file name."""
     return "sdxl_train.py" in text and len(text.split()) > 1 and not is_file(Path(text))
 
 
 def _foreign(text: str) -> Source:
-    """A file of the GUI or of sd-scripts, or a command line itself, as it took effect."""
+    """Open a file of the GUI or of sd-scripts, or a command line itself, with values as they took effect."""
     fitted = _read(text)
     path = Path(text) if not _is_command(text) else fitted.found.path
     training = dict(fitted.training)
@@ -210,8 +210,8 @@ def _foreign(text: str) -> Source:
 
 
 def _read(text: str) -> "Fitted":
-    """What a file of any kind but an experiment comes to, or a command line itself."""
-    # Imported here: what compares experiments and runs should not wait for the readers of other programs' files.
+    """Read a file of any kind but an experiment, or a command line itself, into an experiment's values."""
+    # Imported here so that comparing experiments and runs need not wait for the readers of other programs' files.
     from fork_wrapper.formats.fitted import fit  # noqa: PLC0415
     from fork_wrapper.formats.grouped_files import read_one  # noqa: PLC0415
     from fork_wrapper.formats.kft_import import with_own_record  # noqa: PLC0415
@@ -220,7 +220,7 @@ def _read(text: str) -> "Fitted":
 
 
 def fitted_of(source: Source) -> "Fitted":
-    """The values of an experiment in what was named, where that is none itself."""
+    """Return the experiment values of a source that is not an experiment itself."""
     if source.found is None:
         return _read(str(source.path))
     from fork_wrapper.formats.fitted import Fitted  # noqa: PLC0415
@@ -245,10 +245,10 @@ def _unknown(text: str, settings: Settings) -> InputError:
 
 
 def named_prompts(source: Source) -> str | None:
-    """The text of the file of sample prompts that a source names; None where it cannot be read, or is not its own.
+    """Return the text of the sample prompt file that a source names; None if unreadable, or not the source's own.
 
-    An experiment may name any file. What comes from elsewhere may name files of its own folder, and of that of its
-    experiment where this is here: others are not handed on because a record says their path.
+    An experiment may name any file. Other sources may only name files in their own folder, or in their experiment's
+    folder if it is here: a path in a record is no reason to pass a file on.
     """
     named = source.training.get("sample_prompts")
     path = Path(str(named)) if named else None
@@ -261,7 +261,7 @@ def named_prompts(source: Source) -> str | None:
 
 
 def _homes(source: Source) -> list[Path]:
-    """The folder of a source, and those of its experiment's files that are here, word for word as it has them."""
+    """Return a source's folder, and the folders of its experiment's files that are here with the same text."""
     files = source.record.experiment["files"] if source.record is not None else ()
     homes = [source.path.absolute().parent]
     for file in files:
@@ -273,7 +273,7 @@ def _homes(source: Source) -> list[Path]:
 
 
 def toml_texts(source: Source) -> tuple[str, str] | None:
-    """The archived texts of train.toml and dataset.toml, byte for byte; None where only values are known."""
+    """Return the archived texts of train.toml and dataset.toml, byte for byte; None if only values are known."""
     if source.record is None:
         return None
     return source.record.toml["train"], source.record.toml["dataset"]

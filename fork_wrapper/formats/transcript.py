@@ -1,4 +1,4 @@
-"""What consoles, programs and word processors do to a command line, undone before it is taken apart.
+"""Undo what consoles, programs and word processors do to a command line, before it is parsed.
 
 A console breaks long lines, a notebook and a program keep commands as strings, a word processor turns quotes and
 dashes into typographic ones.
@@ -21,14 +21,14 @@ _ANOTHER = re.compile(
     r"\s*(?:#|::|rem\b|[!$]?\s*(?:accelerate|python[\d.]*|torchrun|deepspeed|done|fi|then|else|exit|echo|cd|pause)\b)",
     re.IGNORECASE,
 )
-"""How a line begins that is a command of its own, or a comment."""
+"""Matches the start of a line that is a comment or a command of its own."""
 
 
 def broken_lines(text: str) -> Iterator[tuple[int, int, list[str]]]:
-    """Commands that something has broken over lines: first line and the one after the last, from 0, and the pieces.
+    """Yield commands that were broken over lines: first line, the line after the last, both from 0, and the pieces.
 
-    A piece is what stands on a line without its indentation and without what a log puts around it. That they belong
-    together is not certain: lines that follow may be other commands.
+    A piece is a line without its indentation and without what a log puts around it. The pieces do not certainly belong
+    together: the lines that follow may be other commands.
     """
     lines = text.split("\n")
     number = 0
@@ -50,10 +50,10 @@ def broken_lines(text: str) -> Iterator[tuple[int, int, list[str]]]:
 
 
 def _end(lines: Sequence[str], start: int) -> int:
-    """The line after the last one that may belong to a command that begins on `start`.
+    """Return the line after the last one that may belong to a command that begins on `start`.
 
-    In a log its lines are indented as its first word is; elsewhere it ends with its paragraph, or before a line that
-    is another command.
+    In a log the command's lines are indented like its first word; elsewhere it ends with its paragraph, or before a
+    line that is another command.
     """
     head = _LOGGED.match(lines[start])
     least = len(head["head"]) if head else 0
@@ -70,7 +70,7 @@ _QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?", re.MULTILINE)
 
 
 def unquoted(text: str) -> str:
-    """The text without the marks of a quotation, or of a shell that asks for more, before its lines."""
+    """Return the text without the `>` of a quotation or a shell's continuation prompt at line starts."""
     return _QUOTE.sub("", text)
 
 
@@ -79,10 +79,10 @@ def _indentation(line: str) -> int:
 
 
 def joined(pieces: Sequence[str]) -> tuple[str, str]:
-    """The pieces joined as a console breaks lines: between words, and between letters.
+    """Join the pieces in both ways that a console breaks lines: between words, and between letters.
 
-    Between words a word that is longer than the console is broken all the same: such a piece is one word, as long as
-    the longest.
+    A console that breaks between words still breaks a word longer than its width: such a piece is one word, as long
+    as the longest piece.
     """
     wide = max(map(len, pieces))
     words, letters = pieces[0], pieces[0]
@@ -107,7 +107,7 @@ _SINGLE = re.compile(r"(?<!\w)[\u2018\u201a\u201b]|[\u2019](?!\w)|(?<!\w)[\u2019
 
 
 def straight(line: str) -> str:
-    """The line with typographic quotes, dashes and spaces as a shell needs them; within plain quotes all stays."""
+    """Return the line with plain quotes, dashes and spaces, as a shell needs; text within plain quotes is unchanged."""
     if line.isascii():
         return line
     parts, at = [], 0
@@ -130,16 +130,15 @@ _TOGETHER = re.compile(rf"{_STRING}(?:\s*(?:(?:\\\n|\+)\s*)?{_STRING})*")
 
 
 def out_of_strings(text: str) -> str:
-    """The text of a program with every string that holds a whole command as a line of its own.
+    """Return a program's text with each string that holds a whole command on a line of its own.
 
-    Strings that stand one after the other are one. `{name}` of an f-string stays as it is. The number of lines above a
-    command does not change.
+    Adjacent strings are one. `{name}` of an f-string stays as it is. The number of lines above a command is kept.
     """
     return _TOGETHER.sub(_as_line, text) if TRAINER in text else text
 
 
 def holds_a_command(word: str) -> bool:
-    """Whether one word of a command is another command: `bash -c "accelerate launch ..."`."""
+    """Return whether one word of a command is another command: `bash -c "accelerate launch ..."`."""
     return TRAINER in word and re.search(r"\s", word.strip()) is not None and _LAUNCHED.search(word) is not None
 
 
@@ -154,7 +153,7 @@ def _as_line(found: re.Match[str]) -> str:
         text = "".join(_value(one[0]) for one in _ALONE.finditer(whole))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return whole
-    if len(text.split()) < 3:  # a word of a command, and not a command
+    if len(text.split()) < 3:  # a word of a command, not a command
         return whole
     return f"; {_LINE_END.sub(' ', text.strip())} ;" + "\n" * whole.count("\n")
 
@@ -163,7 +162,7 @@ _LINE_END = re.compile(r"[ \t]*\\?\n[ \t]*")
 
 
 def _value(literal: str) -> str:
-    """What a string literal holds."""
+    """Return what a string literal holds."""
     prefix = re.match(r"[a-zA-Z]*", literal)
     assert prefix is not None
     kept = prefix[0].lower().replace("f", "").replace("b", "")
