@@ -47,7 +47,7 @@ def own_files(record: Record) -> dict[str, str]:
 
 def processes_of(record: Record) -> int:
     """How many processes trained, on all machines."""
-    return int(record.processes or 1)
+    return 1 if record.processes is None else int(record.processes)
 
 
 def _is_managed(key: str) -> bool:

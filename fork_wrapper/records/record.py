@@ -100,10 +100,14 @@ class Record:
 
     @property
     def processes(self) -> str | None:
-        """How many processes `accelerate launch` was told to start, on all machines; None where it was not told."""
+        """How many processes `accelerate launch` was told to start, on all machines; None if it was not told.
+
+        The word as it stands in `argv`; empty if `argv` is cut off there.
+        """
         argv = [str(word) for word in self.launch["argv"]]
-        place = argv.index("--num_processes") + 1 if "--num_processes" in argv else len(argv)
-        return argv[place] if place < len(argv) else None
+        if "--num_processes" not in argv:
+            return None
+        return "".join(argv[argv.index("--num_processes") + 1 :][:1])
 
     def with_run(self, **changes: Any) -> Record:
         """This record with fields of `run` replaced."""
