@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.commands import completing, output
 from fork_wrapper.machine.checkout import detached_head, is_checkout
 from fork_wrapper.machine.settings import NAMES, Settings, load_settings
@@ -104,14 +103,17 @@ def allow_flag(function: F) -> F:
     return click.option("--allow-unknown", "allow", multiple=True, metavar="KEY", help=text)(function)
 
 
-ROOM = tuple(kind for kind, one in MACHINE_KINDS.items() if one.allowable)
-"""What `--allow` lets a run go on without: room on a disk, memory of a GPU."""
+def room_names() -> tuple[str, ...]:
+    """What `--allow` lets a run go on without: room on a disk, memory of a GPU."""
+    from fork_wrapper.check.machine_kinds import MACHINE_KINDS  # noqa: PLC0415 - few verbs have the flag
+
+    return tuple(kind for kind, one in MACHINE_KINDS.items() if one.allowable)
 
 
 def room_flag(function: F) -> F:
     """Add `--allow`, for a machine that is short of disk space or GPU memory."""
     text = "Start although it has too little of this. Recorded. Repeatable."
-    return click.option("--allow", "allowed", multiple=True, type=click.Choice(ROOM), help=text)(function)
+    return click.option("--allow", "allowed", multiple=True, type=click.Choice(room_names()), help=text)(function)
 
 
 def override_flags(function: F) -> F:

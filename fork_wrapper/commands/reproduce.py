@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from fork_wrapper.commands import completing, output
-from fork_wrapper.commands.flags import PLACES, ROOM, SCALE, full_name, json_flag, setting_flags, settings_from
+from fork_wrapper.commands.flags import PLACES, SCALE, full_name, json_flag, room_names, setting_flags, settings_from
 from fork_wrapper.commands.live_view import watch_run
 from fork_wrapper.commands.run import draw_samples, offer_next, summarise
 from fork_wrapper.errors import Finding
@@ -40,7 +40,7 @@ Examples:
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice((*ALLOWABLE, *ROOM)),
+    type=click.Choice((*ALLOWABLE, *room_names())),
     help="Go on although this is different, or there is too little of it. Recorded. Repeatable.",
 )
 @click.option(

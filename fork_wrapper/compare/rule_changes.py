@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from fork_wrapper import __version__
-from fork_wrapper.check.machine_kinds import MACHINE_KINDS
 from fork_wrapper.check.rules.case import Case
 from fork_wrapper.compare.values import Understood
 from fork_wrapper.errors import Finding
@@ -54,6 +53,8 @@ def _by_subject(found: Iterable[Finding]) -> dict[tuple[str, str], Finding]:
 
 def _recorded(rows: Iterable[Mapping[str, Any]], known: set[str]) -> dict[tuple[str, str], Finding]:
     """What was found at the launch by rules that the configuration alone says nothing to; each named once."""
+    from fork_wrapper.check.machine_kinds import MACHINE_KINDS  # noqa: PLC0415 - experiments have no recorded findings
+
     skipped = {"", *known, *MACHINE_KINDS}  # what the machines were, the facts compare
     found = [Finding(**{**row, "acknowledged": ""}) for row in rows if row.get("rule", "") not in skipped]
     return {(finding.rule, ""): finding for finding in found}

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from dataset_tools.scan.hashing import sha256_file
 from fork_wrapper.errors import Finding, InputError
 
 FoundKind = Literal[
@@ -50,6 +49,8 @@ class SourceFile:
         Raises:
             DatasetError: the file has disappeared, or changes while it is read.
         """
+        from dataset_tools.scan.hashing import sha256_file  # noqa: PLC0415 - most sources are text, read before
+
         return self.read or sha256_file(self.path) or ""
 
 
