@@ -1,21 +1,21 @@
 """How many tokens CLIP's text encoders see in a text: counted with the tokenizer's own merges, or estimated.
 
-Of the tokenizer only `merges.txt` is needed: each piece that is left after all merges is one token. It is looked for
-where the trainer's libraries keep it and is never fetched.
+Of the tokenizer only `merges.txt` is needed: its vocabulary follows from the merges. It is looked for where the
+trainer's libraries keep it and is never fetched.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
-from functools import lru_cache
-from itertools import pairwise
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import regex
+    from tokenizers import Tokenizer
 
 MODEL = "openai/clip-vit-large-patch14"
 """The tokenizer of SDXL's first text encoder (library/strategy_sdxl.py:15); the second one's counts the same."""
@@ -23,8 +23,7 @@ MODEL = "openai/clip-vit-large-patch14"
 MERGES = 48_894
 """Merges of the real tokenizer; a miniature one has few or none."""
 
-_ENDINGS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
-_PLAIN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
+_PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 _LONG = 9  # letters from which a word is likely to be two tokens
 
 
@@ -32,38 +31,32 @@ class ClipTokenizer:
     """Counts tokens as transformers' CLIPTokenizer does, but for its repair of garbled text (ftfy)."""
 
     def __init__(self, merges: Path) -> None:
-        """Read `merges.txt`; OSError and ValueError where it is none."""
+        """Read `merges.txt`; OSError and ValueError where it is not the real one."""
         lines = merges.read_text(encoding="utf-8").split("\n")
-        pairs = [tuple(line.split()) for line in lines[1 : MERGES + 1]]
-        self._ranks = {pair: rank for rank, pair in enumerate(pairs) if len(pair) == 2}
-        if len(self._ranks) < MERGES:
+        pairs = [(one[0], one[1]) for line in lines[1 : MERGES + 1] if len(one := line.split()) == 2]
+        if len(set(pairs)) < MERGES:
             raise ValueError("not the whole tokenizer")
-        self._letters = _byte_letters()
-        self._known: dict[str, int] = {}
+        self._tokenizer = _tokenizer(pairs)
 
     def count(self, text: str) -> int:
         """Tokens of a text, without the two that mark its ends."""
-        return sum(self._piece(piece) for piece in pieces(text))
+        return len(self._tokenizer.encode(_plain(text), add_special_tokens=False))
 
-    def _piece(self, piece: str) -> int:
-        if piece not in self._known:
-            self._known[piece] = self._merged(piece)
-        return self._known[piece]
 
-    def _merged(self, piece: str) -> int:
-        word = [self._letters[byte] for byte in piece.encode("utf-8", "replace")]
-        word[-1] += "</w>"
-        while len(word) > 1:
-            best = min(pairwise(word), key=lambda pair: self._ranks.get(pair, MERGES))
-            if best not in self._ranks:
-                break
-            merged, at = [], 0
-            while at < len(word):
-                both = at + 1 < len(word) and (word[at], word[at + 1]) == best
-                merged.append(word[at] + word[at + 1] if both else word[at])
-                at += 2 if both else 1
-            word = merged
-        return len(word)
+def _tokenizer(merges: list[tuple[str, str]]) -> Tokenizer:
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers  # noqa: PLC0415 - only where tokens are counted
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = dict.fromkeys([*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)])
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges, end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PIECES), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return tokenizer
 
 
 def estimate(text: str) -> int:
@@ -79,43 +72,19 @@ def _guess(piece: str) -> int:
 
 def pieces(text: str) -> list[str]:
     """What the tokenizer takes apart first: words, single digits, runs of signs, endings such as 's."""
-    lowered = " ".join(text.lower().split())
-    return _PLAIN.findall(lowered) if lowered.isascii() else _foreign_pieces(lowered)
+    return _piece().findall(_plain(text))
 
 
-def _foreign_pieces(text: str) -> list[str]:
-    found: list[str] = []
-    at = 0
-    while at < len(text):
-        ending = next((one for one in _ENDINGS if text.startswith(one, at)), "")
-        if ending:
-            found.append(ending)
-            at += len(ending)
-            continue
-        kind = _kind(text[at])
-        end = at + 1
-        while kind in "Ls" and end < len(text) and _kind(text[end]) == kind:
-            end += 1
-        if kind != " ":
-            found.append(text[at:end])
-        at = end
-    return found
+@cache
+def _piece() -> regex.Pattern[str]:
+    import regex  # noqa: PLC0415 - the verb's --help needs none
+
+    return regex.compile(_PIECES)
 
 
-@lru_cache(maxsize=4096)
-def _kind(char: str) -> str:
-    """L for a letter, N for a number, space for space, s for any other sign."""
-    if char.isspace():
-        return " "
-    category = unicodedata.category(char)[0]
-    return category if category in "LN" else "s"
-
-
-def _byte_letters() -> list[str]:
-    """The letter that stands for each byte: itself where it can be seen, else one from 256 on."""
-    seen = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    hidden = [byte for byte in range(256) if byte not in seen]
-    return [chr(byte) if byte in seen else chr(256 + hidden.index(byte)) for byte in range(256)]
+def _plain(text: str) -> str:
+    """In lower case, with single blanks; half a surrogate pair, which is no text, becomes a question mark."""
+    return " ".join(text.lower().split()).encode("utf-8", "replace").decode()
 
 
 def find_merges(environ: Mapping[str, str], more: Iterable[Path] = ()) -> Path | None:

@@ -30,6 +30,9 @@ def tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClipTokenizer:
         ("dog 42", 3),
         ("cat, dog!!", 5),  # a run of signs is one piece, and here two tokens
         ("d", 1),
+        ("é CAT", 3),  # two bytes that no merge joins, and a word
+        ("½ x²", 5),  # numbers of two bytes each
+        ("\ud800", 1),  # half a surrogate pair, from a metadata file: a question mark
     ],
 )
 def test_pieces_are_merged_in_the_order_of_the_file(tokenizer: ClipTokenizer, text: str, count: int) -> None:
